@@ -1,0 +1,80 @@
+"""Recurrent Inference Machines (Putzky & Welling 2017): learned solvers for inverse problems."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rimkit.classical import GradientDescent, TotalVariation
+    from rimkit.estimation import estimate_sigma
+    from rimkit.metrics import psnr, ssim
+    from rimkit.noises import GaussianNoise, PoissonNoise
+    from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
+    from rimkit.problem import Denoising, Problem, as_problem
+    from rimkit.rim import RIM, RIMConfig
+    from rimkit.solver import Iterate, Solution, Solver
+    from rimkit.weights import load, model_names
+
+__version__ = "0.1.0"
+
+# Names are imported when they are first used: `rimkit --help` must not wait for torch.
+_HOMES = {
+    "Blur": "operators",
+    "Denoising": "problem",
+    "GaussianNoise": "noises",
+    "GradientDescent": "classical",
+    "Identity": "operators",
+    "Iterate": "solver",
+    "Mask": "operators",
+    "PoissonNoise": "noises",
+    "Problem": "problem",
+    "RIM": "rim",
+    "RIMConfig": "rim",
+    "Solution": "solver",
+    "Solver": "solver",
+    "TotalVariation": "classical",
+    "as_problem": "problem",
+    "estimate_sigma": "estimation",
+    "gaussian_kernel": "operators",
+    "load": "weights",
+    "model_names": "weights",
+    "psnr": "metrics",
+    "ssim": "metrics",
+}
+
+__all__ = [
+    "RIM",
+    "Blur",
+    "Denoising",
+    "GaussianNoise",
+    "GradientDescent",
+    "Identity",
+    "Iterate",
+    "Mask",
+    "PoissonNoise",
+    "Problem",
+    "RIMConfig",
+    "Solution",
+    "Solver",
+    "TotalVariation",
+    "as_problem",
+    "estimate_sigma",
+    "gaussian_kernel",
+    "load",
+    "model_names",
+    "psnr",
+    "ssim",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rimkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"rimkit.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

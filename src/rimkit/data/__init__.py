@@ -1,0 +1,1 @@
+"""Data: BSDS300, folders of images, training patches."""

@@ -1,0 +1,111 @@
+"""The Berkeley segmentation data set: 200 training and 100 test images, research use only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/BSDS300-images.tgz"
+LOCAL_COPY = "RIMKIT_BSDS300"
+CACHE = "RIMKIT_CACHE"
+
+Split = Literal["train", "test"]
+
+
+def image_paths(split: Split) -> list[Path]:
+    """Paths of the 200 training or the 100 test images, in the order of their names.
+
+    Looks first where the environment variable RIMKIT_BSDS300 says (a folder that holds ``train``
+    and ``test``), then in the cache folder; see `fetch`.
+
+    Raises
+    ------
+    ValueError
+        If there is no copy in either place, or an image in it is missing.
+    """
+    root = find()
+    if root is None:
+        raise ValueError(
+            f"BSDS300 was not found: set {LOCAL_COPY} to a folder that holds train/ and test/, "
+            "or run `rimkit data bsds300` once to download it"
+        )
+    paths = [root / name for name in checksums() if name.startswith(f"{split}/")]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ValueError(f"{root} is not a whole copy of BSDS300: {missing[0].name} is missing")
+    return paths
+
+
+def find() -> Path | None:
+    """Folder of the local or the cached copy; None if there is neither."""
+    local = os.environ.get(LOCAL_COPY)
+    roots = [Path(local), Path(local) / "images"] if local else [cache_folder() / "bsds300"]
+    return next((root for root in roots if (root / "train").is_dir()), None)
+
+
+def cache_folder() -> Path:
+    """Where downloads go: RIMKIT_CACHE, or ``rimkit`` in the user's cache folder."""
+    if os.environ.get(CACHE):
+        return Path(os.environ[CACHE])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rimkit"
+
+
+def fetch(*, url: str = URL) -> Path:
+    """Download BSDS300 (22 MB) into the cache folder, check every image, return its folder.
+
+    Raises
+    ------
+    ValueError
+        If the download fails, or an image is missing or has a wrong checksum; then nothing is kept.
+    """
+    target = cache_folder() / "bsds300"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        archive = Path(scratch) / "images.tgz"
+        try:
+            with urllib.request.urlopen(url, timeout=60) as source, archive.open("wb") as sink:  # noqa: S310
+                shutil.copyfileobj(source, sink)
+            with tarfile.open(archive) as bundle:
+                bundle.extractall(scratch, filter="data")
+        except (urllib.error.URLError, OSError, tarfile.TarError) as error:
+            raise ValueError(f"BSDS300 could not be downloaded from {url}: {error}") from error
+        found = next(Path(scratch).rglob("train"), None)
+        if found is None:
+            raise ValueError(f"{url} holds no folder train/: not BSDS300")
+        verify(found.parent)
+        shutil.rmtree(target, ignore_errors=True)
+        found.parent.rename(target)
+    return target
+
+
+def verify(root: Path) -> None:
+    """Check all 300 images below ``root`` against their checksums.
+
+    Raises
+    ------
+    ValueError
+        If an image is missing or differs.
+    """
+    for name, expected in checksums().items():
+        path = root / name
+        if not path.is_file():
+            raise ValueError(f"{name} is missing from {root}")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise ValueError(f"{name} in {root} differs from the original (wrong checksum)")
+
+
+@cache
+def checksums() -> dict[str, str]:
+    """SHA-256 of each image by its name (``train/ID.jpg``), in lexicographic order."""
+    text = resources.files("rimkit.data").joinpath("bsds300.sha256").read_text()
+    pairs = (line.split() for line in text.splitlines())
+    return dict(sorted((name, digest) for digest, name in pairs))

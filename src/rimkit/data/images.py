@@ -1,0 +1,62 @@
+"""Clean images for training and evaluation: 8-bit arrays, grey or RGB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+Bytes = npt.NDArray[np.uint8]
+
+# MATLAB's rgb2gray.
+_LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
+
+
+def list_images(folder: Path) -> list[Path]:
+    """All image files below a folder, sorted by path.
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise ValueError(f"no images below {folder} (looked for {', '.join(sorted(SUFFIXES))})")
+    return paths
+
+
+def load_bytes(path: Path, *, channels: int) -> Bytes:
+    """Read an image as 8-bit (channels, H, W), channels 1 (MATLAB's grey) or 3.
+
+    Raises
+    ------
+    ValueError
+        If the file is no image that can be read whole.
+    """
+    try:
+        with Image.open(path) as image:
+            rgb = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be read as an image: {error}") from error
+    return rgb2gray(rgb)[None] if channels == 1 else np.ascontiguousarray(rgb.transpose(2, 0, 1))
+
+
+def rgb2gray(rgb: Bytes) -> Bytes:
+    """(H, W, 3) to (H, W), rounded as MATLAB does."""
+    return np.floor(rgb @ _LUMA + 0.5).astype(np.uint8)
+
+
+def to_unit(images: Bytes | Sequence[Bytes]) -> Tensor:
+    """8-bit arrays of one shape to floats in [0, 1], stacked if they come as a list."""
+    array = np.ascontiguousarray(images) if isinstance(images, np.ndarray) else np.stack(images)
+    return torch.from_numpy(array).float() / 255

@@ -1,0 +1,95 @@
+"""An endless stream of training patches in which every patch is known by its number.
+
+Patch i depends on the seed and on i alone. So a training that resumes at update k draws the patches
+that it would have drawn, and several processes share one stream without talking.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from rimkit.data.images import Bytes, to_unit
+
+
+def draw_patch(images: Sequence[Bytes], size: int, *, seed: int, number: int) -> Bytes:
+    """Patch ``number`` (C, size, size): any place of any image, in one of eight orientations."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, number]))
+    image = images[rng.integers(len(images))]
+    top, left = (int(rng.integers(extent - size + 1)) for extent in image.shape[1:])
+    patch = np.rot90(image[:, top : top + size, left : left + size], rng.integers(4), axes=(1, 2))
+    return patch[:, :, ::-1] if rng.integers(2) else patch
+
+
+def seeded(seed: int, *salt: int) -> torch.Generator:
+    """A generator that depends on all its numbers, and on nothing else."""
+    state = np.random.SeedSequence([seed, *salt]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) >> 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Which part of every batch a process draws: ``rank`` of ``processes``."""
+
+    rank: int = 0
+    processes: int = 1
+
+
+class PatchBatches(IterableDataset[tuple[int, Tensor]]):
+    """Yields (update, batch): the number of the update, and x (size, C, patch, patch) in [0, 1].
+
+    Parameters
+    ----------
+    images
+        8-bit arrays (C, H, W), none smaller than a patch.
+    patch, size
+        Side of a patch in pixels; patches a batch and process.
+    seed
+        Of the stream.
+    start
+        The update to begin with.
+    share
+        This process' part.
+
+    Raises
+    ------
+    ValueError
+        If an image is smaller than a patch.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Bytes],
+        *,
+        patch: int,
+        size: int,
+        seed: int,
+        start: int = 0,
+        share: Share | None = None,
+    ) -> None:
+        super().__init__()
+        smallest = min(min(image.shape[1:]) for image in images)
+        if smallest < patch:
+            raise ValueError(f"patches are {patch}x{patch}, but an image has a side of {smallest}")
+        self.images = images
+        self.patch = patch
+        self.size = size
+        self.seed = seed
+        self.start = start
+        self.share = share if share is not None else Share()
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        update = self.start
+        while True:
+            first = (update * self.share.processes + self.share.rank) * self.size
+            patches = [
+                draw_patch(self.images, self.patch, seed=self.seed, number=number)
+                for number in range(first, first + self.size)
+            ]
+            yield update, to_unit(patches)
+            update += 1

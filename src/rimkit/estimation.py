@@ -1,0 +1,53 @@
+"""Blind estimation of the noise level of an image."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_PATCH = 8
+_MOST_PATCHES = 200_000
+
+
+def estimate_sigma(y: Tensor) -> Tensor:
+    """Standard deviation of white Gaussian noise in each image, in the units of y.
+
+    Chen, Zhu and Heng (ICCV 2015): clean patches lie near a subspace, so that the smallest
+    eigenvalues of the covariance of noisy patches are all sigma^2; eigenvalues are dropped from the
+    top until the mean of the rest is their median.
+
+    Parameters
+    ----------
+    y
+        Images (N, C, H, W) of at least 8x8 pixels; the channels of an image share one sigma.
+
+    Returns
+    -------
+    Tensor
+        (N,), not negative.
+
+    Raises
+    ------
+    ValueError
+        If y is no batch of images of that size, or holds NaN or infinite values.
+    """
+    if y.ndim != 4 or min(y.shape[-2:]) < _PATCH:
+        raise ValueError(f"y is (N, C, H, W) of at least 8x8 pixels, got {tuple(y.shape)}")
+    if not y.isfinite().all():
+        raise ValueError("y holds NaN or infinite values")
+    return torch.stack([_estimate(image) for image in y])
+
+
+def _estimate(image: Tensor) -> Tensor:
+    patches = F.unfold(image[:, None].float(), _PATCH).movedim(1, 0).flatten(1)
+    stride = -(-patches.shape[1] // _MOST_PATCHES)
+    patches = patches[:, ::stride].double()
+    patches = patches - patches.mean(1, keepdim=True)
+    covariance = patches @ patches.T / patches.shape[1]
+    eigenvalues = torch.linalg.eigvalsh(covariance)
+    for count in range(eigenvalues.numel(), 0, -1):
+        rest = eigenvalues[:count]
+        if rest.mean() <= rest.median():
+            break
+    return rest.mean().clamp(min=0).sqrt().to(image.dtype)

@@ -1,0 +1,89 @@
+"""Image quality: PSNR and SSIM, one value per image and never pooled over images."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_WINDOW, _WIDTH, _K1, _K2 = 11, 1.5, 0.01, 0.03
+
+
+def psnr(x: Tensor, truth: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, one mean square error over all channels of an image.
+
+    Parameters
+    ----------
+    x
+        Estimate (N, C, H, W); clipped to [0, 1] first.
+    truth
+        (N, C, H, W) in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        (N,), infinite where the two are equal.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are no batch of images.
+    """
+    _check(x, truth)
+    error = (x.clamp(0, 1).double() - truth.double()).square().flatten(1).mean(1)
+    return -10 * error.log10()
+
+
+def ssim(x: Tensor, truth: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004).
+
+    11x11 Gaussian window of width 1.5, K = 0.01 and 0.03, only where the window fits; the mean over
+    positions and channels.
+
+    Parameters
+    ----------
+    x
+        Estimate (N, C, H, W), at least 11x11; clipped to [0, 1] first.
+    truth
+        (N, C, H, W) in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        (N,), at most 1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, are no batch of images, or are smaller than the window.
+    """
+    _check(x, truth)
+    if min(x.shape[-2:]) < _WINDOW:
+        raise ValueError(f"SSIM needs at least {_WINDOW}x{_WINDOW} pixels, got {tuple(x.shape)}")
+    a, b = x.clamp(0, 1).double(), truth.double()
+    mean_a, mean_b = _blur(a), _blur(b)
+    variance_a = _blur(a * a) - mean_a**2
+    variance_b = _blur(b * b) - mean_b**2
+    covariance = _blur(a * b) - mean_a * mean_b
+    c1, c2 = _K1**2, _K2**2
+    similarity = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / (
+        (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
+    )
+    return similarity.flatten(1).mean(1)
+
+
+def _blur(image: Tensor) -> Tensor:
+    offsets = torch.arange(_WINDOW, dtype=image.dtype, device=image.device) - _WINDOW // 2
+    profile = torch.exp(-offsets.square() / (2 * _WIDTH**2))
+    profile = profile / profile.sum()
+    planes = image.flatten(0, 1)[:, None]
+    planes = F.conv2d(planes, profile.view(1, 1, -1, 1))
+    return F.conv2d(planes, profile.view(1, 1, 1, -1)).view(*image.shape[:2], -1)
+
+
+def _check(x: Tensor, truth: Tensor) -> None:
+    if x.shape != truth.shape or x.ndim != 4:
+        raise ValueError(
+            "estimate and truth are (N, C, H, W) of one shape, "
+            f"got {tuple(x.shape)} and {tuple(truth.shape)}"
+        )

@@ -1,0 +1,56 @@
+"""The network of the paper's footnote 5: dilated convolutions in place of strided ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from rimkit.networks.base import State, UpdateNetwork, zeros
+from rimkit.networks.cells import ConvGRU, conv
+
+
+@dataclasses.dataclass(frozen=True)
+class AtrousConfig:
+    """Settings of `AtrousNetwork`; the defaults give about 500,000 parameters."""
+
+    table_name: ClassVar[str] = "atrous"
+
+    channels: int = 1
+    features: int = 64
+    hidden: int = 100
+    dilation: int = 2
+
+    def build(self) -> AtrousNetwork:
+        """Return the network with fresh weights."""
+        return AtrousNetwork(self)
+
+
+class AtrousNetwork(UpdateNetwork):
+    """Section 4.1 without the stride: the GRU is dilated and works at full resolution.
+
+    The footnote gives only "a trous" and "about 500.000 parameters"; the widths are ours.
+    """
+
+    def __init__(self, config: AtrousConfig) -> None:
+        super().__init__()
+        self.hidden = config.hidden
+        self.enter = conv(2 * config.channels, config.features)
+        self.enter_norm = nn.BatchNorm2d(config.features)
+        self.gru = ConvGRU(config.features, config.hidden, dilation=config.dilation)
+        self.leave = conv(config.hidden, config.features)
+        self.leave_norm = nn.BatchNorm2d(config.features)
+        self.out = conv(config.features, config.channels)
+
+    def init_state(self, eta: Tensor) -> State:
+        """Return zeros (N, hidden, H, W)."""
+        return (zeros(eta, self.hidden, stride=self.stride),)
+
+    def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `UpdateNetwork.forward`."""
+        value = torch.tanh(self.enter_norm(self.enter(torch.cat([eta, score], 1))))
+        hidden = self.gru(value, state[0])
+        value = torch.tanh(self.leave_norm(self.leave(hidden)))
+        return self.out(value), (hidden,)

@@ -1,0 +1,53 @@
+"""Pieces that several update networks share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvGRU(nn.Module):
+    """Gated recurrent unit (Chung et al. 2014) whose matrices are 3x3 convolutions.
+
+    Both gates come from one convolution; the candidate needs its own because the reset gate acts
+    on the state before it is convolved.
+
+    Parameters
+    ----------
+    inputs, hidden
+        Channels of the input (N, inputs, H, W) and of the state (N, hidden, H, W).
+    dilation
+        Of all kernels.
+    """
+
+    def __init__(self, inputs: int, hidden: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.gates = conv(inputs + hidden, 2 * hidden, dilation=dilation)
+        self.candidate = conv(inputs + hidden, hidden, dilation=dilation)
+
+    def forward(self, value: Tensor, state: Tensor) -> Tensor:
+        """Return the next state."""
+        update, reset = torch.sigmoid(self.gates(torch.cat([value, state], 1))).chunk(2, 1)
+        candidate = torch.tanh(self.candidate(torch.cat([value, reset * state], 1)))
+        return update * state + (1 - update) * candidate
+
+
+class ResidualBlock(nn.Module):
+    """value + conv(relu(conv(value))), the identity at the start of training."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = conv(channels, channels)
+        self.second = conv(channels, channels)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Map (N, channels, H, W) to the same shape."""
+        out: Tensor = value + self.second(F.relu(self.first(value)))
+        return out
+
+
+def conv(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
+    """3x3 convolution that keeps the size (divided by the stride)."""
+    return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, stride=stride)

@@ -1,0 +1,64 @@
+"""The fast network: depth inside the step, at half resolution, around one gated state."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rimkit.networks.base import State, UpdateNetwork, zeros
+from rimkit.networks.cells import ResidualBlock, conv
+
+
+@dataclasses.dataclass(frozen=True)
+class CompactConfig:
+    """Settings of `CompactNetwork`."""
+
+    table_name: ClassVar[str] = "compact"
+
+    channels: int = 1
+    features: int = 64
+    blocks: int = 5
+    delta_scale: float = 0.1
+
+    def build(self) -> CompactNetwork:
+        """Return the network with fresh weights."""
+        return CompactNetwork(self)
+
+
+class CompactNetwork(UpdateNetwork):
+    """Residual blocks between pixel-unshuffle and pixel-shuffle; what they find is gated in.
+
+    ``delta_scale`` keeps the first updates of training small beside an image in [0, 1].
+    """
+
+    stride = 2
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.features = config.features
+        self.delta_scale = config.delta_scale
+        pixels = self.stride**2
+        self.enter = conv(2 * pixels * config.channels + config.features, config.features)
+        self.blocks = nn.Sequential(*(ResidualBlock(config.features) for _ in range(config.blocks)))
+        self.gate = nn.Conv2d(2 * config.features, 2 * config.features, 1)
+        self.out = conv(config.features, pixels * config.channels)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def init_state(self, eta: Tensor) -> State:
+        """Return zeros (N, features, H/2, W/2)."""
+        return (zeros(eta, self.features, stride=self.stride),)
+
+    def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `UpdateNetwork.forward`."""
+        (hidden,) = state
+        pixels = F.pixel_unshuffle(torch.cat([eta - 0.5, score], 1), self.stride)
+        value = self.blocks(self.enter(torch.cat([pixels, hidden], 1)))
+        update, candidate = self.gate(torch.cat([value, hidden], 1)).chunk(2, 1)
+        hidden = torch.lerp(hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden))
+        delta = self.delta_scale * F.pixel_shuffle(self.out(hidden), self.stride)
+        return delta, (hidden,)

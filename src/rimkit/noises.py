@@ -1,0 +1,130 @@
+"""Noise p(y | z), z = A(x): one class says how y is drawn, how likely it is, and the score.
+
+Simulation and likelihood stand side by side so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+
+
+class Noise(Protocol):
+    """How a measurement y (N, ...) scatters around z = A(x) (N, ...)."""
+
+    def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Draw y given z, in the shape of z."""
+        ...
+
+    def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
+        """Log p(y | z) up to a constant that does not depend on z: (N,)."""
+        ...
+
+    def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+        """Gradient of log p(y | z) in z, with the floor added to the noise variance."""
+        ...
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class GaussianNoise:
+    """y = z + sigma n with standard normal n; for complex z on the real and the imaginary part.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviation in the units of y: a float, or one value per sample (N,).
+
+    Raises
+    ------
+    ValueError
+        If sigma is negative, NaN or infinite, or a tensor of another shape. Zero is legal where a
+        variance floor is positive.
+    """
+
+    sigma: Tensor | float
+
+    def __post_init__(self) -> None:
+        check_level(self.sigma, name="sigma", allow_zero=True)
+
+    def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Draw y given z (N, ...)."""
+        sigma = tree.per_sample(self.sigma, z)
+        if not z.is_complex():
+            return z + sigma * _normal(z, generator)
+        return z + sigma * torch.complex(_normal(z.real, generator), _normal(z.imag, generator))
+
+    def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
+        """-|y - z|^2 / (2 sigma^2), summed within each sample: (N,)."""
+        variance = tree.per_sample(self.sigma, z) ** 2
+        return -((y - z).abs().square() / (2 * variance)).flatten(1).sum(1)
+
+    def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+        """(y - z) / (sigma^2 + floor): equation 15 without A."""
+        variance = tree.per_sample(self.sigma, z) ** 2 + variance_floor
+        return (y - z) / variance
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class PoissonNoise:
+    """y = gain * Poisson(z / gain): counts scaled back to the units of z; variance gain * z.
+
+    Parameters
+    ----------
+    gain
+        What one count is worth in the units of z: a float, or one value per sample (N,).
+
+    Raises
+    ------
+    ValueError
+        If the gain is not positive and finite, or a tensor of another shape.
+    """
+
+    gain: Tensor | float
+
+    def __post_init__(self) -> None:
+        check_level(self.gain, name="gain", allow_zero=False)
+
+    def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Draw y given z (N, ...); negative z counts as zero."""
+        gain = tree.per_sample(self.gain, z)
+        return torch.poisson(z.clamp(min=0) / gain, generator=generator) * gain
+
+    def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
+        """(y log z - z) / gain, summed within each sample: (N,)."""
+        gain = tree.per_sample(self.gain, z)
+        return ((torch.xlogy(y, z) - z) / gain).flatten(1).sum(1)
+
+    def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+        """(y - z) / (gain z + floor); where z is negative its variance counts as zero."""
+        variance = tree.per_sample(self.gain, z) * z.clamp(min=0) + variance_floor
+        return (y - z) / variance
+
+
+def check_level(level: Tensor | float, *, name: str, allow_zero: bool) -> None:
+    """Raise ``ValueError`` unless a noise level is a finite number, or a vector (N,), in range."""
+    wanted = f"{name} is a {'non-negative' if allow_zero else 'positive'} finite number"
+    if not isinstance(level, Tensor):
+        if isinstance(level, bool) or not isinstance(level, (int, float)):
+            raise ValueError(f"{wanted}, or a tensor of shape (N,); got {level!r}")
+        if not math.isfinite(level) or level < 0 or (level == 0 and not allow_zero):
+            raise ValueError(f"{wanted}, got {level}")
+        return
+    if level.ndim != 1 or not level.is_floating_point():
+        raise ValueError(
+            f"{wanted}, or a floating tensor of shape (N,); "
+            f"got shape {tuple(level.shape)} of {level.dtype}"
+        )
+    if not (level.isfinite() & (level >= 0) & ((level > 0) | allow_zero)).all():
+        raise ValueError(f"{wanted} for every sample, got {level.tolist()}")
+
+
+def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)

@@ -1,0 +1,65 @@
+"""What an operator is, and what follows for those that leave the optional parts out."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+
+@runtime_checkable
+class Operator(Protocol):
+    """A forward model without noise, in the names of deepinv.
+
+    Linear operators satisfy ``Re<A(x), y> = <x, A_adjoint(y)>`` for every x and y. Optional:
+    ``A_vjp(x, v)`` (needed where A is not linear and autograd is not wanted) and ``initial(y)``
+    (needed where A is not linear).
+    """
+
+    def A(self, x: Tensor) -> Tensor:
+        """Map x (N, C, H, W) to z (N, ...), real or complex."""
+        ...
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Map y (N, ...) to the shape of x."""
+        ...
+
+
+def A_vjp(operator: Operator, x: Tensor, v: Tensor) -> Tensor:
+    """Jacobian of ``operator.A`` at x, transposed, times v: (N, C, H, W).
+
+    The operator's own ``A_vjp`` where it has one, its adjoint where it has that, autograd else.
+    """
+    own = getattr(operator, "A_vjp", None)
+    if own is not None:
+        return own(x, v)  # type: ignore[no-any-return]
+    if hasattr(operator, "A_adjoint"):
+        return operator.A_adjoint(v)
+    _, pullback = torch.func.vjp(operator.A, x)
+    return pullback(v)[0]  # type: ignore[no-any-return]
+
+
+def initial(operator: Operator, y: Tensor) -> Tensor:
+    """Where a solver starts: the operator's own ``initial(y)``, or the scaled adjoint.
+
+    The scale c = |A'y|^2 / |A A'y|^2, per sample, minimises |y - c A A'y| along the first gradient;
+    the raw adjoint of a projection can be hundreds of times x.
+    """
+    own = getattr(operator, "initial", None)
+    if own is not None:
+        return own(y)  # type: ignore[no-any-return]
+    if not hasattr(operator, "A_adjoint"):
+        raise ValueError(
+            f"{type(operator).__name__} has neither A_adjoint nor initial; "
+            "give a non-linear operator a method initial(y) that returns the start in x's shape"
+        )
+    adjoint = operator.A_adjoint(y)
+    numerator = _energy(adjoint)
+    denominator = _energy(operator.A(adjoint))
+    scale = torch.where(denominator > 0, numerator / denominator, 0.0)
+    return adjoint * scale.view(-1, *(1,) * (adjoint.ndim - 1))
+
+
+def _energy(value: Tensor) -> Tensor:
+    return value.abs().square().flatten(1).sum(1)

@@ -1,0 +1,109 @@
+"""Blur: convolution with a known kernel over a padded image."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rimkit import tree
+
+Padding = Literal["circular", "replicate"]
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class Blur:
+    """A x = kernel convolved with x, every channel alike; z has the size of x.
+
+    Parameters
+    ----------
+    kernel
+        (N or 1, h, w), both sizes odd; the pixel in the middle is the origin.
+    padding
+        What stands beyond the border: ``"circular"`` (the image again) or ``"replicate"`` (the
+        border pixel).
+
+    Raises
+    ------
+    ValueError
+        If the kernel has another rank or an even size, or the padding is unknown.
+    """
+
+    kernel: Tensor
+    padding: Padding = "replicate"
+
+    def __post_init__(self) -> None:
+        if self.kernel.ndim != 3 or not all(size % 2 for size in self.kernel.shape[1:]):
+            raise ValueError(
+                f"a kernel has shape (N or 1, odd, odd), got {tuple(self.kernel.shape)}"
+            )
+        if self.padding not in ("circular", "replicate"):
+            raise ValueError(f'padding is "circular" or "replicate", got {self.padding!r}')
+
+    def A(self, x: Tensor) -> Tensor:
+        """Blur x (N, C, H, W)."""
+        for dim, source in self._sources(x):
+            x = x.index_select(dim, source)
+        # conv2d correlates: the kernel is flipped to make it a convolution.
+        kernel = self.kernel.to(x).flip((-2, -1))
+        planes, weight, groups = _grouped(x, kernel)
+        return F.conv2d(planes, weight, groups=groups).view(*x.shape[:2], *_valid(x, kernel))
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Correlate y (N, C, H, W) with the kernel and fold the border back onto the image."""
+        kernel = self.kernel.to(y).flip((-2, -1))
+        planes, weight, groups = _grouped(y, kernel)
+        full = F.conv_transpose2d(planes, weight, groups=groups)
+        x = full.view(*y.shape[:2], *full.shape[-2:])
+        for dim, source in self._sources(y):
+            shape = [*x.shape]
+            shape[dim] = y.shape[dim]
+            x = x.new_zeros(shape).index_add(dim, source, x)
+        return x
+
+    def _sources(self, image: Tensor) -> list[tuple[int, Tensor]]:
+        """For both dimensions: which pixel of the image each pixel of the padded image repeats."""
+        sources = []
+        for dim in (-2, -1):
+            size, radius = image.shape[dim], self.kernel.shape[dim] // 2
+            position = torch.arange(-radius, size + radius, device=image.device)
+            if self.padding == "circular":
+                source = position.remainder(size)
+            else:
+                source = position.clamp(0, size - 1)
+            sources.append((dim % 4, source))
+        return sources
+
+
+def _grouped(image: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Every plane of (N, C, H, W) as a channel of one image, with a kernel of its own."""
+    n, c = image.shape[:2]
+    weight = kernel[:, None].expand(n, c, *kernel.shape[1:]).reshape(n * c, 1, *kernel.shape[1:])
+    return image.reshape(1, n * c, *image.shape[2:]), weight, n * c
+
+
+def _valid(padded: Tensor, kernel: Tensor) -> tuple[int, int]:
+    return (
+        padded.shape[-2] - kernel.shape[-2] + 1,
+        padded.shape[-1] - kernel.shape[-1] + 1,
+    )
+
+
+def gaussian_kernel(std: float, *, radius: int | None = None) -> Tensor:
+    """Gaussian blur kernel (1, k, k) that sums to one; ``std`` in pixels, radius 3 std if not given.
+
+    Raises
+    ------
+    ValueError
+        If ``std`` is not positive and finite.
+    """
+    if not 0 < std < float("inf"):
+        raise ValueError(f"the width of a Gaussian kernel is positive and finite, got {std}")
+    radius = radius if radius is not None else max(1, round(3 * std))
+    profile = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * std**2))
+    kernel = profile[:, None] * profile
+    return (kernel / kernel.sum())[None]

@@ -1,0 +1,96 @@
+"""A problem is an operator and a noise: how y was made, and the score that leads back to x."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rimkit import operators, tree
+from rimkit.noises import GaussianNoise, Noise, PoissonNoise
+from rimkit.operators import Identity, Operator
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """y ~ p(y | z) with z = A(x).
+
+    Parameters
+    ----------
+    operator
+        Anything with ``A`` and ``A_adjoint`` (see `rimkit.operators.Operator`); an operator of
+        deepinv works as it stands.
+    noise
+        How y scatters around A(x).
+    """
+
+    operator: Operator
+    noise: Noise
+
+    def simulate(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Draw a measurement y of x (N, C, H, W)."""
+        return self.noise.sample(self.operator.A(x), generator=generator)
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Where a solver starts, in the shape of x."""
+        return operators.initial(self.operator, y)
+
+    def log_prob(self, x: Tensor, y: Tensor) -> Tensor:
+        """Log p(y | x) up to a constant: (N,)."""
+        return self.noise.log_prob(self.operator.A(x), y)
+
+    def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+        """Gradient of log p(y | x) in x, in the shape of x: equations 14 and 15."""
+        residual = self.noise.score(self.operator.A(x), y, variance_floor=variance_floor)
+        return operators.A_vjp(self.operator, x, residual)
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True, init=False)
+class Denoising(Problem):
+    """y = x + sigma n.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviation in the units of y (images in [0, 1]: ``25 / 255``): a float, or one
+        value per sample (N,).
+    """
+
+    def __init__(self, sigma: Tensor | float) -> None:
+        super().__init__(operator=Identity(), noise=GaussianNoise(sigma))
+
+
+def as_problem(physics: Any) -> Problem:
+    """Make a problem of a deepinv physics: the physics is the operator, its noise model the noise.
+
+    Raises
+    ------
+    ValueError
+        If the noise model is of a class that rimkit has no likelihood for, or has settings that
+        change it. Classes are matched exactly: a Rician noise has a ``sigma`` too.
+    """
+    model = getattr(physics, "noise_model", None)
+    kind = type(model)
+    if not kind.__module__.startswith("deepinv.") or not hasattr(physics, "A"):
+        raise ValueError(
+            f"as_problem takes a physics of deepinv with a noise model of deepinv, "
+            f"got {type(physics).__name__} with {kind.__name__}"
+        )
+    if kind.__name__ == "GaussianNoise":
+        return Problem(physics, GaussianNoise(_level(model.sigma)))
+    if kind.__name__ == "PoissonNoise":
+        if not getattr(model, "normalize", True):
+            raise ValueError("a PoissonNoise is taken with normalize=True only: y in the units of x")
+        return Problem(physics, PoissonNoise(_level(model.gain)))
+    raise ValueError(
+        f"rimkit has no likelihood for the noise model {kind.__name__}; "
+        "it knows GaussianNoise and PoissonNoise, or build rimkit.Problem(operator, noise) yourself"
+    )
+
+
+def _level(value: Any) -> Tensor | float:
+    return value.reshape(-1) if isinstance(value, Tensor) else float(value)

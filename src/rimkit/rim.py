@@ -1,0 +1,135 @@
+"""The Recurrent Inference Machine (Putzky & Welling 2017)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rimkit.links import LINKS, LinkName
+from rimkit.networks import CompactConfig, NetworkConfig, network_from_table
+from rimkit.problem import Problem
+from rimkit.solver import Iterate, Solver, check_measurement, check_start
+
+SMALLEST_SIDE = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class RIMConfig:
+    """All that must be known, besides the weights, to run a machine; saved with them.
+
+    Attributes
+    ----------
+    network
+        The update network and its settings.
+    link
+        Psi of equation 9.
+    steps
+        Steps run where none are asked for.
+    score_scale
+        Constant that keeps the score's size near one at the network's entry. A constant, so that
+        the score still tells sigma: it is the only thing that does.
+    variance_floor
+        Start of epsilon (equation 15), trained with the rest. Small beside sigma^2, or it drowns
+        what sigma says.
+    start
+        eta_0: ``"initial"`` is Psi^-1 of ``problem.initial(y)``, ``"zeros"`` is zero.
+    """
+
+    network: NetworkConfig = dataclasses.field(
+        default_factory=CompactConfig, metadata={"table": network_from_table}
+    )
+    link: LinkName = "identity"
+    steps: int = 8
+    score_scale: float = 0.05
+    variance_floor: float = 1e-4
+    start: Literal["initial", "zeros"] = "initial"
+
+    def __post_init__(self) -> None:
+        if self.link not in LINKS:
+            raise ValueError(f"link is one of {sorted(LINKS)}, got {self.link!r}")
+        if self.steps < 1:
+            raise ValueError(f"steps is at least 1, got {self.steps}")
+        if not (math.isfinite(self.score_scale) and self.score_scale > 0):
+            raise ValueError(f"score_scale is positive and finite, got {self.score_scale}")
+        if not (math.isfinite(self.variance_floor) and self.variance_floor > 0):
+            raise ValueError(f"variance_floor is positive and finite, got {self.variance_floor}")
+        if self.start not in get_args(Literal["initial", "zeros"]):
+            raise ValueError(f'start is "initial" or "zeros", got {self.start!r}')
+
+
+class RIM(Solver):
+    """A learned solver: a recurrent network, fed at each step with the score.
+
+    Iterate, link and likelihood are computed in y's precision (at least float32), outside
+    autocast; only the network runs in the precision of its weights or of autocast.
+    """
+
+    def __init__(self, config: RIMConfig | None = None) -> None:
+        super().__init__()
+        self.config = config if config is not None else RIMConfig()
+        self.steps = self.config.steps
+        self.link = LINKS[self.config.link]
+        self.network = self.config.network.build().to(memory_format=torch.channels_last)
+        self.phi_epsilon = nn.Parameter(torch.tensor(_softplus_inverse(self.config.variance_floor)))
+
+    @property
+    def variance_floor(self) -> Tensor:
+        """Epsilon = softplus(phi_epsilon), a positive scalar."""
+        return F.softplus(self.phi_epsilon)
+
+    def init(self, y: Tensor, problem: Problem) -> Iterate:
+        """Return eta_0, x_0 and a state of zeros.
+
+        Raises
+        ------
+        ValueError
+            If y is not finite, lies on another device than the weights, or belongs to images that
+            are smaller than 8x8 or have other channels than the machine was built for.
+        """
+        check_measurement(y)
+        if y.device != self.phi_epsilon.device:
+            raise ValueError(f"y is on {y.device}, the model on {self.phi_epsilon.device}")
+        x = problem.initial(y)
+        check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
+        channels, *sides = x.shape[1:]
+        if channels != self.config.network.channels:
+            raise ValueError(
+                f"this model takes {self.config.network.channels} channel(s), "
+                f"got {channels} in shape {tuple(x.shape)}"
+            )
+        if min(sides) < SMALLEST_SIDE:
+            raise ValueError(
+                f"images are at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, got {sides[0]}x{sides[1]}"
+            )
+        eta = self.link.inverse(x) if self.config.start == "initial" else torch.zeros_like(x)
+        state = self.network.init_state(self._pad(eta).to(self.phi_epsilon.dtype))
+        return Iterate(eta, self.link(eta), state)
+
+    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        """Take one step: equations 10 to 12, with the score of equation 15."""
+        eta, x = iterate.eta, iterate.x
+        with torch.autocast(eta.device.type, enabled=False):
+            score_x = problem.score(x, y, variance_floor=self.variance_floor.to(eta))
+            score_eta = self.config.score_scale * self.link.pullback(eta, x, score_x)
+        weights = self.phi_epsilon.dtype
+        delta, state = self.network(
+            self._pad(eta).to(weights), self._pad(score_eta).to(weights), iterate.state
+        )
+        eta = eta + delta[..., : eta.shape[-2], : eta.shape[-1]].to(eta)
+        return Iterate(eta, self.link(eta), tuple(part.to(weights) for part in state))
+
+    def _pad(self, image: Tensor) -> Tensor:
+        """Continue the image to the right and bottom until the network's stride divides it."""
+        bottom, right = (-size % self.network.stride for size in image.shape[-2:])
+        if not (bottom or right):
+            return image
+        return F.pad(image, (0, right, 0, bottom), mode="replicate")
+
+
+def _softplus_inverse(value: float) -> float:
+    return math.log(math.expm1(value))

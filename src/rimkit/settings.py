@@ -1,0 +1,88 @@
+"""Frozen dataclasses from nested tables and back, strictly: an unknown or misspelt key is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def from_table(cls: type[T], table: Mapping[str, Any], *, where: str = "settings") -> T:
+    """Build a dataclass from a table (of TOML or JSON); keys left out keep their defaults.
+
+    A field whose type is a dataclass takes a table; a field that has a ``table`` entry in its
+    metadata is read by that function instead.
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown, a value has the wrong type or a field without default is missing.
+    """
+    if not isinstance(table, Mapping):
+        raise ValueError(f"{where} is a table, got {table!r}")
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    unknown = [key for key in table if key not in fields]
+    if unknown:
+        raise ValueError(unknown_key(unknown[0], fields, where=where))
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for name, value in table.items():
+        path = f"{where}.{name}"
+        reader = fields[name].metadata.get("table")
+        values[name] = reader(value) if reader else _convert(hints[name], value, path)
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def to_table(value: Any) -> dict[str, Any]:
+    """Turn a dataclass into a table that holds every field, defaults included."""
+    table = {}
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if isinstance(item, tuple):
+            item = list(item)
+        table[field.name] = to_table(item) if dataclasses.is_dataclass(item) else item
+    name = getattr(type(value), "table_name", None)
+    return {"name": name, **table} if name else table
+
+
+def unknown_key(key: str, known: Mapping[str, Any] | list[str], *, where: str) -> str:
+    """Say that a key is unknown, and which one was probably meant."""
+    close = difflib.get_close_matches(key, list(known), n=1)
+    hint = f'did you mean "{close[0]}"?' if close else f"known: {', '.join(sorted(known))}"
+    return f'{where} has no "{key}"; {hint}'
+
+
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return from_table(typing.cast("type[Any]", kind), value, where=path)
+    if origin is typing.Literal:
+        choices = typing.get_args(kind)
+        if value not in choices:
+            raise ValueError(f"{path} is one of {', '.join(map(repr, choices))}, got {value!r}")
+        return value
+    if origin in (typing.Union, types.UnionType):
+        kinds = typing.get_args(kind)
+        if value is None and type(None) in kinds:
+            return None
+        return _convert(next(k for k in kinds if k is not type(None)), value, path)
+    if origin is tuple:
+        kinds = typing.get_args(kind)
+        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
+            raise ValueError(f"{path} is a list of {len(kinds)} values, got {value!r}")
+        return tuple(
+            _convert(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True))
+        )
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{path} is of type {kind.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,206 @@
+"""The one loop: a solver says how to begin and what one step is, this file runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from rimkit import tree
+from rimkit.problem import Problem
+
+Reason = Literal["converged", "steps"]
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class Iterate:
+    """Where a solver stands: tensors only.
+
+    Attributes
+    ----------
+    eta
+        Unconstrained iterate (N, C, H, W).
+    x
+        The estimate Psi(eta), same shape.
+    state
+        What the solver carries from step to step: a tuple of tensors (N, ...), may be empty.
+    """
+
+    eta: Tensor
+    x: Tensor
+    state: tuple[Tensor, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Solution:
+    """What `Solver.solve` returns.
+
+    Attributes
+    ----------
+    x
+        The estimate (N, C, H, W), in y's dtype.
+    iterate
+        Where the solver stopped; give it to ``solve(start=...)`` to go on.
+    trajectory
+        With ``keep=True`` all estimates (steps + 1, N, C, H, W), the start first; else None.
+    steps_taken
+        Steps until each sample stopped: integers (N,).
+    reason
+        Why each sample stopped: ``"converged"`` or ``"steps"``.
+    """
+
+    x: Tensor
+    iterate: Iterate
+    trajectory: Tensor | None
+    steps_taken: Tensor
+    reason: tuple[Reason, ...]
+
+
+class Solver(nn.Module):
+    """Base of all solvers. A new one defines `init` and `step` and inherits the rest.
+
+    ``steps``: how many steps are run where none are asked for.
+    """
+
+    steps: int
+
+    def init(self, y: Tensor, problem: Problem) -> Iterate:
+        """Return the iterate before the first step; all checks of values happen here."""
+        raise NotImplementedError
+
+    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        """Return the next iterate. Pure: nothing is kept on the solver."""
+        raise NotImplementedError
+
+    def iterate(
+        self,
+        y: Tensor,
+        problem: Problem,
+        *,
+        steps: int | None = None,
+        start: Iterate | None = None,
+    ) -> Iterator[Iterate]:
+        """Yield the iterate after each step.
+
+        Parameters
+        ----------
+        y
+            Measurement (N, ...), as ``problem.simulate`` gives it.
+        problem
+            How y was made.
+        steps
+            Number of steps; the solver's own number if None.
+        start
+            The iterate to go on from; ``init(y, problem)`` if None.
+
+        Raises
+        ------
+        ValueError
+            If steps is negative or y cannot have been made by the problem.
+        """
+        steps = self._steps(steps)
+        y = _floating(y)
+        current = self.init(y, problem) if start is None else start
+        for _ in range(steps):
+            current = self.step(current, y, problem)
+            yield current
+
+    @torch.no_grad()
+    def solve(
+        self,
+        y: Tensor,
+        problem: Problem,
+        *,
+        steps: int | None = None,
+        start: Iterate | None = None,
+        tolerance: float | None = None,
+        keep: bool = False,
+    ) -> Solution:
+        """Run the solver without gradients.
+
+        Parameters
+        ----------
+        y, problem, steps, start
+            As in `iterate`; ``steps`` is the most that is taken.
+        tolerance
+            A sample stops once a step changes its estimate by less than this, as root mean square
+            over its pixels. Stopped samples stay as they are while the others go on, so a batch
+            never changes what a sample gets. None: all steps are taken.
+        keep
+            Whether to keep every estimate.
+        """
+        if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
+            raise ValueError(f"tolerance is a positive finite number or None, got {tolerance}")
+        steps = self._steps(steps)
+        measurement = _floating(y)
+        current = self.init(measurement, problem) if start is None else start
+        size = current.x.shape[0]
+        active = torch.ones(size, dtype=torch.bool, device=current.x.device)
+        taken = torch.zeros(size, dtype=torch.long, device=current.x.device)
+        trajectory = [current.x]
+        for _ in range(steps):
+            if not active.any():
+                break
+            proposed = self.step(current, measurement, problem)
+            taken += active
+            moved = (proposed.x - current.x).square().flatten(1).mean(1).sqrt()
+            current = proposed if active.all() else tree.select(active, proposed, current)
+            if tolerance is not None:
+                active = active & (moved >= tolerance)
+            if keep:
+                trajectory.append(current.x)
+        reasons = ("steps" if running else "converged" for running in active.tolist())
+        return Solution(
+            x=current.x.to(y.dtype),
+            iterate=current,
+            trajectory=torch.stack(trajectory).to(y.dtype) if keep else None,
+            steps_taken=taken,
+            reason=cast("tuple[Reason, ...]", tuple(reasons)),
+        )
+
+    def forward(self, y: Tensor, problem: Problem) -> Tensor:
+        """Return the estimate after the solver's own number of steps, with gradients."""
+        measurement = _floating(y)
+        current = self.init(measurement, problem)
+        for _ in range(self.steps):
+            current = self.step(current, measurement, problem)
+        return current.x.to(y.dtype)
+
+    def _steps(self, steps: int | None) -> int:
+        steps = self.steps if steps is None else steps
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"steps is a whole number from 0, got {steps!r}")
+        return steps
+
+
+def check_measurement(y: Tensor) -> None:
+    """Raise ``ValueError`` unless y is a batch of finite floating or complex numbers."""
+    if y.ndim < 2 or 0 in y.shape:
+        raise ValueError(f"y is a batch (N, ...) that is not empty, got shape {tuple(y.shape)}")
+    if not y.isfinite().all():
+        raise ValueError("y holds NaN or infinite values; replace them or mask them out first")
+
+
+def check_start(x: Tensor, score: Tensor) -> None:
+    """Raise ``ValueError`` unless a start is an image and its score is finite."""
+    if x.ndim != 4:
+        raise ValueError(
+            f"signals are (N, C, H, W), but this problem starts at shape {tuple(x.shape)}"
+        )
+    if not score.isfinite().all():
+        raise ValueError(
+            "the score is not finite at the start: noise without variance (sigma = 0) "
+            "needs a solver whose variance floor is positive"
+        )
+
+
+def _floating(y: Tensor) -> Tensor:
+    """Y itself, raised to float32 where its precision is lower."""
+    if not (y.is_floating_point() or y.is_complex()):
+        raise ValueError(f"y is floating point, images in [0, 1], got {y.dtype}; divide bytes by 255")
+    return y.float() if y.dtype in (torch.float16, torch.bfloat16) else y

@@ -1,0 +1,1 @@
+"""Training: recipe, loss, the Lightning module, checkpoints. Needs ``rimkit[train]``."""

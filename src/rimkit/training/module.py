@@ -1,0 +1,198 @@
+"""The Lightning module that trains a RIM by a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from pytorch_optimizer import Muon
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from rimkit import tree
+from rimkit.data.images import Bytes, to_unit
+from rimkit.data.patches import PatchBatches, Share, seeded
+from rimkit.metrics import psnr
+from rimkit.problem import Problem
+from rimkit.rim import RIM
+from rimkit.solver import Iterate
+from rimkit.training.loss import trajectory_loss
+from rimkit.training.recipe import OptimizerRecipe, Recipe
+
+_VALIDATION_SIDE = 256
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class Rollout:
+    """Samples under way: truth, measurement, problem, and where the machine stands."""
+
+    x: Tensor
+    y: Tensor
+    problem: Problem
+    iterate: Iterate
+
+
+class RIMTraining(lightning.LightningModule):
+    """Trains ``model`` on patches of clean images; y is simulated as it goes.
+
+    Every random number depends on the recipe's seed, the number of the update and the rank alone:
+    a training that resumes from a checkpoint goes on with the same bits.
+
+    Parameters
+    ----------
+    recipe
+        All settings.
+    images, held_out
+        Clean images for training and for validation, 8-bit (C, H, W).
+    """
+
+    def __init__(
+        self, recipe: Recipe, *, images: list[Bytes], held_out: list[Bytes]
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        torch.manual_seed(recipe.seed)
+        self.model = RIM(recipe.model)
+        self._images = images
+        self._held_out = held_out
+        self._pool: Rollout | None = None
+
+    def train_dataloader(self) -> DataLoader[tuple[int, Tensor]]:
+        """Batches from the update at which the trainer stands."""
+        batches = PatchBatches(
+            self._images,
+            patch=self.recipe.data.patch,
+            size=self.recipe.data.batch - self._continued(),
+            seed=self.recipe.seed,
+            start=self.trainer.global_step,
+            share=Share(self.trainer.global_rank, self.trainer.world_size),
+        )
+        return DataLoader(batches, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        """Held-out images, cut to at most 256x256 around the middle, one at a time."""
+        return DataLoader([_middle(to_unit(image)) for image in self._held_out], batch_size=1)  # type: ignore[arg-type]
+
+    def training_step(self, batch: tuple[int, Tensor], batch_idx: int) -> Tensor:
+        """Run the machine from new patches, and from some it knows, and return the loss."""
+        update, x = batch
+        seed = self.recipe.seed
+        generator = seeded(seed, 1, int(update), self.global_rank)
+        rollout = self._begin(x, generator)
+        if self._pool is not None:
+            rollout = tree.join([rollout, tree.move(self._pool, device=self.device)])
+        low, high = self.recipe.unroll.steps
+        # The same on every rank, so that none waits for another.
+        shared = seeded(seed, 2, int(update))
+        steps = int(torch.randint(low, high + 1, (), generator=shared))
+
+        estimates = []
+        iterate = rollout.iterate
+        for _ in range(steps):
+            iterate = self.model.step(iterate, rollout.y, rollout.problem)
+            estimates.append(iterate.x)
+        early = self.recipe.unroll.early_weight
+        loss = trajectory_loss(estimates, rollout.x, weights=[early] * (steps - 1) + [1.0])
+        self._keep(dataclasses.replace(rollout, iterate=iterate), generator)
+
+        self.log("train/loss", loss.detach(), prog_bar=True)
+        self.log("train/variance_floor", self.model.variance_floor.detach())
+        return loss
+
+    def _begin(self, x: Tensor, generator: torch.Generator) -> Rollout:
+        problem = self.recipe.task.draw(x.shape[0], generator=generator)
+        y = problem.simulate(x.cpu(), generator=generator).to(self.device)
+        problem = tree.move(problem, device=self.device)
+        return Rollout(x, y, problem, self.model.init(y, problem))
+
+    def _continued(self) -> int:
+        return int(self.recipe.unroll.continued * self.recipe.data.batch)
+
+    def _keep(self, rollout: Rollout, generator: torch.Generator) -> None:
+        """Keep samples for the next update to go on from, cut from this one's graph.
+
+        Every place of the pool goes on with the sample it has, or, once in ``lifetime`` updates,
+        takes one of the new samples.
+        """
+        places = self._continued()
+        if not places:
+            return
+        fresh = self.recipe.data.batch - places
+        new = torch.randint(fresh, (places,), generator=generator)
+        renewed = torch.rand(places, generator=generator) < 1 / self.recipe.unroll.lifetime
+        old = fresh + torch.arange(places)
+        chosen = new if self._pool is None else torch.where(renewed, new, old)
+        self._pool = tree.detach(tree.take(rollout, chosen.to(self.device)))
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Log the PSNR after the machine's own number of steps, and after three times as many."""
+        for name, problem in self.recipe.task.validation().items():
+            generator = seeded(self.recipe.seed, 3, batch_idx)
+            y = problem.simulate(batch.cpu(), generator=generator).to(self.device)
+            solution = self.model.solve(y, problem, steps=3 * self.model.steps, keep=True)
+            assert solution.trajectory is not None
+            for label, step in ((name, self.model.steps), (f"{name}_late", -1)):
+                value = psnr(solution.trajectory[step], batch).mean()
+                self.log(f"val/psnr_{label}", value, prog_bar=step > 0, sync_dist=True)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return the recipe's optimiser and its schedule by the update."""
+        settings = self.recipe.optimizer
+        optimizer = build_optimizer(self.model, settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda update: rate_factor(update, settings)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the samples that the next update goes on from."""
+        checkpoint["pool"] = None if self._pool is None else tree.tensors(self._pool)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the samples again."""
+        leaves = checkpoint["pool"]
+        if leaves is not None:
+            x = leaves[0]
+            like = self._begin(x, seeded(0))
+            values = iter(leaves)
+            self._pool = tree.map_tensors(lambda _: next(values), like)
+
+
+def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimizer:
+    """AdamW, or Muon on the hidden kernels with AdamW on all else (one optimiser for both).
+
+    The last layer is not a hidden one: its few rows are not orthogonalised.
+    """
+    last = {id(parameter) for parameter in model.network.out.parameters()}
+    hidden, other = [], []
+    for parameter in model.parameters():
+        is_hidden = parameter.ndim == 4 and id(parameter) not in last
+        (hidden if is_hidden and settings.name == "muon" else other).append(parameter)
+    adamw = {"betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.0, "lr": settings.adamw_rate}
+    if settings.name == "adamw":
+        return torch.optim.AdamW(other, **adamw)
+    groups = [
+        {"params": hidden, "use_muon": True, "lr": settings.rate, "momentum": 0.95},
+        {"params": other, "use_muon": False, **adamw},
+    ]
+    return Muon(groups)  # type: ignore[no-any-return]
+
+
+def rate_factor(update: int, settings: OptimizerRecipe) -> float:
+    """Factor on the learning rates: linear warm-up, constant, linear to zero."""
+    rising = (update + 1) / max(settings.warmup, 1)
+    falling = (settings.updates - update) / max(settings.decay * settings.updates, 1)
+    return max(0.0, min(1.0, rising, falling))
+
+
+def _middle(image: Tensor) -> Tensor:
+    h, w = image.shape[-2:]
+    top, left = max(0, (h - _VALIDATION_SIDE) // 2), max(0, (w - _VALIDATION_SIDE) // 2)
+    return image[:, top : top + _VALIDATION_SIDE, left : left + _VALIDATION_SIDE]

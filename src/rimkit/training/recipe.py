@@ -1,0 +1,164 @@
+"""A training recipe: a readable TOML file beside this one, every value open to the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from rimkit import settings
+from rimkit.rim import RIMConfig
+from rimkit.tasks import DenoisingTask
+
+
+@dataclasses.dataclass(frozen=True)
+class DataRecipe:
+    """Patches.
+
+    Attributes
+    ----------
+    patch, batch
+        Side of a patch in pixels; patches a batch and process.
+    held_out_every
+        Every n-th image, in the order of names, is kept for validation and never trained on.
+    """
+
+    patch: int = 48
+    batch: int = 8
+    held_out_every: int = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class UnrollRecipe:
+    """How many steps the machine is unrolled, and how they count.
+
+    Attributes
+    ----------
+    steps
+        Fewest and most steps of an update, drawn uniformly.
+    early_weight
+        w_t of all steps but the last, which counts 1 (equation 13; the paper: 1).
+    continued
+        Share of every batch that goes on from where an earlier update left it, so that the machine
+        is trained far beyond the steps it is unrolled.
+    lifetime
+        Updates, in the mean, in which a continued sample takes part.
+    """
+
+    steps: tuple[int, int] = (4, 4)
+    early_weight: float = 1.0
+    continued: float = 0.0
+    lifetime: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps[0] <= self.steps[1]:
+            raise ValueError(f"unroll.steps is a range 1 <= low <= high, got {self.steps}")
+        if not 0 <= self.continued < 1:
+            raise ValueError(f"unroll.continued lies in [0, 1), got {self.continued}")
+        if self.lifetime < 1:
+            raise ValueError(f"unroll.lifetime is at least 1, got {self.lifetime}")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerRecipe:
+    """Optimiser and its schedule: warm up, constant, linear decay to zero.
+
+    Attributes
+    ----------
+    name
+        ``"muon"``: orthogonalised momentum on the hidden kernels, AdamW on the rest; or ``"adamw"``.
+    rate
+        Learning rate of the kernels under Muon.
+    adamw_rate
+        Learning rate of everything else, or of all under AdamW.
+    updates
+        Length of the training.
+    warmup
+        Updates of linear warm-up.
+    decay
+        Share of the training, at its end, in which the rates fall to zero.
+    clip
+        Largest norm of the gradient.
+    average
+        Decay of the exponential moving average of the weights that is kept.
+    """
+
+    name: Literal["muon", "adamw"] = "muon"
+    rate: float = 0.01
+    adamw_rate: float = 2e-3
+    updates: int = 40_000
+    warmup: int = 100
+    decay: float = 0.4
+    clip: float = 1.0
+    average: float = 0.998
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """All settings of a training."""
+
+    task: DenoisingTask = dataclasses.field(default_factory=DenoisingTask)
+    model: RIMConfig = dataclasses.field(default_factory=RIMConfig)
+    data: DataRecipe = dataclasses.field(default_factory=DataRecipe)
+    unroll: UnrollRecipe = dataclasses.field(default_factory=UnrollRecipe)
+    optimizer: OptimizerRecipe = dataclasses.field(default_factory=OptimizerRecipe)
+    seed: int = 0
+    validate_every: int = 1000
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes in the package."""
+    folder = resources.files("rimkit.training") / "recipes"
+    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply overrides such as ``optimizer.rate=0.02``.
+
+    Parameters
+    ----------
+    name
+        A name from `recipe_names`, or the path of a TOML file.
+    overrides
+        ``section.key=value``, the value written as in TOML (text may go without quotes).
+
+    Raises
+    ------
+    ValueError
+        If the recipe, a key or a value is not what it should be.
+    """
+    if name in recipe_names():
+        text = (resources.files("rimkit.training") / "recipes" / f"{name}.toml").read_text()
+    elif name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"recipe {name} cannot be read: {error.strerror}") from error
+    else:
+        raise ValueError(settings.unknown_key(name, recipe_names(), where="rimkit train"))
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"recipe {name} is not TOML: {error}") from error
+    for override in overrides:
+        _override(table, override)
+    return settings.from_table(Recipe, table, where="recipe")
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ValueError(f"an override reads section.key=value, got {override!r}")
+    *sections, key = path.strip().split(".")
+    for section in sections:
+        inner = table.setdefault(section, {})
+        if not isinstance(inner, Mapping):
+            raise ValueError(f"{override!r}: {section} is a value, not a section")
+        table = inner  # type: ignore[assignment]
+    try:
+        table[key] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[key] = text.strip()

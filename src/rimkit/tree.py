@@ -1,0 +1,125 @@
+"""Frozen dataclasses of tensors as trees: move, slice, join, select and detach any of them.
+
+Tensor leaves lead with the batch size N or with 1; a leading 1 is shared by all samples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree
+
+T = TypeVar("T")
+
+
+def register(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass a tree whose children are its fields, in order.
+
+    Rebuilding a tree sets the fields as they are: what the constructor validates and converts has
+    been validated and converted once already.
+    """
+    names = tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
+
+    def flatten(value: T) -> tuple[list[Any], tuple[str, ...]]:
+        return [getattr(value, name) for name in names], names
+
+    def unflatten(children: Any, context: tuple[str, ...]) -> T:
+        value = object.__new__(cls)
+        for name, child in zip(context, children, strict=True):
+            object.__setattr__(value, name, child)
+        return value
+
+    _pytree.register_pytree_node(
+        cls, flatten, unflatten, serialized_type_name=f"{cls.__module__}.{cls.__qualname__}"
+    )
+    return cls
+
+
+def tensors(tree: Any) -> list[Tensor]:
+    """All tensor leaves, in order."""
+    return [leaf for leaf in _pytree.tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], tree: T) -> T:
+    """Apply ``function`` to every tensor leaf; everything else stays as it is."""
+    mapped: T = _pytree.tree_map_only(Tensor, function, tree)
+    return mapped
+
+
+def move(
+    tree: T, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+) -> T:
+    """Move all tensors; ``dtype`` applies to real floating tensors, its complex kin to complex."""
+
+    def moved(leaf: Tensor) -> Tensor:
+        if dtype is None or not (leaf.is_floating_point() or leaf.is_complex()):
+            return leaf.to(device=device)
+        return leaf.to(device=device, dtype=dtype.to_complex() if leaf.is_complex() else dtype)
+
+    return map_tensors(moved, tree)
+
+
+def detach(tree: T) -> T:
+    """Cut every tensor from its graph."""
+    return map_tensors(Tensor.detach, tree)
+
+
+def batch_size(tree: Any) -> int:
+    """N: the largest leading size of any tensor leaf (1 if there is none)."""
+    sizes = {leaf.shape[0] for leaf in tensors(tree) if leaf.ndim > 0}
+    if len(sizes - {1}) > 1:
+        raise ValueError(f"leaves of one tree lead with N or 1, but these lead with {sorted(sizes)}")
+    return max(sizes, default=1)
+
+
+def take(tree: T, index: Tensor | slice) -> T:
+    """Keep the samples that ``index`` (a slice, or a vector of integers or booleans) names."""
+    size = batch_size(tree)
+    return map_tensors(lambda leaf: leaf[index] if leaf.shape[0] == size else leaf, tree)
+
+
+def join(trees: Sequence[T]) -> T:
+    """Put the samples of several trees of one structure behind one another."""
+    sizes = [batch_size(tree) for tree in trees]
+    leaves, specs = zip(*(_pytree.tree_flatten(tree) for tree in trees), strict=True)
+    if any(spec != specs[0] for spec in specs):
+        raise ValueError("only trees of one structure can be joined; these differ")
+    joined = [_join_leaf(parts, sizes) for parts in zip(*leaves, strict=True)]
+    result: T = _pytree.tree_unflatten(joined, specs[0])
+    return result
+
+
+def _join_leaf(parts: tuple[Any, ...], sizes: list[int]) -> Any:
+    if not isinstance(parts[0], Tensor):
+        if any(part != parts[0] for part in parts):
+            raise ValueError(f"only trees with equal settings can be joined; got {parts}")
+        return parts[0]
+    expanded = [
+        part if part.shape[0] == size else part.expand(size, *part.shape[1:])
+        for part, size in zip(parts, sizes, strict=True)
+    ]
+    return torch.cat(expanded)
+
+
+def select(mask: Tensor, chosen: T, other: T) -> T:
+    """Per sample: ``chosen`` where ``mask`` (N,) is true, ``other`` elsewhere."""
+
+    def pick(a: Any, b: Any) -> Any:
+        if not isinstance(a, Tensor):
+            return a
+        return torch.where(mask.view(-1, *(1,) * (a.ndim - 1)), a, b)
+
+    picked: T = _pytree.tree_map(pick, chosen, other)
+    return picked
+
+
+def per_sample(value: Tensor | float, like: Tensor) -> Tensor | float:
+    """A number per sample, (N,) or (1,), shaped to multiply ``like`` (N, ...); floats pass."""
+    if not isinstance(value, Tensor):
+        return value
+    dtype = like.real.dtype if like.is_complex() else like.dtype
+    return value.to(device=like.device, dtype=dtype).view(-1, *(1,) * (like.ndim - 1))

@@ -1,0 +1,91 @@
+"""The models in the package: their cards, and how to load them by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from rimkit import settings
+from rimkit.rim import RIM
+from rimkit.weights import store
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What a model in the package is, where it comes from and what it scores.
+
+    Attributes
+    ----------
+    summary
+        One line.
+    sha256
+        Checksum of the weights.
+    parameters
+        How many there are, the variance floor included.
+    data, recipe, seconds, licence
+        What it was trained on, by which command, for how long, and what that means for its use.
+    scores
+        PSNR in dB by test set and noise level.
+    """
+
+    summary: str
+    sha256: str
+    parameters: int
+    data: str
+    recipe: str
+    seconds: int
+    licence: str
+    scores: dict[str, float]
+
+
+def model_names() -> list[str]:
+    """Names of the models in the package."""
+    return sorted(path.stem for path in _folder().glob("*.safetensors"))
+
+
+def card(name: str) -> Card:
+    """The card of a model in the package.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model.
+    """
+    _check_name(name)
+    table: dict[str, Any] = tomllib.loads((_folder() / f"{name}.toml").read_text())
+    return settings.from_table(Card, table, where=f"the card of {name}")
+
+
+def load(model: str | os.PathLike[str]) -> RIM:
+    """Load a trained model, ready for inference, on the CPU.
+
+    Parameters
+    ----------
+    model
+        A name from `model_names` (checked against its checksum), or the path of a file that
+        ``rimkit train`` wrote (ends in ``.safetensors``).
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or its file is not what it should be.
+    """
+    if isinstance(model, str) and not model.endswith(".safetensors"):
+        return store.read(_folder() / f"{model}.safetensors", sha256=card(model).sha256)
+    return store.read(Path(model))
+
+
+def _check_name(name: str) -> None:
+    if name not in model_names():
+        raise ValueError(
+            settings.unknown_key(name, model_names(), where="rimkit")
+            + "; a path of weights ends in .safetensors"
+        )
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("rimkit.weights")))

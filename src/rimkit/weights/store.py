@@ -1,0 +1,115 @@
+"""Weights on disk: safetensors with the configuration inside, never pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from rimkit import settings
+from rimkit.rim import RIM, RIMConfig
+
+FORMAT = 1
+_KEY = "rimkit"
+
+
+def save(model: RIM, path: Path, *, training: dict[str, Any] | None = None) -> None:
+    """Write a model with its configuration, whole or not at all.
+
+    Parameters
+    ----------
+    model
+        The model; saved as it is.
+    path
+        Where to.
+    training
+        What the model was trained for and how; kept in the metadata.
+    """
+    metadata = {
+        "format": FORMAT,
+        "config": settings.to_table(model.config),
+        "training": training or {},
+    }
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    data = safetensors.torch.save(state, metadata={_KEY: json.dumps(metadata)})
+    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            sink.write(data)
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return what `save` wrote beside the weights: format, config, training.
+
+    Raises
+    ------
+    ValueError
+        If the file is no safetensors file of rimkit, or of a newer format.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+    except FileNotFoundError:
+        raise ValueError(f"there are no weights at {path}") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from error
+    if text is None:
+        raise ValueError(f"{path} was not written by rimkit: it holds no configuration")
+    metadata: dict[str, Any] = json.loads(text)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} has format {metadata.get('format')}, this rimkit reads format {FORMAT}: "
+            "install a newer rimkit"
+        )
+    return metadata
+
+
+def read(path: Path, *, sha256: str | None = None) -> RIM:
+    """Build the model of a file, ready for inference: eval mode, weights without gradients.
+
+    Parameters
+    ----------
+    path
+        A file that `save` wrote.
+    sha256
+        What the file's checksum must be; not checked if None.
+
+    Raises
+    ------
+    ValueError
+        If the checksum, the configuration or the weights are not what they should be.
+    """
+    metadata = read_metadata(path)
+    if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise ValueError(f"{path} has a wrong checksum: install rimkit again")
+    config = settings.from_table(RIMConfig, metadata["config"], where=f"the config in {path.name}")
+    with torch.random.fork_rng(devices=[]):
+        model = RIM(config)
+    state = safetensors.torch.load_file(path)
+    expected = model.state_dict()
+    missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected)
+    if missing or unexpected:
+        raise ValueError(
+            f"{path} does not fit its own configuration: "
+            f"missing {missing or 'nothing'}, unexpected {unexpected or 'nothing'}"
+        )
+    wrong = [name for name in state if state[name].shape != expected[name].shape]
+    if wrong:
+        raise ValueError(
+            f"{path}: {wrong[0]} has shape {tuple(state[wrong[0]].shape)}, "
+            f"its configuration asks for {tuple(expected[wrong[0]].shape)}"
+        )
+    model.load_state_dict(state)
+    return model.eval().requires_grad_(False)
