@@ -106,13 +106,17 @@ def _divergence(dual: Tensor) -> Tensor:
 
 def _curvature(x: Tensor, y: Tensor, problem: Problem, *, iterations: int = 10) -> Tensor:
     """Largest curvature of -log p(y | x) around x, per sample, by power iteration: (N, 1, 1, 1)."""
-    dims = (1, 2, 3)
     generator = torch.Generator(x.device).manual_seed(0)
     direction = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
     at_x = problem.score(x, y)
     size = x.new_ones(())
     for _ in range(iterations):
-        direction = direction / direction.norm(dim=dims, keepdim=True)
+        direction = direction / _norm(direction)
         direction = at_x - problem.score(x + direction, y)
-        size = direction.norm(dim=dims, keepdim=True)
+        size = _norm(direction)
     return 1.1 * size
+
+
+def _norm(image: Tensor) -> Tensor:
+    norm: Tensor = image.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    return norm

@@ -50,4 +50,5 @@ def _estimate(image: Tensor) -> Tensor:
         rest = eigenvalues[:count]
         if rest.mean() <= rest.median():
             break
-    return rest.mean().clamp(min=0).sqrt().to(image.dtype)
+    sigma: Tensor = rest.mean().clamp(min=0).sqrt().to(image.dtype)
+    return sigma

@@ -73,7 +73,7 @@ def as_problem(physics: Any) -> Problem:
         If the noise model is of a class that rimkit has no likelihood for, or has settings that
         change it. Classes are matched exactly: a Rician noise has a ``sigma`` too.
     """
-    model = getattr(physics, "noise_model", None)
+    model: Any = getattr(physics, "noise_model", None)
     kind = type(model)
     if not kind.__module__.startswith("deepinv.") or not hasattr(physics, "A"):
         raise ValueError(
@@ -84,7 +84,9 @@ def as_problem(physics: Any) -> Problem:
         return Problem(physics, GaussianNoise(_level(model.sigma)))
     if kind.__name__ == "PoissonNoise":
         if not getattr(model, "normalize", True):
-            raise ValueError("a PoissonNoise is taken with normalize=True only: y in the units of x")
+            raise ValueError(
+                "a PoissonNoise is taken with normalize=True only: y in the units of x"
+            )
         return Problem(physics, PoissonNoise(_level(model.gain)))
     raise ValueError(
         f"rimkit has no likelihood for the noise model {kind.__name__}; "

@@ -74,7 +74,8 @@ class RIM(Solver):
         self.config = config if config is not None else RIMConfig()
         self.steps = self.config.steps
         self.link = LINKS[self.config.link]
-        self.network = self.config.network.build().to(memory_format=torch.channels_last)
+        self.network = self.config.network.build()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.phi_epsilon = nn.Parameter(torch.tensor(_softplus_inverse(self.config.variance_floor)))
 
     @property

@@ -1,10 +1,9 @@
-"""Frozen dataclasses from nested tables and back, strictly: an unknown or misspelt key is an error."""
+"""Frozen dataclasses from nested tables and back; an unknown or misspelt key is an error."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -69,17 +68,13 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
         if value not in choices:
             raise ValueError(f"{path} is one of {', '.join(map(repr, choices))}, got {value!r}")
         return value
-    if origin in (typing.Union, types.UnionType):
-        kinds = typing.get_args(kind)
-        if value is None and type(None) in kinds:
-            return None
-        return _convert(next(k for k in kinds if k is not type(None)), value, path)
     if origin is tuple:
         kinds = typing.get_args(kind)
         if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
             raise ValueError(f"{path} is a list of {len(kinds)} values, got {value!r}")
         return tuple(
-            _convert(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True))
+            _convert(k, v, f"{path}[{i}]")
+            for i, (k, v) in enumerate(zip(kinds, value, strict=True))
         )
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

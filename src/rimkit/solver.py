@@ -202,5 +202,7 @@ def check_start(x: Tensor, score: Tensor) -> None:
 def _floating(y: Tensor) -> Tensor:
     """Y itself, raised to float32 where its precision is lower."""
     if not (y.is_floating_point() or y.is_complex()):
-        raise ValueError(f"y is floating point, images in [0, 1], got {y.dtype}; divide bytes by 255")
+        raise ValueError(
+            f"y is floating point, images in [0, 1], got {y.dtype}; divide bytes by 255"
+        )
     return y.float() if y.dtype in (torch.float16, torch.bfloat16) else y

@@ -72,7 +72,9 @@ def batch_size(tree: Any) -> int:
     """N: the largest leading size of any tensor leaf (1 if there is none)."""
     sizes = {leaf.shape[0] for leaf in tensors(tree) if leaf.ndim > 0}
     if len(sizes - {1}) > 1:
-        raise ValueError(f"leaves of one tree lead with N or 1, but these lead with {sorted(sizes)}")
+        raise ValueError(
+            f"leaves of one tree lead with N or 1, but these lead with {sorted(sizes)}"
+        )
     return max(sizes, default=1)
 
 

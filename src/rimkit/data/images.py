@@ -53,7 +53,8 @@ def load_bytes(path: Path, *, channels: int) -> Bytes:
 
 def rgb2gray(rgb: Bytes) -> Bytes:
     """(H, W, 3) to (H, W), rounded as MATLAB does."""
-    return np.floor(rgb @ _LUMA + 0.5).astype(np.uint8)
+    grey: Bytes = np.floor(rgb @ _LUMA + 0.5).astype(np.uint8)
+    return grey
 
 
 def to_unit(images: Bytes | Sequence[Bytes]) -> Tensor:

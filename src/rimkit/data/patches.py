@@ -20,10 +20,11 @@ from rimkit.data.images import Bytes, to_unit
 def draw_patch(images: Sequence[Bytes], size: int, *, seed: int, number: int) -> Bytes:
     """Patch ``number`` (C, size, size): any place of any image, in one of eight orientations."""
     rng = np.random.Generator(np.random.Philox(key=[seed, number]))
-    image = images[rng.integers(len(images))]
+    image = images[int(rng.integers(len(images)))]
     top, left = (int(rng.integers(extent - size + 1)) for extent in image.shape[1:])
-    patch = np.rot90(image[:, top : top + size, left : left + size], rng.integers(4), axes=(1, 2))
-    return patch[:, :, ::-1] if rng.integers(2) else patch
+    turns = int(rng.integers(4))
+    patch = np.rot90(image[:, top : top + size, left : left + size], turns, axes=(1, 2))
+    return np.flip(patch, 2) if rng.integers(2) else patch
 
 
 def seeded(seed: int, *salt: int) -> torch.Generator:

@@ -9,7 +9,7 @@ from rimkit.networks.base import NetworkConfig, State, UpdateNetwork
 from rimkit.networks.compact import CompactConfig, CompactNetwork
 from rimkit.networks.paper import PaperConfig, PaperNetwork
 
-NETWORKS: dict[str, type[AtrousConfig | CompactConfig | PaperConfig]] = {
+NETWORKS: dict[str, type[NetworkConfig]] = {
     config.table_name: config for config in (AtrousConfig, CompactConfig, PaperConfig)
 }
 

@@ -8,17 +8,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from rimkit.networks.base import State, UpdateNetwork, zeros
+from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
 from rimkit.networks.cells import ConvGRU, conv
 
 
 @dataclasses.dataclass(frozen=True)
-class AtrousConfig:
+class AtrousConfig(NetworkConfig):
     """Settings of `AtrousNetwork`; the defaults give about 500,000 parameters."""
 
     table_name: ClassVar[str] = "atrous"
 
-    channels: int = 1
     features: int = 64
     hidden: int = 100
     dilation: int = 2

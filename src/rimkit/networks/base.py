@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import dataclasses
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,19 +11,25 @@ from torch import Tensor, nn
 State = tuple[Tensor, ...]
 
 
-class NetworkConfig(Protocol):
-    """Settings of an update network: a frozen dataclass, saved whole with the weights."""
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """Base of the settings of an update network, saved whole with the weights.
 
-    __dataclass_fields__: Any
+    Attributes
+    ----------
+    table_name
+        The network's name in recipes and in saved weights.
+    channels
+        Channels of x.
+    """
 
-    @property
-    def channels(self) -> int:
-        """Channels of x."""
-        ...
+    table_name: ClassVar[str]
+
+    channels: int = 1
 
     def build(self) -> UpdateNetwork:
         """Return the network with fresh weights."""
-        ...
+        raise NotImplementedError
 
 
 class UpdateNetwork(nn.Module):

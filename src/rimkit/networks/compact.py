@@ -9,17 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rimkit.networks.base import State, UpdateNetwork, zeros
+from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
 from rimkit.networks.cells import ResidualBlock, conv
 
 
 @dataclasses.dataclass(frozen=True)
-class CompactConfig:
+class CompactConfig(NetworkConfig):
     """Settings of `CompactNetwork`."""
 
     table_name: ClassVar[str] = "compact"
 
-    channels: int = 1
     features: int = 64
     blocks: int = 5
     delta_scale: float = 0.1
@@ -59,6 +58,8 @@ class CompactNetwork(UpdateNetwork):
         pixels = F.pixel_unshuffle(torch.cat([eta - 0.5, score], 1), self.stride)
         value = self.blocks(self.enter(torch.cat([pixels, hidden], 1)))
         update, candidate = self.gate(torch.cat([value, hidden], 1)).chunk(2, 1)
-        hidden = torch.lerp(hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden))
+        hidden = torch.lerp(
+            hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden)
+        )
         delta = self.delta_scale * F.pixel_shuffle(self.out(hidden), self.stride)
         return delta, (hidden,)

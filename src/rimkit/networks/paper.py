@@ -8,17 +8,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from rimkit.networks.base import State, UpdateNetwork, zeros
+from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
 from rimkit.networks.cells import ConvGRU, conv
 
 
 @dataclasses.dataclass(frozen=True)
-class PaperConfig:
+class PaperConfig(NetworkConfig):
     """Settings of `PaperNetwork`; the defaults are the paper's."""
 
     table_name: ClassVar[str] = "paper"
 
-    channels: int = 1
     features: int = 64
     hidden: int = 256
 

@@ -36,7 +36,7 @@ def A_vjp(operator: Operator, x: Tensor, v: Tensor) -> Tensor:
         return own(x, v)  # type: ignore[no-any-return]
     if hasattr(operator, "A_adjoint"):
         return operator.A_adjoint(v)
-    _, pullback = torch.func.vjp(operator.A, x)
+    pullback = torch.func.vjp(operator.A, x)[1]
     return pullback(v)[0]  # type: ignore[no-any-return]
 
 

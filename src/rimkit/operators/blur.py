@@ -94,7 +94,7 @@ def _valid(padded: Tensor, kernel: Tensor) -> tuple[int, int]:
 
 
 def gaussian_kernel(std: float, *, radius: int | None = None) -> Tensor:
-    """Gaussian blur kernel (1, k, k) that sums to one; ``std`` in pixels, radius 3 std if not given.
+    """Gaussian blur kernel (1, k, k) that sums to one; ``std`` in pixels, radius 3 std by default.
 
     Raises
     ------

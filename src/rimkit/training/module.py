@@ -50,9 +50,7 @@ class RIMTraining(lightning.LightningModule):
         Clean images for training and for validation, 8-bit (C, H, W).
     """
 
-    def __init__(
-        self, recipe: Recipe, *, images: list[Bytes], held_out: list[Bytes]
-    ) -> None:
+    def __init__(self, recipe: Recipe, *, images: list[Bytes], held_out: list[Bytes]) -> None:
         super().__init__()
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
@@ -133,10 +131,10 @@ class RIMTraining(lightning.LightningModule):
         for name, problem in self.recipe.task.validation().items():
             generator = seeded(self.recipe.seed, 3, batch_idx)
             y = problem.simulate(batch.cpu(), generator=generator).to(self.device)
-            solution = self.model.solve(y, problem, steps=3 * self.model.steps, keep=True)
-            assert solution.trajectory is not None
-            for label, step in ((name, self.model.steps), (f"{name}_late", -1)):
-                value = psnr(solution.trajectory[step], batch).mean()
+            run = self.model.iterate(y, problem, steps=3 * self.model.steps)
+            trajectory = [iterate.x for iterate in run]
+            for label, step in ((name, self.model.steps - 1), (f"{name}_late", -1)):
+                value = psnr(trajectory[step], batch).mean()
                 self.log(f"val/psnr_{label}", value, prog_bar=step > 0, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -171,18 +169,24 @@ def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimi
     The last layer is not a hidden one: its few rows are not orthogonalised.
     """
     last = {id(parameter) for parameter in model.network.out.parameters()}
-    hidden, other = [], []
+    hidden: list[Tensor] = []
+    other: list[Tensor] = []
     for parameter in model.parameters():
         is_hidden = parameter.ndim == 4 and id(parameter) not in last
         (hidden if is_hidden and settings.name == "muon" else other).append(parameter)
-    adamw = {"betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.0, "lr": settings.adamw_rate}
+    adamw: dict[str, Any] = {
+        "betas": (0.9, 0.99),
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+        "lr": settings.adamw_rate,
+    }
     if settings.name == "adamw":
         return torch.optim.AdamW(other, **adamw)
     groups = [
         {"params": hidden, "use_muon": True, "lr": settings.rate, "momentum": 0.95},
         {"params": other, "use_muon": False, **adamw},
     ]
-    return Muon(groups)  # type: ignore[no-any-return]
+    return Muon(groups)
 
 
 def rate_factor(update: int, settings: OptimizerRecipe) -> float:

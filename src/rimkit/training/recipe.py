@@ -69,7 +69,7 @@ class OptimizerRecipe:
     Attributes
     ----------
     name
-        ``"muon"``: orthogonalised momentum on the hidden kernels, AdamW on the rest; or ``"adamw"``.
+        ``"muon"`` (orthogonalised momentum; AdamW for all but hidden kernels) or ``"adamw"``.
     rate
         Learning rate of the kernels under Muon.
     adamw_rate

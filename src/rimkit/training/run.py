@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rimkit import settings
 from rimkit.data import bsds300
-from rimkit.data.images import Bytes, list_images, load_bytes
+from rimkit.data.images import list_images, load_bytes
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import Recipe
 from rimkit.weights import store
@@ -141,6 +141,8 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
+        # torch.func.vjp has been wrong inside inference mode.
+        inference_mode=False,
         use_distributed_sampler=False,
         enable_progress_bar=options.progress,
         enable_model_summary=False,
@@ -162,7 +164,7 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Exponential moving average that follows quickly at first: decay (1 + n) / (10 + n) at most."""
+    """Exponential moving average that is quick at first: decay at most (1 + n) / (10 + n)."""
 
     def average(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
         n = int(count)
@@ -213,9 +215,7 @@ def _checkpoint_to_resume(recipe: Recipe, options: RunOptions) -> Path | None:
     return checkpoint
 
 
-def _write_inputs(
-    recipe: Recipe, training: list[Path], held_out: list[Path], output: Path
-) -> None:
+def _write_inputs(recipe: Recipe, training: list[Path], held_out: list[Path], output: Path) -> None:
     """Write down what goes in: the recipe, and the names of all images read."""
     table: dict[str, Any] = settings.to_table(recipe)
     (output / "recipe.json").write_text(json.dumps(table, indent=2) + "\n")

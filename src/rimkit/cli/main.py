@@ -1,0 +1,214 @@
+"""``rimkit``: the commands and their options. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import rimkit
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong arguments."""
+    options = build_parser().parse_args(arguments)
+    try:
+        command = importlib.import_module(f"rimkit.cli.{options.command}")
+        code: int = command.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return fail(f'this needs {error.name}: pip install "rimkit[{extra}]"')
+    except ValueError as error:
+        return fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(f"{where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        fail("interrupted")
+        return _INTERRUPTED
+    return code
+
+
+def fail(message: str) -> int:
+    """Print one line to standard error and return 1."""
+    print("rimkit:", " ".join(message.split()), file=sys.stderr)
+    return 1
+
+
+_EXTRAS = {
+    "lightning": "train",
+    "matplotlib": "plot",
+    "pytorch_optimizer": "train",
+    "skimage": "baselines",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="rimkit",
+        description="Restore images with Recurrent Inference Machines.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rimkit {rimkit.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_restore(commands)
+    _add_models(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_data(commands)
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # the type has no public name
+
+
+def _add_restore(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "restore",
+        help="restore a noisy image, or a folder of them",
+        description="Restore a noisy image, or every image of a folder. Files are written whole or "
+        "not at all; in a folder, outputs that exist are skipped.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("source", metavar="IN", type=Path, help="image file or folder")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", type=Path, help="file or folder (default: IN-restored)"
+    )
+    parser.add_argument(
+        "--sigma",
+        type=_sigma,
+        default="auto",
+        help="noise standard deviation in grey levels of 255, or auto: estimated (default)",
+    )
+    parser.add_argument(
+        "--model",
+        default="denoise-gray",
+        help="a name from `rimkit models`, or a .safetensors file (default: %(default)s)",
+    )
+    parser.add_argument("--steps", type=_positive, help="number of steps (default: the model's)")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="in a folder, write outputs that exist again"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+
+
+def _add_models(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "models", help="list the models in the package", allow_abbrev=False
+    )
+    parser.add_argument("name", nargs="?", help="print the card of one model")
+
+
+def _add_train(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a model on clean images",
+        description="Train a model by a recipe. Only clean images are needed: measurements are "
+        "simulated.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="folder of clean images (default: the training images of BSDS300)",
+    )
+    parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        dest="overrides",
+        action="append",
+        default=[],
+        help="override a value of the recipe, such as optimizer.updates=1000; repeatable",
+    )
+    parser.add_argument("--minutes", type=_minutes, help="stop, with a checkpoint, after so long")
+    parser.add_argument("--devices", default="1", help="how many, or which: Lightning's devices")
+    parser.add_argument("--nodes", type=_positive, default=1, help="number of machines")
+    parser.add_argument("--accelerator", default="auto", help="cpu, gpu, ... (default: auto)")
+    parser.add_argument("--strategy", default="auto", help="Lightning's strategy (default: auto)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=["auto", "32-true", "bf16-mixed"],
+        help="default: bf16-mixed where the processor computes in bf16",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a denoiser on the test images, beside the published rows",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
+    parser.add_argument(
+        "--images", type=int, choices=[68, 100], default=100, help="how many (default: %(default)s)"
+    )
+    parser.add_argument("--steps", type=_positive, help="number of steps (default: the model's)")
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        choices=["float32", "bfloat16"],
+        help="in which the network computes (default: %(default)s)",
+    )
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write the rows to a file, too")
+    parser.add_argument(
+        "--per-image", metavar="FILE", type=Path, help="write the score of every image to a file"
+    )
+
+
+def _add_data(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "data", help="download a data set into the cache folder", allow_abbrev=False
+    )
+    parser.add_argument("name", choices=["bsds300"])
+
+
+def _sigma(text: str) -> float | str:
+    if text == "auto":
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f'sigma is a number from 0 (grey levels of 255) or "auto", got "{text}"'
+        )
+    return value
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'a whole number from 1 is needed, got "{text}"')
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f'a positive number of minutes is needed, got "{text}"')
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Evaluation: protocols, published numbers, tables and figures."""

@@ -1,0 +1,59 @@
+"""What a restoration reads and writes: one file, or a folder mirrored into another."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from rimkit.data.images import list_images
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One file to read and where its restoration goes."""
+
+    source: Path
+    target: Path
+
+
+def plan(source: Path, output: Path | None) -> list[Job]:
+    """Jobs for a file or, recursively, for all images of a folder.
+
+    Parameters
+    ----------
+    source
+        An image file or a folder.
+    output
+        For a file: the file to write, or an existing folder to write it into. For a folder: the
+        folder that mirrors it. None: beside the source, with ``-restored`` in the name.
+
+    Raises
+    ------
+    ValueError
+        If the source is missing or holds no images, or an output would overwrite an input.
+    """
+    if not source.exists():
+        raise ValueError(f"{source}: there is no such file or folder")
+    if source.is_dir():
+        jobs = _plan_folder(source, output)
+    elif output is None:
+        jobs = [Job(source, source.with_name(f"{source.stem}-restored{source.suffix}"))]
+    else:
+        jobs = [Job(source, output / source.name if output.is_dir() else output)]
+    inputs = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.target.resolve() in inputs:
+            raise ValueError(f"{job.target}: the output would overwrite an input")
+    return jobs
+
+
+def _plan_folder(source: Path, output: Path | None) -> list[Job]:
+    resolved = source.resolve()
+    output = output if output is not None else resolved.with_name(f"{resolved.name}-restored")
+    if output.is_file():
+        raise ValueError(f"{output}: the output of a folder is a folder, this is a file")
+    inside = output.resolve()
+    paths = [path for path in list_images(source) if inside not in path.resolve().parents]
+    if resolved == inside:
+        raise ValueError(f"{output}: the output would overwrite the inputs")
+    return [Job(path, output / path.relative_to(source)) for path in paths]

@@ -1,0 +1,71 @@
+"""Every operator, noise, link and network once; the laws run over all of them.
+
+A new one is a line here.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rimkit.links import LINKS, Link
+from rimkit.networks import NETWORKS, NetworkConfig
+from rimkit.noises import GaussianNoise, Noise, PoissonNoise
+from rimkit.operators import Blur, Identity, Mask, Operator, gaussian_kernel
+
+SHAPE = (3, 2, 11, 14)
+"""Of x: batch above one, several channels, not square, odd."""
+
+
+def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def uniform(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class ComplexRotation:
+    """A test operator with complex measurements: A x = phase * x, another for every pixel."""
+
+    phase: Tensor
+
+    def A(self, x: Tensor) -> Tensor:
+        return self.phase * x
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        return (self.phase.conj() * y).real
+
+
+_KERNELS = uniform(3, 5, 3, seed=1)
+
+OPERATORS: dict[str, Operator] = {
+    "identity": Identity(),
+    "mask": Mask((uniform(3, 1, 11, 14) > 0.5).double()),
+    "mask-shared": Mask((uniform(1, 2, 11, 14) > 0.3).double()),
+    "blur-circular": Blur(_KERNELS, padding="circular"),
+    "blur-replicate": Blur(_KERNELS, padding="replicate"),
+    "blur-shared": Blur(gaussian_kernel(1.0).double(), padding="replicate"),
+    # Wider than the image: the border repeats more than once.
+    "blur-wide": Blur(uniform(1, 25, 31, seed=2), padding="circular"),
+    "blur-wide-replicate": Blur(uniform(1, 25, 31, seed=2), padding="replicate"),
+    "complex": ComplexRotation(torch.polar(uniform(1, 2, 11, 14), normal(1, 2, 11, 14))),
+}
+
+_PER_SAMPLE = torch.tensor([0.1, 0.5, 2.0], dtype=torch.float64)
+
+NOISES: dict[str, Noise] = {
+    "gaussian": GaussianNoise(0.3),
+    "gaussian-per-sample": GaussianNoise(_PER_SAMPLE),
+    "poisson": PoissonNoise(0.25),
+    "poisson-per-sample": PoissonNoise(_PER_SAMPLE),
+}
+
+LINK_CASES: dict[str, Link] = {str(name): link for name, link in LINKS.items()}
+
+NETWORK_CASES: dict[str, Callable[[int], NetworkConfig]] = {
+    name: lambda channels, config=config: config(channels=channels)
+    for name, config in NETWORKS.items()
+}

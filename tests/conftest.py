@@ -1,0 +1,35 @@
+"""Fixtures: data that may be absent, images that a dependency ships."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rimkit.data import bsds300
+
+_BESIDE = Path(__file__).parents[2] / "shared" / "data" / "bsds300"
+if bsds300.LOCAL_COPY not in os.environ and _BESIDE.is_dir():
+    os.environ[bsds300.LOCAL_COPY] = str(_BESIDE)
+
+torch.set_num_threads(
+    max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if bsds300.find() is None:
+        skip = pytest.mark.skip(reason=f"BSDS300 is absent: set {bsds300.LOCAL_COPY}")
+        for item in items:
+            if item.get_closest_marker("data"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Tensor:
+    """Grey photograph (1, 1, 200, 231) in [0, 1] that scikit-image ships; not of BSDS."""
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image")
+    grey = np.asarray(data.camera()[60:260, 150:381], dtype=np.float32) / 255
+    return torch.from_numpy(grey)[None, None]

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from tests.cases import normal
+
+from rimkit.operators import Blur, gaussian_kernel
+
+
+@pytest.mark.parametrize(("padding", "mode"), [("circular", "wrap"), ("replicate", "nearest")])
+def test_is_the_convolution_of_scipy(padding: str, mode: str) -> None:
+    x, kernel = normal(2, 3, 9, 12), normal(2, 3, 5, seed=1)
+    z = Blur(kernel, padding=padding).A(x)  # type: ignore[arg-type]
+    expected = [
+        [ndimage.convolve(plane.numpy(), kernel[n].numpy(), mode=mode) for plane in x[n]]
+        for n in range(2)
+    ]
+    torch.testing.assert_close(z, torch.from_numpy(np.array(expected)))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (1, 2, 3), (1, 3, 4), (1, 1, 3, 3)])
+def test_refuses_kernels_without_a_middle(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="odd"):
+        Blur(torch.ones(shape))
+
+
+def test_refuses_unknown_padding() -> None:
+    with pytest.raises(ValueError, match="reflect"):
+        Blur(torch.ones(1, 3, 3), padding="reflect")  # type: ignore[arg-type]
+
+
+def test_gaussian_kernel_sums_to_one_and_has_its_width() -> None:
+    kernel = gaussian_kernel(1.5)[0].double()
+    offsets = torch.arange(len(kernel)) - len(kernel) // 2
+    assert kernel.sum().item() == pytest.approx(1)
+    assert (kernel.sum(0) * offsets**2).sum().item() == pytest.approx(1.5**2, rel=0.05)
+
+
+@pytest.mark.parametrize("std", [0.0, -1.0, float("nan"), float("inf")])
+def test_gaussian_kernel_refuses_impossible_widths(std: float) -> None:
+    with pytest.raises(ValueError, match="positive and finite"):
+        gaussian_kernel(std)

@@ -1,0 +1,21 @@
+import pytest
+import torch
+
+from rimkit.operators import Identity, Mask
+
+
+def test_identity_starts_at_the_measurement() -> None:
+    y = torch.rand(2, 1, 8, 8)
+    assert Identity().initial(y) is y
+
+
+def test_mask_hides_what_is_missing() -> None:
+    mask = torch.tensor([[1.0, 0.0], [0.0, 1.0]])[None, None]
+    assert Mask(mask).A(torch.full((1, 3, 2, 2), 5.0))[0, 2].tolist() == [[5, 0], [0, 5]]
+
+
+def test_mask_refuses_other_shapes_and_values() -> None:
+    with pytest.raises(ValueError, match="shape"):
+        Mask(torch.ones(4, 4))
+    with pytest.raises(ValueError, match="holds 0"):
+        Mask(torch.full((1, 1, 4, 4), 0.5))

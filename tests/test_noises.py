@@ -1,0 +1,107 @@
+import pytest
+import torch
+from tests.cases import NOISES, SHAPE, normal, uniform
+from torch import Tensor
+
+from rimkit.noises import GaussianNoise, Noise, PoissonNoise
+
+each = pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+
+
+def measured(noise: Noise) -> tuple[Tensor, Tensor]:
+    z = uniform(*SHAPE, seed=6) + 0.1
+    return z, noise.sample(z, generator=torch.Generator().manual_seed(7))
+
+
+@each
+def test_score_is_the_gradient_of_log_prob(noise: Noise) -> None:
+    # Batch above one and a gain that is not one: sums over the batch, or a squared gain, show.
+    z, y = measured(noise)
+    z.requires_grad_()
+    (gradient,) = torch.autograd.grad(noise.log_prob(z, y).sum(), z)
+    torch.testing.assert_close(noise.score(z, y), gradient)
+
+
+@each
+def test_log_prob_is_one_value_a_sample_and_samples_do_not_mix(noise: Noise) -> None:
+    z, y = measured(noise)
+    changed = z.clone()
+    changed[1] *= 2
+    before, after = noise.log_prob(z, y), noise.log_prob(changed, y)
+    assert before.shape == (3,)
+    assert torch.equal(before[[0, 2]], after[[0, 2]])
+    assert before[1] != after[1]
+
+
+@each
+def test_truth_is_the_likeliest_in_the_mean(noise: Noise) -> None:
+    # E[score] = 0 at the true z: simulation and likelihood agree.
+    z = torch.full((3, 1, 400, 400), 0.7, dtype=torch.float64)
+    y = noise.sample(z, generator=torch.Generator().manual_seed(0))
+    score = noise.score(z, y).flatten(1)
+    assert (score.mean(1).abs() < 5 * score.std(1) / 400).all()
+
+
+@each
+def test_same_seed_same_noise(noise: Noise) -> None:
+    assert torch.equal(measured(noise)[1], measured(noise)[1])
+
+
+@each
+def test_a_variance_floor_shrinks_the_score(noise: Noise) -> None:
+    z, y = measured(noise)
+    assert (noise.score(z, y, variance_floor=0.1).abs() < noise.score(z, y).abs()).any()
+    assert (noise.score(z, y, variance_floor=0.1).abs() <= noise.score(z, y).abs()).all()
+
+
+@pytest.mark.parametrize("sigma", [0.01, 1.0, 3.0])
+def test_halving_sigma_multiplies_the_score_by_four(sigma: float) -> None:
+    # At every sigma: a score over max(sigma, 1) would pass at 3 and fail at 0.01.
+    z, y = normal(2, 1, 4, 5), normal(2, 1, 4, 5, seed=1)
+    ratio = GaussianNoise(sigma / 2).score(z, y) / GaussianNoise(sigma).score(z, y)
+    torch.testing.assert_close(ratio, torch.full_like(ratio, 4.0))
+
+
+def test_complex_noise_has_sigma_on_both_parts() -> None:
+    z = torch.zeros(1, 200, 200, dtype=torch.complex128)
+    y = GaussianNoise(0.5).sample(z, generator=torch.Generator().manual_seed(0))
+    assert y.real.std().item() == pytest.approx(0.5, rel=0.02)
+    assert y.imag.std().item() == pytest.approx(0.5, rel=0.02)
+    expected = -(y.abs() ** 2).sum() / (2 * 0.25)
+    assert GaussianNoise(0.5).log_prob(z, y).item() == pytest.approx(expected.item())
+
+
+def test_poisson_has_variance_gain_times_z() -> None:
+    z = torch.full((1, 1, 300, 300), 2.0)
+    y = PoissonNoise(0.1).sample(z, generator=torch.Generator().manual_seed(0))
+    assert y.mean().item() == pytest.approx(2.0, rel=0.01)
+    assert y.var().item() == pytest.approx(0.2, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "sigma",
+    [
+        -0.1,
+        float("nan"),
+        float("inf"),
+        "25",
+        True,
+        None,
+        torch.tensor(0.1),
+        torch.tensor([1]),
+        torch.tensor([0.1, float("nan")]),
+        torch.tensor([0.1, -1.0]),
+        torch.ones(2, 1, 1, 1),
+    ],
+    ids=str,
+)
+def test_impossible_sigma_is_refused(sigma: object) -> None:
+    with pytest.raises(ValueError, match="sigma is a non-negative finite number"):
+        GaussianNoise(sigma)  # type: ignore[arg-type]
+
+
+def test_zero_is_legal_for_sigma_and_not_for_a_gain() -> None:
+    z, y = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    assert GaussianNoise(0).score(z, y, variance_floor=0.5).unique().item() == 2
+    with pytest.raises(ValueError, match="gain is a positive"):
+        PoissonNoise(0.0)

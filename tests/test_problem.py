@@ -1,0 +1,94 @@
+import sys
+import types
+
+import pytest
+import torch
+from tests.cases import normal, uniform
+from torch import nn
+
+from rimkit.noises import GaussianNoise, PoissonNoise
+from rimkit.operators import Blur, Identity, gaussian_kernel
+from rimkit.problem import Denoising, Problem, as_problem
+
+
+def test_score_is_equation_15() -> None:
+    blur = Blur(gaussian_kernel(1.0).double())
+    x, y = uniform(2, 1, 9, 10), uniform(2, 1, 9, 10, seed=1)
+    score = Problem(blur, GaussianNoise(0.2)).score(x, y, variance_floor=0.01)
+    torch.testing.assert_close(score, blur.A_adjoint(y - blur.A(x)) / (0.2**2 + 0.01))
+
+
+def test_simulate_is_operator_then_noise() -> None:
+    blur = Blur(gaussian_kernel(1.0))
+    x = uniform(1, 1, 9, 10).float()
+    assert torch.equal(Problem(blur, GaussianNoise(0.0)).simulate(x), blur.A(x))
+
+
+def test_denoising_is_identity_with_gaussian_noise() -> None:
+    problem = Denoising(0.1)
+    assert isinstance(problem.operator, Identity)
+    assert problem.noise == GaussianNoise(0.1)
+    assert isinstance(problem, Problem)
+
+
+def fake_deepinv(noise: str, **settings: object) -> nn.Module:
+    """A physics as deepinv lays it out; deepinv itself needs a torchvision that imports."""
+    kind = type(noise, (nn.Module,), {"__module__": "deepinv.physics.noise"})
+    model = kind()
+    for name, value in settings.items():
+        setattr(model, name, value)
+    physics = Decimate()
+    physics.noise_model = model
+    return physics
+
+
+class Decimate(nn.Module):
+    """Keeps every other row, in the signatures of deepinv's LinearPhysics."""
+
+    def A(self, x: torch.Tensor, **_: object) -> torch.Tensor:
+        return x[..., ::2, :]
+
+    def A_adjoint(self, y: torch.Tensor, **_: object) -> torch.Tensor:
+        x = y.new_zeros(*y.shape[:2], 2 * y.shape[2], y.shape[3])
+        x[..., ::2, :] = y
+        return x
+
+    def A_vjp(self, x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return self.A_adjoint(v)
+
+
+def test_a_physics_of_deepinv_works_as_it_stands() -> None:
+    problem = as_problem(fake_deepinv("GaussianNoise", sigma=torch.tensor([0.1])))
+    x = normal(2, 1, 8, 6, dtype=torch.float32)
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+    assert y.shape == (2, 1, 4, 6)
+    assert problem.initial(y).shape == x.shape
+    torch.testing.assert_close(
+        problem.score(x, y)[..., ::2, :], (y - x[..., ::2, :]) / 0.1**2, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_poisson_of_deepinv() -> None:
+    problem = as_problem(fake_deepinv("PoissonNoise", gain=torch.tensor(0.5), normalize=True))
+    assert isinstance(problem.noise, PoissonNoise)
+    with pytest.raises(ValueError, match="normalize"):
+        as_problem(fake_deepinv("PoissonNoise", gain=0.5, normalize=False))
+
+
+def test_noise_without_likelihood_is_refused_even_with_a_sigma() -> None:
+    with pytest.raises(ValueError, match="RicianNoise"):
+        as_problem(fake_deepinv("RicianNoise", sigma=0.1))
+    with pytest.raises(ValueError, match="deepinv"):
+        as_problem(object())
+
+
+def test_the_real_deepinv(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
+    deepinv = pytest.importorskip(
+        "deepinv", reason="deepinv is not installed", exc_type=ImportError
+    )
+    physics = deepinv.physics.Denoising(deepinv.physics.GaussianNoise(0.1))
+    x = uniform(2, 1, 8, 9).float()
+    y = as_problem(physics).simulate(x, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(as_problem(physics).score(x, y), Denoising(0.1).score(x, y))

@@ -1,0 +1,253 @@
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+from tests.cases import NETWORK_CASES, uniform
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from rimkit.classical import GradientDescent
+from rimkit.networks import CompactConfig, NetworkConfig, PaperConfig
+from rimkit.networks.base import State, UpdateNetwork
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Blur, Mask, gaussian_kernel
+from rimkit.problem import Denoising, Problem
+from rimkit.rim import RIM, RIMConfig
+
+each_network = pytest.mark.parametrize("network", NETWORK_CASES.values(), ids=NETWORK_CASES.keys())
+
+
+def small(network: NetworkConfig | None = None, **settings: object) -> RIM:
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=network or CompactConfig(features=8, blocks=1), **settings))
+    for parameter in model.network.parameters():
+        if parameter.ndim == 4 and not parameter.any():
+            nn.init.normal_(parameter, std=0.05)
+    return model.eval()
+
+
+class ConstantTimesScore(UpdateNetwork):
+    def __init__(self, constant: float) -> None:
+        super().__init__()
+        self.constant = constant
+
+    def init_state(self, eta: Tensor) -> State:
+        return ()
+
+    def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.constant * score, ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstantConfig(NetworkConfig):
+    def build(self) -> UpdateNetwork:
+        return ConstantTimesScore(0.01)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 15)])
+def test_a_constant_times_the_score_is_gradient_descent(size: tuple[int, int]) -> None:
+    model = RIM(RIMConfig(network=ConstantConfig(), score_scale=1.0, steps=7))
+    with torch.no_grad():
+        model.phi_epsilon.fill_(-60.0)  # a floor of 1e-26
+    descent = GradientDescent(step_size=0.01, steps=7)
+    problem = Problem(Blur(gaussian_kernel(1.0)), GaussianNoise(0.2))
+    y = uniform(2, 1, *size).float()
+    ours = model.solve(y, problem, keep=True).trajectory
+    theirs = descent.solve(y, problem, keep=True).trajectory
+    assert ours is not None
+    assert theirs is not None
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+    assert not torch.allclose(ours[0], ours[-1], atol=1e-3)
+
+
+@each_network
+@pytest.mark.parametrize("size", [(8, 8), (9, 9), (8, 21), (13, 10)])
+def test_any_size_from_8_works(
+    network: Callable[[int], NetworkConfig], size: tuple[int, int]
+) -> None:
+    model = small(network(3))
+    y = uniform(2, 3, *size).float()
+    x = model(y, Denoising(0.1))
+    assert x.shape == y.shape
+    assert x.isfinite().all()
+
+
+@each_network
+def test_a_batch_never_changes_what_a_sample_gets(
+    network: Callable[[int], NetworkConfig],
+) -> None:
+    model = small(network(1))
+    y = uniform(3, 1, 10, 11).float()
+    sigma = torch.tensor([0.05, 0.1, 0.2])
+    whole = model(y, Denoising(sigma))
+    alone = model(y[1:2], Denoising(sigma[1:2]))
+    torch.testing.assert_close(whole[1:2], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_step_reads_like_equations_10_to_12() -> None:
+    model = small(link="sigmoid", score_scale=0.3, variance_floor=0.01)
+    problem = Denoising(0.2)
+    y = uniform(1, 1, 8, 10).float()
+    start = model.init(y, problem)
+    eta = start.eta.clone().requires_grad_()
+    x = torch.sigmoid(eta)
+    log_prob = -((y - x) ** 2).sum() / (2 * (0.2**2 + 0.01))
+    (gradient,) = torch.autograd.grad(log_prob, eta)
+    delta, state = model.network(start.eta, 0.3 * gradient, start.state)
+    after = model.step(start, y, problem)
+    torch.testing.assert_close(after.eta, start.eta + delta, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(after.x, torch.sigmoid(after.eta))
+    torch.testing.assert_close(after.state, state, rtol=1e-4, atol=1e-5)
+
+
+def test_sigma_reaches_the_network_and_only_through_the_score() -> None:
+    model = small()
+    y = uniform(1, 1, 10, 10).float()
+    problem, other = Denoising(0.1), Denoising(0.2)
+    start = model.step(model.init(y, problem), y, problem)
+    assert not torch.allclose(
+        model.step(start, y, problem).x, model.step(start, y, other).x, atol=1e-6
+    )
+    still = dataclasses.replace(start, x=y, eta=y)  # here the score is zero at every sigma
+    assert torch.equal(model.step(still, y, problem).x, model.step(still, y, other).x)
+
+
+def test_the_variance_floor_is_trained() -> None:
+    model = small().train()
+    y = uniform(1, 1, 10, 10).float()
+    model(y, Denoising(0.01)).square().sum().backward()
+    assert model.phi_epsilon.grad is not None
+    assert model.phi_epsilon.grad.abs() > 0
+    assert model.variance_floor.item() == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_each_step_gets_its_own_gradient() -> None:
+    """Steps with weights of their own: a reverse pass that is off by one step would show."""
+    model = small(steps=4).double()
+    problem = Denoising(0.1)
+    y, truth = uniform(1, 1, 8, 8), uniform(1, 1, 8, 8, seed=1)
+    name = "network.enter.weight"
+    weight = dict(model.named_parameters())[name].detach()
+
+    class Step(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *arguments: object) -> object:
+            return self.model.step(*arguments)
+
+    step = Step()
+
+    def loss(shifts: Tensor) -> Tensor:
+        iterate = model.init(y, problem)
+        total = torch.zeros((), dtype=torch.float64)
+        for t in range(4):
+            moved = {f"model.{name}": weight + shifts[t]}
+            iterate = functional_call(step, moved, (iterate, y, problem))
+            total = total + (t + 1) * (iterate.x - truth).square().mean()
+        return total
+
+    shifts = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(loss(shifts), shifts)
+    for t in range(4):
+        nudge = torch.zeros(4, dtype=torch.float64)
+        nudge[t] = 1e-5
+        slope = (loss(nudge) - loss(-nudge)) / 2e-5
+        assert gradient[t].item() == pytest.approx(slope.item(), rel=1e-4)
+    assert len({round(value, 8) for value in gradient.tolist()}) == 4
+
+
+def test_iterate_and_score_stay_in_float32_under_autocast() -> None:
+    model = small()
+    problem = Problem(Blur(gaussian_kernel(1.0)), GaussianNoise(0.05))
+    y = uniform(1, 1, 12, 12).float()
+    seen = {}
+    original = model.network.forward
+
+    def spy(eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
+        seen["score"] = score
+        delta, state = original(eta, score, state)
+        seen["delta"] = delta.dtype
+        return delta, state
+
+    model.network.forward = spy  # type: ignore[method-assign]
+    start = model.init(y, problem)
+    with torch.autocast("cpu", torch.bfloat16):
+        after = model.step(start, y, problem)
+    assert seen["delta"] is torch.bfloat16
+    assert {after.eta.dtype, after.x.dtype, after.state[0].dtype} == {torch.float32}
+    expected = 0.05 * problem.score(start.x, y, variance_floor=model.variance_floor)
+    assert torch.equal(seen["score"], expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_estimate_has_the_dtype_of_y(dtype: torch.dtype) -> None:
+    model = small()
+    y = uniform(1, 1, 9, 8).to(dtype)
+    x = model(y, Denoising(0.1))
+    assert x.dtype == dtype
+    assert model.solve(y, Denoising(0.1)).x.dtype == dtype
+    assert (x.double() - model(y.double(), Denoising(0.1))).abs().max() < 0.02
+
+
+def test_starts() -> None:
+    y = uniform(1, 1, 8, 8).float()
+    start = small(start="initial", link="sigmoid").init(y, Denoising(0.1))
+    torch.testing.assert_close(start.x, y.clamp(1 / 1024, 1 - 1 / 1024))
+    assert small(start="zeros").init(y, Denoising(0.1)).eta.abs().max() == 0
+
+
+def test_masked_pixels_take_part() -> None:
+    mask = torch.ones(1, 1, 12, 12)
+    mask[..., 4:8, 4:8] = 0
+    x = small()(uniform(1, 1, 12, 12).float(), Problem(Mask(mask), GaussianNoise(0.05)))
+    assert x.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (torch.zeros(1, 1, 7, 9), "at least 8x8, got 7x9"),
+        (torch.zeros(1, 1, 1, 1), "at least 8x8"),
+        (torch.zeros(1, 3, 9, 9), r"takes 1 channel\(s\), got 3"),
+        (torch.full((1, 1, 9, 9), float("nan")), "NaN or infinite"),
+        (torch.full((1, 1, 9, 9), float("inf")), "NaN or infinite"),
+        (torch.zeros(9, 9), r"\(N, C, H, W\)"),
+        (torch.zeros(0, 1, 9, 9), "not empty"),
+        (torch.zeros(1, 1, 9, 9, dtype=torch.uint8), "divide bytes by 255"),
+    ],
+    ids=["7x9", "1x1", "channels", "nan", "inf", "rank", "empty", "bytes"],
+)
+def test_bad_measurements(y: Tensor, message: str) -> None:
+    for call in (small().forward, small().solve):
+        with pytest.raises(ValueError, match=message):
+            call(y, Denoising(0.1))
+
+
+def test_sigma_zero_is_legal() -> None:
+    assert small()(uniform(1, 1, 9, 9).float(), Denoising(0.0)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"link": "tanh"},
+        {"steps": 0},
+        {"score_scale": 0.0},
+        {"score_scale": float("nan")},
+        {"variance_floor": 0.0},
+        {"start": "noise"},
+    ],
+    ids=str,
+)
+def test_bad_configurations(settings: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        RIMConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_paper_network_in_a_machine_keeps_one_set_of_statistics() -> None:
+    model = RIM(RIMConfig(network=PaperConfig(features=4, hidden=6), link="sigmoid")).train()
+    model(uniform(2, 1, 8, 8).float(), Denoising(0.1))
+    assert model.network.down_norm.num_batches_tracked == model.steps  # type: ignore[union-attr]

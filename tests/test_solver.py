@@ -1,0 +1,106 @@
+import pytest
+import torch
+from tests.cases import uniform
+from torch import Tensor
+
+from rimkit.classical import GradientDescent
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Blur, gaussian_kernel
+from rimkit.problem import Denoising, Problem
+from rimkit.solver import Iterate, Solver
+
+PROBLEM = Problem(Blur(gaussian_kernel(0.8)), GaussianNoise(1.0))
+
+
+class Halving(Solver):
+    """Halves x in every step: converges at a known pace."""
+
+    steps = 5
+
+    def init(self, y: Tensor, problem: Problem) -> Iterate:
+        return Iterate(y, y, (y,))
+
+    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        x = iterate.x / 2
+        return Iterate(x, x, (iterate.state[0] + 1,))
+
+
+def halves(values: list[float]) -> Tensor:
+    return torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("steps", range(10))
+def test_exactly_so_many_steps_are_taken(steps: int) -> None:
+    y = halves([1.0])
+    solution = Halving().solve(y, PROBLEM, steps=steps, keep=True)
+    assert solution.trajectory is not None
+    assert len(solution.trajectory) == steps + 1
+    assert solution.steps_taken.tolist() == [steps]
+    assert solution.x.unique().item() == 0.5**steps
+    assert len(list(Halving().iterate(y, PROBLEM, steps=steps))) == steps
+
+
+def test_each_sample_stops_for_itself_and_says_why() -> None:
+    # x halves, so a step from x changes it by x / 2.
+    y = halves([1.0, 0.25, 0.0])
+    solution = Halving().solve(y, PROBLEM, steps=4, tolerance=0.1, keep=True)
+    assert solution.reason == ("converged", "converged", "converged")
+    assert solution.steps_taken.tolist() == [4, 2, 1]
+    assert solution.x[:, 0, 0, 0].tolist() == [1 / 16, 1 / 16, 0.0]
+    assert Halving().solve(y, PROBLEM, steps=3, tolerance=0.1).reason[0] == "steps"
+
+
+def test_a_batch_never_changes_what_a_sample_gets() -> None:
+    y = halves([1.0, 0.25])
+    together = Halving().solve(y, PROBLEM, steps=6, tolerance=0.1)
+    for n in range(2):
+        alone = Halving().solve(y[n : n + 1], PROBLEM, steps=6, tolerance=0.1)
+        assert torch.equal(together.x[n], alone.x[0])
+        assert torch.equal(together.iterate.state[0][n], alone.iterate.state[0][0])
+        assert together.steps_taken[n] == alone.steps_taken[0]
+
+
+def test_going_on_is_the_same_as_never_having_stopped() -> None:
+    y = uniform(2, 1, 9, 9).float()
+    solver = GradientDescent(step_size=0.5)
+    half = solver.solve(y, PROBLEM, steps=3)
+    rest = solver.solve(y, PROBLEM, steps=4, start=half.iterate)
+    assert torch.equal(rest.x, solver.solve(y, PROBLEM, steps=7).x)
+
+
+def test_iterate_solve_and_forward_agree() -> None:
+    y = uniform(1, 1, 9, 9).float()
+    solver = GradientDescent(step_size=0.5, steps=6)
+    *_, last = solver.iterate(y, PROBLEM)
+    assert torch.equal(last.x, solver.solve(y, PROBLEM).x)
+    assert torch.equal(last.x, solver(y, PROBLEM))
+
+
+def test_gradients_flow_through_forward_and_not_through_solve() -> None:
+    y = uniform(1, 1, 9, 9).float().requires_grad_()
+    solver = GradientDescent(step_size=0.5, steps=2)
+    assert solver(y, PROBLEM).requires_grad
+    assert not solver.solve(y, PROBLEM).x.requires_grad
+    assert next(iter(solver.iterate(y, PROBLEM))).x.requires_grad
+
+
+def test_a_consumer_of_iterate_keeps_its_own_grad_mode() -> None:
+    for _ in GradientDescent(step_size=0.5).iterate(uniform(1, 1, 9, 9), PROBLEM, steps=2):
+        assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("steps", [-1, 1.5, True, "3"])
+def test_bad_steps(steps: object) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        Halving().solve(halves([1.0]), PROBLEM, steps=steps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), float("inf")])
+def test_bad_tolerances(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance"):
+        Halving().solve(halves([1.0]), PROBLEM, tolerance=tolerance)
+
+
+def test_no_variance_and_no_floor_is_refused_before_the_first_step() -> None:
+    with pytest.raises(ValueError, match="sigma = 0"):
+        GradientDescent(step_size=0.1)(uniform(1, 1, 9, 9), Denoising(0.0))

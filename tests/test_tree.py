@@ -1,0 +1,78 @@
+import dataclasses
+
+import pytest
+import torch
+from tests.cases import uniform
+
+from rimkit import tree
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Blur, Identity, Mask
+from rimkit.problem import Denoising, Problem
+from rimkit.solver import Iterate
+
+
+def problem(sigma: list[float]) -> Problem:
+    return Problem(Mask(torch.ones(1, 1, 4, 5)), GaussianNoise(torch.tensor(sigma)))
+
+
+def test_take_keeps_what_all_samples_share() -> None:
+    taken = tree.take(problem([0.1, 0.2, 0.3]), torch.tensor([2, 0]))
+    assert taken.noise.sigma.tolist() == pytest.approx([0.3, 0.1])
+    assert taken.operator.mask.shape == (1, 1, 4, 5)
+
+
+def test_join_undoes_take() -> None:
+    whole = problem([0.1, 0.2, 0.3])
+    joined = tree.join([tree.take(whole, slice(0, 2)), tree.take(whole, slice(2, 3))])
+    assert torch.equal(joined.noise.sigma, whole.noise.sigma)
+    assert joined.operator.mask.shape == (3, 1, 4, 5)
+
+
+def test_join_refuses_other_structures_and_settings() -> None:
+    with pytest.raises(ValueError, match="structure"):
+        tree.join([Denoising(torch.tensor([0.1])), problem([0.1])])
+    kernel = torch.ones(1, 3, 3)
+    with pytest.raises(ValueError, match="equal settings"):
+        tree.join([Blur(kernel, padding="circular"), Blur(kernel, padding="replicate")])
+
+
+def test_select_takes_each_sample_from_one_side() -> None:
+    a = Iterate(torch.zeros(2, 1, 3, 3), torch.zeros(2, 1, 3, 3), (torch.zeros(2, 4),))
+    b = tree.map_tensors(lambda leaf: leaf + 1, a)
+    picked = tree.select(torch.tensor([True, False]), a, b)
+    assert [leaf.flatten(1).unique(dim=1).tolist() for leaf in tree.tensors(picked)] == [
+        [[0], [1]]
+    ] * 3
+
+
+def test_move_keeps_complex_complex_and_whole_numbers_whole() -> None:
+    leaves = (
+        torch.zeros(2),
+        torch.zeros(2, dtype=torch.complex64),
+        torch.zeros(2, dtype=torch.int64),
+    )
+    moved = tree.move(leaves, dtype=torch.float64)
+    assert [leaf.dtype for leaf in moved] == [torch.float64, torch.complex128, torch.int64]
+
+
+def test_detach_cuts_the_graph() -> None:
+    leaf = torch.ones(2, requires_grad=True) * 2
+    assert not tree.detach((leaf,))[0].requires_grad
+
+
+def test_sizes_that_disagree_are_refused() -> None:
+    with pytest.raises(ValueError, match="lead with"):
+        tree.batch_size((torch.zeros(2), torch.zeros(3)))
+
+
+def test_rebuilding_keeps_the_class_and_its_fields() -> None:
+    rebuilt = tree.map_tensors(lambda leaf: leaf, Denoising(0.1))
+    assert type(rebuilt) is Denoising
+    assert rebuilt.noise.sigma == 0.1
+    assert isinstance(rebuilt.operator, Identity)
+    assert [field.name for field in dataclasses.fields(rebuilt)] == ["operator", "noise"]
+
+
+def test_per_sample_broadcasts_over_any_rank() -> None:
+    assert tree.per_sample(uniform(3), uniform(3, 2, 5, 7)).shape == (3, 1, 1, 1)
+    assert tree.per_sample(0.5, uniform(3, 2)) == 0.5
