@@ -31,6 +31,9 @@ class CompactConfig(NetworkConfig):
 class CompactNetwork(UpdateNetwork):
     """Residual blocks between pixel-unshuffle and pixel-shuffle; what they find is gated in.
 
+    The state says for every pixel in which direction to go, and how far: it can let the iterate
+    rest where it is, whatever the score says.
+
     ``delta_scale`` keeps the first updates of training small beside an image in [0, 1].
     """
 
@@ -44,7 +47,7 @@ class CompactNetwork(UpdateNetwork):
         self.enter = conv(2 * pixels * config.channels + config.features, config.features)
         self.blocks = nn.Sequential(*(ResidualBlock(config.features) for _ in range(config.blocks)))
         self.gate = nn.Conv2d(2 * config.features, 2 * config.features, 1)
-        self.out = conv(config.features, pixels * config.channels)
+        self.out = conv(config.features, 2 * pixels * config.channels)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
@@ -61,5 +64,6 @@ class CompactNetwork(UpdateNetwork):
         hidden = torch.lerp(
             hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden)
         )
-        delta = self.delta_scale * F.pixel_shuffle(self.out(hidden), self.stride)
-        return delta, (hidden,)
+        direction, size = self.out(hidden).chunk(2, 1)
+        delta = self.delta_scale * direction * torch.sigmoid(size)
+        return F.pixel_shuffle(delta, self.stride), (hidden,)

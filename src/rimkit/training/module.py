@@ -154,9 +154,9 @@ class RIMTraining(lightning.LightningModule):
         checkpoint["pool"] = None if self._pool is None else tree.tensors(self._pool)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the samples again."""
+        """Take up the samples again, unless the recipe now wants another number of them."""
         leaves = checkpoint["pool"]
-        if leaves is not None:
+        if leaves is not None and leaves[0].shape[0] == self._continued():
             x = leaves[0]
             like = self._begin(x, seeded(0))
             values = iter(leaves)

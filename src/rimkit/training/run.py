@@ -128,7 +128,6 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
     # Advice of Lightning's that does not apply: batches are drawn in well under a millisecond.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    limit = datetime.timedelta(minutes=options.minutes) if options.minutes is not None else None
     return lightning.Trainer(
         accelerator=options.accelerator,
         devices=options.devices,
@@ -136,7 +135,6 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
         strategy=options.strategy,
         precision=_precision(options.precision),  # type: ignore[arg-type]
         max_steps=recipe.optimizer.updates,
-        max_time=limit,
         gradient_clip_val=recipe.optimizer.clip,
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
@@ -159,6 +157,7 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
                 train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
             ),
             _FinalCheckpoint(options.output),
+            *([_Clock(60 * options.minutes)] if options.minutes is not None else []),
         ],
     )
 
@@ -171,6 +170,22 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
         return torch.lerp(old, new, 1 - min(decay, (1 + n) / (10 + n)))
 
     return average
+
+
+class _Clock(lightning.Callback):
+    """Stops after so many seconds of this run; Lightning's own timer counts earlier runs, too."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._began = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
+    ) -> None:
+        late = time.monotonic() - self._began >= self._seconds
+        # Rank 0 decides, or one rank would wait for another that has stopped.
+        if trainer.strategy.broadcast(late):
+            trainer.should_stop = True
 
 
 class _FinalCheckpoint(lightning.Callback):

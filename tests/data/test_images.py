@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rimkit.data.images import list_images, load_bytes, rgb2gray
+
+
+def test_grey_is_that_of_matlab() -> None:
+    rgb = np.array([[[255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 31]]])
+    assert rgb2gray(rgb.astype(np.uint8)).tolist() == [[255, 76, 150, 29, 124]]
+
+
+def test_loads_grey_and_colour(tmp_path: Path) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    assert np.array_equal(load_bytes(tmp_path / "a.png", channels=3), rgb.transpose(2, 0, 1))
+    assert np.array_equal(load_bytes(tmp_path / "a.png", channels=1)[0], rgb2gray(rgb))
+
+
+def test_lists_below_and_sorted(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("c.PNG", "b/a.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "c.PNG"]
+
+
+def test_bad_folders_and_files(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no images below"):
+        list_images(tmp_path)
+    with pytest.raises(ValueError, match="is not a folder"):
+        list_images(tmp_path / "none")
+    (tmp_path / "text.png").write_text("hello")
+    with pytest.raises(ValueError, match="cannot be read as an image"):
+        load_bytes(tmp_path / "text.png", channels=1)

@@ -1,0 +1,76 @@
+import dataclasses
+from typing import Literal
+
+import pytest
+
+from rimkit import settings
+from rimkit.networks import NETWORKS
+from rimkit.rim import RIM, RIMConfig
+from rimkit.training.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    rate: float = 1.0
+    span: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+    inner: Inner = dataclasses.field(default_factory=Inner)
+    kind: Literal["a", "b"] = "a"
+    count: int = 3
+
+
+def test_defaults_stay_and_tables_nest() -> None:
+    built = settings.from_table(Outer, {"inner": {"rate": 2}, "count": 4})
+    assert built == Outer(inner=Inner(rate=2.0), count=4)
+    assert isinstance(built.inner.rate, float)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"cuont": 4}, 'did you mean "count"'),
+        ({"inner": {"rte": 4}}, r'settings.inner has no "rte"; did you mean "rate"'),
+        ({"zzz": 4}, "known: count, inner, kind"),
+        ({"count": "4"}, "settings.count is of type int"),
+        ({"count": True}, "settings.count is of type int"),
+        ({"count": 4.5}, "settings.count is of type int"),
+        ({"kind": "c"}, "one of 'a', 'b'"),
+        ({"inner": 4}, "settings.inner is a table"),
+        ({"inner": {"span": [1.0]}}, "list of 2"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_named(table: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        settings.from_table(Outer, table)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_configuration_survives_the_round_trip_whole(network: str) -> None:
+    config = RIMConfig(network=NETWORKS[network](channels=3), link="sigmoid", steps=7)
+    table = settings.to_table(config)
+    assert table["network"]["name"] == network
+    fields = {field.name for field in dataclasses.fields(config)}
+    assert fields == table.keys()
+    assert settings.from_table(RIMConfig, table) == config
+
+
+def test_a_recipe_survives_the_round_trip() -> None:
+    recipe = Recipe(seed=5)
+    table = settings.to_table(recipe)
+    table["task"].pop("name")
+    assert settings.from_table(Recipe, table) == recipe
+
+
+def test_unknown_networks_are_named() -> None:
+    with pytest.raises(ValueError, match='did you mean "compact"'):
+        settings.from_table(RIMConfig, {"network": {"name": "compct"}})
+    with pytest.raises(ValueError, match="name"):
+        settings.from_table(RIMConfig, {"network": {"channels": 1}})
+
+
+def test_defaults_of_the_class_are_the_defaults_of_the_configuration() -> None:
+    assert RIM().config == RIMConfig()

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from rimkit.rim import RIM, RIMConfig
+from rimkit.training.module import RIMTraining, build_optimizer, rate_factor
+from rimkit.training.recipe import OptimizerRecipe, load_recipe
+from rimkit.training.run import moving_average
+
+
+def module(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> RIMTraining:
+    monkeypatch.setattr(RIMTraining, "log", lambda *_, **__: None)
+    monkeypatch.setattr(RIMTraining, "global_rank", 0)
+    images = [np.random.default_rng(0).integers(0, 256, (1, 32, 32), dtype=np.uint8)]
+    return RIMTraining(
+        load_recipe("denoise-gray", overrides=overrides), images=images, held_out=images
+    )
+
+
+def test_continued_samples_go_on_from_where_they_were(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides += ["unroll.continued=0.5", "unroll.lifetime=1e9", "unroll.steps=[2, 2]"]
+    training = module(overrides, monkeypatch)
+    training.training_step((0, torch.rand(2, 1, 16, 16)), 0)
+    first = training._pool
+    assert first is not None
+    assert first.x.shape[0] == 2
+    assert not first.iterate.x.requires_grad
+    training.training_step((1, torch.rand(2, 1, 16, 16)), 0)
+    second = training._pool
+    assert second is not None
+    assert torch.equal(first.x, second.x)
+    assert torch.equal(first.y, second.y)
+    iterate = first.iterate
+    with torch.no_grad():
+        for _ in range(2):
+            iterate = training.model.step(iterate, first.y, first.problem)
+    torch.testing.assert_close(second.iterate.x, iterate.x, rtol=1e-4, atol=1e-5)
+
+
+def test_pool_is_renewed_in_time(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides += ["unroll.continued=0.5", "unroll.lifetime=1.0", "unroll.steps=[1, 1]"]
+    training = module(overrides, monkeypatch)
+    training.training_step((0, torch.zeros(2, 1, 16, 16)), 0)
+    training.training_step((1, torch.ones(2, 1, 16, 16)), 0)
+    assert training._pool is not None
+    assert training._pool.x.unique().tolist() == [1.0]
+
+
+def test_muon_gets_the_hidden_kernels_and_adamw_the_rest() -> None:
+    model = RIM(RIMConfig())
+    optimizer = build_optimizer(model, OptimizerRecipe())
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    muon, adamw = ({names[id(p)] for p in group["params"]} for group in optimizer.param_groups)
+    assert "network.blocks.0.first.weight" in muon
+    assert {"phi_epsilon", "network.out.weight", "network.enter.bias"} <= adamw
+    assert muon | adamw == set(names.values())
+    assert not muon & adamw
+
+
+def test_rates_rise_stay_and_fall_to_zero() -> None:
+    settings = OptimizerRecipe(updates=100, warmup=10, decay=0.5)
+    assert rate_factor(0, settings) == pytest.approx(0.1)
+    assert rate_factor(20, settings) == 1
+    assert rate_factor(75, settings) == pytest.approx(0.5)
+    assert rate_factor(100, settings) == 0
+
+
+def test_moving_average_follows_at_first_and_averages_later() -> None:
+    average = moving_average(0.9)
+    old, new = torch.zeros(1), torch.ones(1)
+    assert average(old, new, 0).item() == pytest.approx(0.9)
+    assert average(old, new, 10_000).item() == pytest.approx(0.1)

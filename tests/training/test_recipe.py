@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from rimkit.training.recipe import load_recipe, recipe_names
+
+
+def test_every_recipe_in_the_package_loads() -> None:
+    assert "denoise-gray" in recipe_names()
+    for name in recipe_names():
+        load_recipe(name)
+
+
+def test_every_value_can_be_overridden() -> None:
+    recipe = load_recipe(
+        "denoise-gray",
+        overrides=[
+            "optimizer.rate=0.5",
+            "optimizer.name=adamw",
+            "task.sigma=[5, 10]",
+            "model.network.features=32",
+            'model.link="sigmoid"',
+            "seed=3",
+        ],
+    )
+    assert recipe.optimizer.rate == 0.5
+    assert recipe.optimizer.name == "adamw"
+    assert recipe.task.sigma == (5.0, 10.0)
+    assert recipe.model.network.features == 32  # type: ignore[attr-defined]
+    assert recipe.model.link == "sigmoid"
+    assert recipe.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer.raet=1", 'did you mean "rate"'),
+        ("optimiser.rate=1", 'did you mean "optimizer"'),
+        ("model.network.chanels=3", 'did you mean "channels"'),
+        ("optimizer.name=sgd", "'muon', 'adamw'"),
+        ("optimizer.updates=many", "of type int"),
+        ("optimizer.rate", "section.key=value"),
+        ("seed.deep=1", "not a section|is of type int"),
+        ("unroll.steps=[4, 2]", "low <= high"),
+        ("unroll.lifetime=0.5", "at least 1"),
+        ("unroll.continued=1.0", r"\[0, 1\)"),
+        ("task.sigma=[-1, 2]", "0 <= low"),
+    ],
+)
+def test_mistakes_are_named(override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_recipe("denoise-gray", overrides=[override])
+
+
+def test_recipes_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='did you mean "denoise-gray"'):
+        load_recipe("denoise-grey")
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_recipe(str(tmp_path / "none.toml"))
+    (tmp_path / "bad.toml").write_text("a = = b")
+    with pytest.raises(ValueError, match="is not TOML"):
+        load_recipe(str(tmp_path / "bad.toml"))
+
+
+def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("[data]\npatch = 32\n")
+    assert load_recipe(str(tmp_path / "own.toml")).data.patch == 32

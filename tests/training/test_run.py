@@ -1,0 +1,227 @@
+"""Trainings from start to end, killed, resumed, and on two processes."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from rimkit import weights
+from rimkit.data.images import load_bytes
+from rimkit.data.patches import PatchBatches, Share
+from rimkit.training.module import RIMTraining
+from rimkit.training.recipe import load_recipe
+from rimkit.training.run import RunOptions, split_images, train, training_paths
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import lightning, torch
+from rimkit.training import run
+from rimkit.training.recipe import load_recipe
+
+class SaveGradient(lightning.Callback):
+    def on_before_optimizer_step(self, trainer, module, optimizer):
+        path = Path(sys.argv[2]) / f"gradient-{trainer.global_step}-{trainer.global_rank}.pt"
+        torch.save({n: p.grad.clone() for n, p in module.model.named_parameters()}, path)
+
+build = run.build_trainer
+def build_and_save(recipe, options):
+    trainer = build(recipe, options)
+    trainer.callbacks.append(SaveGradient())
+    return trainer
+if sys.argv[3] != "1":
+    run.build_trainer = build_and_save
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    options = run.RunOptions(
+        output=Path(sys.argv[2]), devices=sys.argv[3], accelerator="cpu",
+        strategy="ddp" if sys.argv[3] != "1" else "auto",
+        checkpoint_minutes=1e-6, progress=False, precision="32-true",
+    )
+    recipe = load_recipe("denoise-gray", overrides=sys.argv[4:])
+    run.train(recipe, run.training_paths(Path(sys.argv[1])), options)
+"""
+
+
+def options(output: Path, **settings: object) -> RunOptions:
+    return RunOptions(
+        output=output,
+        accelerator="cpu",
+        precision="32-true",
+        progress=False,
+        checkpoint_minutes=1e-6,
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+def start(script: Path, *arguments: object) -> subprocess.Popen[bytes]:
+    script.write_text(SCRIPT)
+    return subprocess.Popen(
+        [sys.executable, str(script), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+
+
+def same_bits(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+# Lightning's own deprecations are not ours to mend.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*treespec.*",
+    "ignore:.*exists and is not empty.*",
+    "ignore:.*not have many workers.*",
+    "ignore:.*Consider setting.*",
+)
+
+
+def test_a_killed_training_resumes_to_the_same_bits(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    paths = training_paths(images)
+    whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
+
+    process = start(tmp_path / "run.py", images, tmp_path / "killed", 1, *overrides)
+    checkpoint = tmp_path / "killed" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    saved = torch.load(checkpoint, weights_only=True)
+    assert 0 < saved["global_step"] < recipe.optimizer.updates
+    assert saved["pool"] is not None
+
+    resumed = load_file(train(recipe, paths, options(tmp_path / "killed", resume=True)))
+    assert same_bits(whole, resumed)
+
+
+def test_a_training_stopped_by_the_clock_resumes_to_the_same_bits(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    paths = training_paths(images)
+    whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
+    early = load_file(train(recipe, paths, options(tmp_path / "clock", minutes=0.002)))
+    assert not same_bits(whole, early)
+    assert same_bits(
+        whole, load_file(train(recipe, paths, options(tmp_path / "clock", resume=True)))
+    )
+
+
+def test_two_processes_find_the_gradient_of_the_joint_batch(
+    tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides += ["optimizer.updates=1", "unroll.continued=0.0"]
+    process = start(tmp_path / "run.py", images, tmp_path / "two", 2, *overrides)
+    output = process.communicate(timeout=200)[0].decode()
+    assert process.returncode == 0, output
+    together = torch.load(tmp_path / "two" / "gradient-0-0.pt", weights_only=True)
+    assert same_bits(together, torch.load(tmp_path / "two" / "gradient-0-1.pt", weights_only=True))
+
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    training, _ = split_images(training_paths(images), held_out_every=3)
+    clean = [load_bytes(path, channels=1) for path in training]
+    monkeypatch.setattr(RIMTraining, "log", lambda *_, **__: None)
+    gradients = []
+    for rank in range(2):
+        monkeypatch.setattr(RIMTraining, "global_rank", rank)
+        module = RIMTraining(recipe, images=clean, held_out=clean)
+        batches = PatchBatches(clean, patch=16, size=4, seed=recipe.seed, share=Share(rank, 2))
+        module.training_step(next(iter(batches)), 0).backward()
+        gradients.append({n: p.grad for n, p in module.model.named_parameters()})
+    for name, gradient in together.items():
+        joint = (gradients[0][name] + gradients[1][name]) / 2
+        torch.testing.assert_close(gradient, joint, rtol=1e-4, atol=1e-8)
+    name = "network.enter.weight"
+    assert not torch.allclose(gradients[0][name], gradients[1][name], rtol=1e-2)
+
+
+def test_a_training_writes_log_inputs_and_weights_that_load(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    output = tmp_path / "run"
+    path = train(recipe, training_paths(images), options(output))
+    model = weights.load(str(path))
+    assert model.config == recipe.model
+    assert not model.training
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+    rows = list(csv.DictReader((output / "log" / "metrics.csv").open()))
+    scores = [float(row["val/psnr_sigma_25"]) for row in rows if row["val/psnr_sigma_25"]]
+    assert len(scores) == 2
+    assert scores[-1] > scores[0]
+
+    names = json.loads((output / "images.json").read_text())
+    assert names == {
+        "training": ["1.png", "2.png", "4.png", "5.png"],
+        "held_out": ["0.png", "3.png"],
+    }
+
+
+def test_the_average_is_kept_and_not_the_last_weights(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.decay=0.0"])
+    kept = load_file(train(recipe, training_paths(images), options(tmp_path / "run")))
+    saved = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    name = "network.enter.weight"
+    assert torch.equal(kept[name], saved["state_dict"][f"model.{name}"])
+    assert not torch.equal(kept[name], saved["current_model_state"][f"model.{name}"])
+
+
+def test_a_folder_in_use_is_not_overwritten(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.updates=2"])
+    train(recipe, training_paths(images), options(tmp_path / "run"))
+    with pytest.raises(ValueError, match="--resume"):
+        train(recipe, training_paths(images), options(tmp_path / "run"))
+    with pytest.raises(ValueError, match="nothing to resume"):
+        train(recipe, training_paths(images), options(tmp_path / "other", resume=True))
+    other = load_recipe("denoise-gray", overrides=[*overrides, "model.network.features=16"])
+    with pytest.raises(ValueError, match="another model"):
+        train(other, training_paths(images), options(tmp_path / "run", resume=True))
+
+
+def test_one_image_is_not_enough(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least two images"):
+        split_images([tmp_path / "a.png"], held_out_every=20)
+
+
+def test_training_and_held_out_images_are_apart() -> None:
+    paths = [Path(f"{number:03}.png") for number in range(200)]
+    training, held_out = split_images(paths, held_out_every=20)
+    assert len(training) == 190
+    assert len(held_out) == 10
+    assert not set(training) & set(held_out)
+
+
+@pytest.mark.data
+def test_no_test_image_is_ever_trained_on() -> None:
+    assert all(path.parent.name == "train" for path in training_paths(None))
+    assert len(training_paths(None)) == 200
