@@ -1,0 +1,65 @@
+"""Add noise to a photograph, restore it, and compare: prints a table, writes demo/demo.png.
+
+The photograph ships with scikit-image; sigma is 25 of 255 grey levels.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from skimage import data
+from skimage.restoration import denoise_nl_means
+from torch import Tensor
+
+import rimkit
+from rimkit.evaluation.figures import demo_figure
+
+SIGMA = 25 / 255
+OUTPUT = Path("demo")
+
+# Chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py.
+TV_WEIGHT = 9.0
+NLM_STRENGTH = 0.7
+
+
+def non_local_means(y: Tensor) -> Tensor:
+    x = denoise_nl_means(
+        y[0, 0].numpy(), patch_size=5, patch_distance=6, sigma=SIGMA, h=NLM_STRENGTH * SIGMA
+    )
+    return torch.from_numpy(x.astype(np.float32))[None, None]
+
+
+def main() -> None:
+    truth = torch.from_numpy(data.camera().astype(np.float32) / 255)[None, None]
+    problem = rimkit.Denoising(sigma=SIGMA)
+    y = problem.simulate(truth, generator=torch.Generator().manual_seed(0))
+
+    model = rimkit.load("denoise-gray")
+    descent = rimkit.GradientDescent(step_size=SIGMA**2)
+    total_variation = rimkit.TotalVariation(weight=TV_WEIGHT)
+    methods = {
+        "gradient descent": lambda: descent.solve(y, problem).x,
+        "total variation": lambda: total_variation.solve(y, problem).x,
+        "non-local means": lambda: non_local_means(y),
+        "rimkit denoise-gray": lambda: model.solve(y, problem).x,
+    }
+    print(f"{'':<22}{'PSNR dB':>8}{'SSIM':>8}{'seconds':>9}")
+    print(f"{'noisy':<22}{rimkit.psnr(y, truth).item():8.2f}{rimkit.ssim(y, truth).item():8.3f}")
+    scores = {}
+    for name, restore in methods.items():
+        began = time.perf_counter()
+        x = restore()
+        seconds = time.perf_counter() - began
+        scores[name] = rimkit.psnr(x, truth).item()
+        print(f"{name:<22}{scores[name]:8.2f}{rimkit.ssim(x, truth).item():8.3f}{seconds:9.2f}")
+
+    solution = model.solve(y, problem, steps=3 * model.steps, keep=True)
+    OUTPUT.mkdir(exist_ok=True)
+    figure = demo_figure(y, solution.trajectory, truth, steps=model.steps, baselines=scores)
+    figure.savefig(OUTPUT / "demo.png")
+    print(f"\n{OUTPUT / 'demo.png'}")
+
+
+if __name__ == "__main__":
+    main()
