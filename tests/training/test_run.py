@@ -88,15 +88,6 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-# Lightning's own deprecations are not ours to mend.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*treespec.*",
-    "ignore:.*exists and is not empty.*",
-    "ignore:.*not have many workers.*",
-    "ignore:.*Consider setting.*",
-)
-
-
 def test_a_killed_training_resumes_to_the_same_bits(
     tmp_path: Path, images: Path, overrides: list[str]
 ) -> None:

@@ -35,9 +35,8 @@ def demo_figure(
     window
         Rows and columns of the cut-out.
     """
-    settings: dict[str, Any] = {"font.size": 9, "savefig.dpi": 150}
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=(11, 3.4), layout="constrained")
+    with mpl.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(11, 3.4), dpi=150, layout="constrained")
         axes = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.35])
         restored = trajectory[steps]
         for axis, title, image in zip(
@@ -50,7 +49,7 @@ def demo_figure(
             (y, restored, truth),
             strict=False,
         ):
-            axis.imshow(image[0, 0][window].clamp(0, 1), cmap="gray", vmin=0, vmax=1)
+            axis.imshow(image[0, 0][window].clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1)
             axis.set_title(title)
             axis.set_axis_off()
         _psnr_by_step(axes[3], trajectory, truth, steps=steps, baselines=baselines)

@@ -123,10 +123,19 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     return weights
 
 
+# What Lightning warns of and nobody need mend: batches are drawn in well under a millisecond, a run
+# that resumes has a folder that is not empty, and the last is between Lightning and torch.
+_NOISE = (
+    ".*does not have many workers.*",
+    ".*exists and is not empty.*",
+    ".*LeafSpec.*deprecated.*",
+)
+
+
 def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
     """Return the Lightning trainer of a recipe."""
-    # Advice of Lightning's that does not apply: batches are drawn in well under a millisecond.
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    for message in _NOISE:
+        warnings.filterwarnings("ignore", message=message)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return lightning.Trainer(
         accelerator=options.accelerator,

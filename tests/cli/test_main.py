@@ -1,0 +1,77 @@
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+import rimkit
+from rimkit import weights
+from rimkit.cli.main import main
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"rimkit {rimkit.__version__}\n"
+    assert metadata.version("rimkit") == rimkit.__version__
+
+
+def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    listed = capsys.readouterr().out
+    for name in weights.model_names():
+        assert name in listed
+        assert main(["models", name]) == 0
+        assert weights.card(name).licence in capsys.readouterr().out
+    assert main(["models", "nothing"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "denoise-grey"], 'did you mean "denoise-gray"'),
+        (["train", "denoise-gray", "--set", "optimizer.raet=1"], 'did you mean "rate"'),
+        (["train", "denoise-gray", "--data", "/nowhere/at/all"], "is not a folder"),
+        (["train", "denoise-gray", "--data", "."], "images"),
+        (["evaluate", "nothing"], 'no "nothing"'),
+        (["evaluate", "none.safetensors"], "there are no weights"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_one_line(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert error.startswith("rimkit: ")
+
+
+def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import sys; sys.modules['lightning'] = None\n"
+        "from rimkit.cli.main import main; sys.exit(main(['train', 'denoise-gray']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == 'rimkit: this needs lightning: pip install "rimkit[train]"\n'
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
+def test_numbers_are_checked(value: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["restore", "a.png", f"--steps={value}"])

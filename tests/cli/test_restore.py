@@ -1,0 +1,242 @@
+"""`rimkit restore`, as a person and as a hostile person would use it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rimkit.cli.main import main
+from rimkit.networks import CompactConfig
+from rimkit.rim import RIM, RIMConfig
+from rimkit.weights import store
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(0)
+    rim = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2))
+    torch.nn.init.normal_(rim.network.out.weight, std=0.02)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    store.save(rim, path)
+    return str(path)
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def noisy(size: tuple[int, int] = (20, 24), mode: str = "L", seed: int = 0) -> Image.Image:
+    shape = size if mode == "L" else (*size, 3)
+    values = np.random.default_rng(seed).normal(128, 25, shape).clip(0, 255)
+    return Image.fromarray(values.astype(np.uint8))
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    noisy().save(tmp_path / "in.png")
+    return tmp_path / "in.png"
+
+
+def restore(*arguments: object, model: str) -> int:
+    return main(["restore", *map(str, arguments), "--model", model])
+
+
+def test_a_file(image: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert restore(image, "--sigma", "25", model=model) == 0
+    out = image.with_name("in-restored.png")
+    assert opened(out).mode == "L"
+    assert opened(out).size == (24, 20)
+    assert capsys.readouterr().out == f"{out} (sigma 25.0)\n"
+
+
+def test_sigma_is_estimated_unless_it_is_said(
+    image: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noisy((120, 120)).save(image)
+    assert restore(image, model=model) == 0
+    said = capsys.readouterr().out
+    assert 23 < float(said.split("sigma ")[1].rstrip(")\n")) < 27
+
+
+def test_colour_stays_colour(tmp_path: Path, model: str) -> None:
+    noisy(mode="RGB").save(tmp_path / "in.png")
+    assert restore(tmp_path / "in.png", "-o", tmp_path / "out.jpg", model=model) == 0
+    assert opened(tmp_path / "out.jpg").mode == "RGB"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    noisy().save(folder / "a.png")
+    noisy(seed=1).save(folder / "deep" / "b.png")
+    return folder
+
+
+def test_a_folder_is_mirrored_and_done_files_are_skipped(
+    folder: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder.with_name("out")
+    assert restore(folder, "-o", out, model=model) == 0
+    assert "2 restored, 0 skipped, 0 failed" in capsys.readouterr().err
+    (out / "a.png").write_bytes(b"mine")
+    assert restore(folder, "-o", out, model=model) == 0
+    assert "0 restored, 2 skipped, 0 failed" in capsys.readouterr().err
+    assert (out / "a.png").read_bytes() == b"mine"
+    assert restore(folder, "-o", out, "--overwrite", model=model) == 0
+    assert opened(out / "a.png").size == (24, 20)
+    assert (out / "deep" / "b.png").exists()
+
+
+def test_one_bad_file_does_not_stop_a_folder(
+    folder: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "0.png").write_text("no image")
+    out = folder.with_name("out")
+    assert restore(folder, "-o", out, model=model) == 1
+    captured = capsys.readouterr()
+    assert "0.png: cannot be read as an image" in captured.err
+    assert "2 restored, 0 skipped, 1 failed" in captured.err
+    assert (out / "deep" / "b.png").exists()
+    assert not (out / "0.png").exists()
+
+
+def test_quiet_says_nothing(folder: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert restore(folder, "--quiet", model=model) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def write_bad(kind: str, path: Path) -> None:
+    if kind == "truncated":
+        noisy((200, 200)).save(path, "JPEG")
+        path.write_bytes(path.read_bytes()[:2000])
+    elif kind == "text":
+        path.write_text("hello")
+    elif kind == "nan":
+        values = np.full((9, 9), np.nan, dtype=np.float32)
+        Image.fromarray(values).save(path, "TIFF")
+    elif kind == "infinite":
+        values = np.full((9, 9), np.inf, dtype=np.float32)
+        Image.fromarray(values).save(path, "TIFF")
+    elif kind in ("1x1", "7x7"):
+        noisy((int(kind[0]), int(kind[0]))).save(path, "PNG")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", "there is no such file or folder"),
+        ("truncated", "cannot be read as an image"),
+        ("text", "no known image format"),
+        ("1x1", "at least 8x8"),
+        ("7x7", "at least 8x8"),
+        ("nan", "NaN or infinite"),
+        ("infinite", "NaN or infinite"),
+    ],
+)
+@pytest.mark.parametrize("sigma", ["25", "auto"])
+def test_bad_files(
+    tmp_path: Path,
+    model: str,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    message: str,
+    sigma: str,
+) -> None:
+    source = tmp_path / "bad.png"
+    write_bad(kind, source)
+    out = tmp_path / "out.png"
+    out.write_bytes(b"earlier")
+    assert restore(source, "-o", out, "--sigma", sigma, model=model) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "bad.png" in error
+    assert error.count("\n") == 1
+    assert out.read_bytes() == b"earlier"
+
+
+@pytest.mark.parametrize("sigma", ["-5", "nan", "abc", "inf", ""])
+def test_bad_sigma(image: Path, model: str, sigma: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        restore(image, f"--sigma={sigma}", model=model)
+    assert stopped.value.code == 2
+    assert "sigma is a number from 0" in capsys.readouterr().err
+
+
+def test_sigma_zero_is_legal(image: Path, model: str) -> None:
+    assert restore(image, "--sigma", "0", model=model) == 0
+
+
+def test_a_folder_without_images(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert restore(tmp_path, model=model) == 1
+    assert "no images below" in capsys.readouterr().err
+
+
+def test_an_unknown_model_is_corrected(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert restore(image, model="denoise-grey") == 1
+    error = capsys.readouterr().err
+    assert 'no "denoise-grey"' in error
+    assert error.count("\n") == 1
+
+
+def test_an_output_that_cannot_be_written(
+    image: Path, model: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assert restore(image, "-o", tmp_path / "file" / "out.png", model=model) == 1
+    error = capsys.readouterr().err
+    assert "Not a directory" in error or "File exists" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_folder_without_permission(
+    image: Path, model: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    assert restore(image, "-o", locked / "out.png", model=model) == 1
+    assert "Permission denied" in capsys.readouterr().err
+
+
+SCRIPT = """
+import resource, sys
+from rimkit.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_write_that_is_cut_short_leaves_earlier_output(tmp_path: Path, model: str) -> None:
+    """A limit on the size of files stands for the disk that fills up."""
+    noisy((100, 100)).save(tmp_path / "in.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "in.png").write_bytes(b"earlier")
+    arguments = ["restore", tmp_path / "in.png", "-o", out, "--sigma", "25", "--model", model]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in out.iterdir()] == ["in.png"]
+    assert (out / "in.png").read_bytes() == b"earlier"
+
+
+def test_a_closed_pipe_is_no_traceback(image: Path, model: str) -> None:
+    command = f"{sys.executable} -m rimkit models | true; {sys.executable} -m rimkit models nope"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from rimkit.files.jobs import Job, plan
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/b.jpg", "notes.txt"):
+        (folder / name).touch()
+    return folder
+
+
+def test_a_file_goes_beside_itself_or_where_it_is_told(folder: Path, tmp_path: Path) -> None:
+    source = folder / "a.png"
+    assert plan(source, None) == [Job(source, folder / "a-restored.png")]
+    assert plan(source, tmp_path / "x.tif") == [Job(source, tmp_path / "x.tif")]
+    assert plan(source, tmp_path) == [Job(source, tmp_path / "a.png")]
+
+
+def test_a_folder_is_mirrored(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert plan(folder, out) == [
+        Job(folder / "a.png", out / "a.png"),
+        Job(folder / "deep" / "b.jpg", out / "deep" / "b.jpg"),
+    ]
+    assert plan(folder, None)[0].target == tmp_path / "in-restored" / "a.png"
+
+
+def test_an_output_inside_the_input_is_not_read_again(folder: Path) -> None:
+    out = folder / "out"
+    out.mkdir()
+    (out / "a.png").touch()
+    assert [job.source.name for job in plan(folder, out)] == ["a.png", "b.jpg"]
+
+
+def test_inputs_are_never_overwritten(folder: Path) -> None:
+    with pytest.raises(ValueError, match="overwrite"):
+        plan(folder, folder)
+    with pytest.raises(ValueError, match="overwrite an input"):
+        plan(folder / "a.png", folder / "a.png")
+    (folder / "link.png").symlink_to(folder / "a.png")
+    with pytest.raises(ValueError, match="overwrite an input"):
+        plan(folder / "a.png", folder / "link.png")
+
+
+def test_nothing_to_do_is_an_error(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such file or folder"):
+        plan(tmp_path / "none", None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no images below"):
+        plan(tmp_path / "empty", None)
+    with pytest.raises(ValueError, match="is a file"):
+        plan(folder, folder / "a.png")

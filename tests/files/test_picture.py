@@ -1,0 +1,176 @@
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rimkit.files.picture import Picture, read_picture, write_picture
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (9, 12), dtype=np.uint8)
+COLOUR = RNG.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+
+
+def round_trip(path: Path, image: Image.Image, **options: object) -> Image.Image:
+    image.save(path, **options)
+    written = path.with_stem("written")
+    write_picture(read_picture(path), written)
+    back = Image.open(written)
+    back.load()
+    return back
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+@pytest.mark.parametrize(
+    ("image", "mode"),
+    [
+        (Image.fromarray(GREY), "L"),
+        (Image.fromarray(COLOUR), "RGB"),
+        (Image.fromarray(COLOUR).quantize(16), "RGB"),
+    ],
+    ids=["grey", "colour", "palette"],
+)
+def test_eight_bits_stay_what_they_are(
+    tmp_path: Path, suffix: str, image: Image.Image, mode: str
+) -> None:
+    back = round_trip(tmp_path / f"a{suffix}", image)
+    assert back.mode == mode
+    assert np.array_equal(np.asarray(back), np.asarray(image.convert(mode)))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bit_grey_stays_sixteen_bit(tmp_path: Path, suffix: str) -> None:
+    values = RNG.integers(0, 65536, (9, 12), dtype=np.uint16)
+    back = round_trip(tmp_path / f"a{suffix}", Image.fromarray(values))
+    assert back.mode.startswith("I;16")
+    assert np.array_equal(np.asarray(back), values)
+
+
+def test_floats_stay_floats(tmp_path: Path) -> None:
+    values = RNG.random((9, 12), dtype=np.float32) * 3 - 1
+    back = round_trip(tmp_path / "a.tif", Image.fromarray(values))
+    assert np.array_equal(np.asarray(back), values)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_alpha_is_carried_through(tmp_path: Path, mode: str) -> None:
+    image = Image.fromarray(GREY if mode == "LA" else COLOUR)
+    image.putalpha(Image.fromarray(GREY[::-1].copy()))
+    back = round_trip(tmp_path / "a.png", image)
+    assert back.mode == mode
+    assert np.array_equal(np.asarray(back), np.asarray(image))
+
+
+def test_profile_and_exif_stay_and_orientation_is_applied_once(tmp_path: Path) -> None:
+    image = Image.fromarray(COLOUR)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    exif[0x010F] = "a camera"
+    back = round_trip(tmp_path / "a.png", image, exif=exif, icc_profile=b"profile")
+    assert back.size == (9, 12)
+    assert np.array_equal(np.asarray(back), np.rot90(COLOUR, -1))
+    assert back.getexif().get(0x0112, 1) == 1
+    assert back.getexif()[0x010F] == "a camera"
+    assert back.info["icc_profile"] == b"profile"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_lossy_formats_stay_close(tmp_path: Path, suffix: str) -> None:
+    smooth = Image.fromarray(COLOUR).resize((96, 72), Image.Resampling.BICUBIC)
+    back = round_trip(tmp_path / f"a{suffix}", smooth, quality=95)
+    difference = np.asarray(back).astype(int) - np.asarray(Image.open(tmp_path / f"a{suffix}"))
+    assert np.abs(difference).mean() < 3
+
+
+def sixteen_bit_colour(path: Path) -> None:
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + bytes(8 * 6) for _ in range(8))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_what_would_be_cut_is_refused(tmp_path: Path) -> None:
+    sixteen_bit_colour(tmp_path / "deep.png")
+    with pytest.raises(ValueError, match=r"deep.png: 16-bit images with colour"):
+        read_picture(tmp_path / "deep.png")
+    Image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "press.jpg")
+    with pytest.raises(ValueError, match="CMYK"):
+        read_picture(tmp_path / "press.jpg")
+
+
+def test_files_that_are_no_images(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"none.png: there is no such file"):
+        read_picture(tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("this is no image")
+    with pytest.raises(ValueError, match=r"text.png: cannot be read as an image \(no known"):
+        read_picture(tmp_path / "text.png")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_picture(tmp_path / "empty.png")
+    Image.fromarray(COLOUR).resize((200, 200)).save(tmp_path / "cut.jpg")
+    whole = (tmp_path / "cut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"cut.jpg: cannot be read.*truncated"):
+        read_picture(tmp_path / "cut.jpg")
+
+
+def picture() -> Picture:
+    return Picture(torch.rand(1, 9, 9), None, 255, {})
+
+
+def test_values_are_rounded_and_clipped(tmp_path: Path) -> None:
+    pixels = torch.tensor([[[-0.5, 0.5, 1.5, 100.4 / 255]]]).expand(1, 8, 4)
+    write_picture(dataclasses.replace(picture(), pixels=pixels), tmp_path / "a.png")
+    assert np.asarray(Image.open(tmp_path / "a.png"))[0].tolist() == [0, 128, 255, 100]
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.txt"])
+def test_endings_that_name_no_format(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="names no image format"):
+        write_picture(picture(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_that_cannot_hold_the_picture_says_so(tmp_path: Path) -> None:
+    floats = dataclasses.replace(picture(), levels=0)
+    with pytest.raises((ValueError, OSError), match="cannot"):
+        write_picture(floats, tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_write_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"earlier")
+
+    def full(self: Image.Image, file: object, **_: object) -> None:
+        file.write(b"half")  # type: ignore[attr-defined]
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_picture(picture(), path)
+    assert path.read_bytes() == b"earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    with pytest.raises(
+        OSError, match=r"full|No space|denied|Permission|Not a directory|File exists"
+    ):
+        write_picture(picture(), Path("/dev/full") / "a.png")

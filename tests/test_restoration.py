@@ -1,0 +1,53 @@
+import pytest
+import torch
+from tests.cases import uniform
+
+from rimkit.networks import CompactConfig
+from rimkit.problem import Denoising
+from rimkit.restoration import denoise
+from rimkit.rim import RIM, RIMConfig
+
+
+@pytest.fixture
+def model() -> RIM:
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
+    torch.nn.init.normal_(model.network.out.weight, std=0.1)
+    return model
+
+
+def test_a_grey_model_takes_colours_one_by_one(model: RIM) -> None:
+    image = uniform(3, 12, 13).float()
+    x, sigma = denoise(model, image, sigma=0.1)
+    assert sigma == 0.1
+    for channel in range(3):
+        alone = model(image[channel][None, None], Denoising(0.1))[0, 0]
+        torch.testing.assert_close(x[channel], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_auto_uses_an_estimate_and_says_which(model: RIM) -> None:
+    image = 0.5 + 0.1 * torch.randn(1, 64, 64, generator=torch.Generator().manual_seed(0))
+    x, sigma = denoise(model, image, sigma="auto")
+    assert sigma == pytest.approx(0.1, rel=0.05)
+    assert torch.equal(x, denoise(model, image, sigma=sigma)[0])
+
+
+def test_steps_are_counted(model: RIM) -> None:
+    seen: list[int] = []
+    denoise(model, uniform(1, 9, 9).float(), sigma=0.1, steps=4, on_step=seen.append)
+    assert seen == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf"), "25"])
+def test_bad_sigma(model: RIM, sigma: float) -> None:
+    with pytest.raises(ValueError, match="sigma"):
+        denoise(model, uniform(1, 9, 9).float(), sigma=sigma)
+
+
+def test_bad_images(model: RIM) -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        denoise(model, torch.full((1, 9, 9), float("nan")))
+    with pytest.raises(ValueError, match="8x8"):
+        denoise(model, torch.zeros(1, 7, 7), sigma=0.1)
+    with pytest.raises(ValueError, match=r"\(C, H, W\)"):
+        denoise(model, torch.zeros(9, 9), sigma=0.1)

@@ -1,0 +1,113 @@
+"""What must hold of every model in the package."""
+
+import dataclasses
+import hashlib
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import rimkit
+from rimkit import weights
+from rimkit.metrics import psnr
+from rimkit.problem import Denoising
+from rimkit.rim import RIM
+from rimkit.weights import store
+
+FOLDER = Path(weights.__file__).parent
+DENOISERS = ["denoise-gray"]
+
+
+@pytest.mark.parametrize("name", weights.model_names())
+def test_card_and_weights_agree(name: str) -> None:
+    path = FOLDER / f"{name}.safetensors"
+    card = weights.card(name)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card.sha256
+    assert path.stat().st_size <= 2_000_000
+    model = weights.load(name)
+    assert sum(parameter.numel() for parameter in model.parameters()) == card.parameters
+    assert card.parameters <= 500_000
+    metadata = store.read_metadata(path)
+    assert metadata["training"]["finished"]
+    assert card.seconds == metadata["training"]["seconds"]
+    saved = metadata["config"].keys()
+    assert saved == {field.name for field in dataclasses.fields(model.config)}
+    tomllib.loads((FOLDER / f"{name}.toml").read_text())
+
+
+def measure(photograph: Tensor, sigma: float) -> tuple[Denoising, Tensor]:
+    problem = Denoising(sigma / 255)
+    return problem, problem.simulate(photograph, generator=torch.Generator().manual_seed(1))
+
+
+def run(model: RIM, problem: Denoising, y: Tensor, *, score: bool, state: bool) -> Tensor:
+    """Run the machine, the score or the state taken away at every step."""
+    with torch.no_grad():
+        iterate = model.init(y, problem)
+        nothing = iterate.state
+        for _ in range(model.steps):
+            seen = iterate if state else dataclasses.replace(iterate, state=nothing)
+            # Where the measurement is the estimate, the score is zero.
+            iterate = model.step(seen, y if score else seen.x, problem)
+    return iterate.x
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("sigma", [15, 25])
+def test_it_needs_its_score_and_its_state(name: str, sigma: int, photograph: Tensor) -> None:
+    model = rimkit.load(name)
+    problem, y = measure(photograph, sigma)
+    whole = psnr(run(model, problem, y, score=True, state=True), photograph)
+    assert torch.equal(run(model, problem, y, score=True, state=True), model.solve(y, problem).x)
+    assert whole - psnr(run(model, problem, y, score=False, state=True), photograph) >= 0.5
+    assert whole - psnr(run(model, problem, y, score=True, state=False), photograph) >= 0.5
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("sigma", [15, 25, 50])
+def test_three_times_the_steps_cost_nothing(name: str, sigma: int, photograph: Tensor) -> None:
+    model = rimkit.load(name)
+    problem, y = measure(photograph, sigma)
+    solution = model.solve(y, problem, steps=10 * model.steps, keep=True)
+    assert solution.trajectory is not None
+    scores = [psnr(x, photograph).item() for x in solution.trajectory]
+    assert scores[model.steps] - scores[0] > 4
+    assert scores[3 * model.steps] >= scores[model.steps] - 0.05
+    assert scores[-1] >= scores[model.steps] - 0.05
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_it_stops_by_itself(name: str, photograph: Tensor) -> None:
+    model = rimkit.load(name)
+    problem, y = measure(photograph, 25)
+    solution = model.solve(y, problem, steps=50, tolerance=2e-3)
+    assert solution.reason == ("converged",)
+    assert solution.steps_taken.item() < 50
+    full = psnr(model.solve(y, problem).x, photograph)
+    assert (psnr(solution.x, photograph) - full).abs() < 0.1
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_a_clean_image_comes_back_all_but_unchanged(name: str, photograph: Tensor) -> None:
+    x = rimkit.load(name)(photograph, Denoising(0.0))
+    assert psnr(x, photograph).item() > 40
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_sigma_is_heeded(name: str, photograph: Tensor) -> None:
+    model = rimkit.load(name)
+    problem, y = measure(photograph, 25)
+    right = psnr(model(y, problem), photograph)
+    assert right > psnr(model(y, Denoising(12 / 255)), photograph) + 0.3
+    assert right > psnr(model(y, Denoising(50 / 255)), photograph) + 0.3
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_bf16_costs_little(name: str, photograph: Tensor) -> None:
+    model = rimkit.load(name)
+    problem, y = measure(photograph, 25)
+    with torch.autocast("cpu", torch.bfloat16):
+        fast = model(y, problem)
+    assert (psnr(fast, photograph) - psnr(model(y, problem), photograph)).abs() < 0.05

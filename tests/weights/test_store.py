@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from tests.cases import uniform
+
+from rimkit import weights
+from rimkit.networks import CompactConfig, PaperConfig
+from rimkit.problem import Denoising
+from rimkit.rim import RIM, RIMConfig
+from rimkit.weights import store
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    store.save(
+        RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), link="sigmoid", steps=3)), path
+    )
+    return path
+
+
+def rewrite(path: Path, change) -> None:
+    state, metadata = safetensors.torch.load_file(path), store.read_metadata(path)
+    change(state, metadata)
+    path.write_bytes(safetensors.torch.save(state, metadata={"rimkit": json.dumps(metadata)}))
+
+
+def test_a_model_comes_back_with_its_configuration(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = RIM(RIMConfig(network=PaperConfig(features=4, hidden=6), link="softplus", steps=2))
+    model.network.down_norm.running_mean.fill_(0.3)  # type: ignore[union-attr,operator]
+    store.save(model, tmp_path / "a.safetensors", training={"seconds": 5})
+    back = weights.load(tmp_path / "a.safetensors")
+    assert back.config == model.config
+    y = uniform(1, 1, 9, 10).float()
+    assert torch.equal(back(y, Denoising(0.1)), model.eval()(y, Denoising(0.1)))
+    assert store.read_metadata(tmp_path / "a.safetensors")["training"] == {"seconds": 5}
+
+
+def test_loading_leaves_the_random_numbers_alone(saved: Path) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    weights.load(saved)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_key_left_out_takes_its_default(saved: Path) -> None:
+    rewrite(saved, lambda state, metadata: metadata["config"].pop("score_scale"))
+    assert weights.load(saved).config.score_scale == RIMConfig().score_scale
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s, m: s.pop("network.out.weight"), r"missing \['network.out.weight'\]"),
+        (lambda s, m: s.update(extra=torch.ones(1)), r"unexpected \['extra'\]"),
+        (lambda s, m: s.update({"network.out.bias": torch.ones(3)}), "has shape"),
+        (lambda s, m: m.update(format=2), "newer rimkit"),
+        (lambda s, m: m["config"].update(staps=2), 'did you mean "steps"'),
+        (lambda s, m: m["config"]["network"].update(name="other"), 'no "other"'),
+    ],
+    ids=["missing", "extra", "shape", "format", "setting", "network"],
+)
+def test_weights_that_do_not_fit(saved: Path, change, message: str) -> None:
+    rewrite(saved, change)
+    with pytest.raises(ValueError, match=message):
+        weights.load(saved)
+
+
+def test_files_that_are_no_weights(tmp_path: Path, saved: Path) -> None:
+    with pytest.raises(ValueError, match="there are no weights"):
+        weights.load(tmp_path / "none.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        weights.load(tmp_path / "text.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(saved.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        weights.load(tmp_path / "cut.safetensors")
+    safetensors.torch.save_file({"a": torch.ones(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="not written by rimkit"):
+        weights.load(tmp_path / "other.safetensors")
+
+
+def test_a_wrong_checksum_is_refused(saved: Path) -> None:
+    with pytest.raises(ValueError, match="wrong checksum"):
+        store.read(saved, sha256="0" * 64)
+
+
+def test_a_failing_save_leaves_what_was_there(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = saved.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        store.save(RIM(), saved)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_unknown_names_are_corrected() -> None:
+    with pytest.raises(ValueError, match='no "denoise-grey"'):
+        weights.load("denoise-grey")
