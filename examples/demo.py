@@ -19,7 +19,7 @@ SIGMA = 25 / 255
 OUTPUT = Path("demo")
 
 # Chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py.
-TV_WEIGHT = 9.0
+TV_WEIGHT = 7.0
 NLM_STRENGTH = 0.7
 
 

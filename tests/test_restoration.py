@@ -1,11 +1,15 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from tests.cases import uniform
 
 from rimkit.networks import CompactConfig
 from rimkit.problem import Denoising
-from rimkit.restoration import denoise
+from rimkit.restoration import denoise, restore
 from rimkit.rim import RIM, RIMConfig
+from rimkit.weights import store
 
 
 @pytest.fixture
@@ -51,3 +55,45 @@ def test_bad_images(model: RIM) -> None:
         denoise(model, torch.zeros(1, 7, 7), sigma=0.1)
     with pytest.raises(ValueError, match=r"\(C, H, W\)"):
         denoise(model, torch.zeros(9, 9), sigma=0.1)
+
+
+@pytest.fixture
+def saved(model: RIM, tmp_path: Path) -> str:
+    path = tmp_path / "model.safetensors"
+    store.save(model, path)
+    return str(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(12, 13), (12, 13, 3)])
+def test_arrays_come_back_in_their_own_kind(
+    model: RIM, saved: str, dtype: type, shape: tuple[int, ...]
+) -> None:
+    white = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    unit = uniform(*shape).numpy()
+    array = np.rint(unit * white).astype(dtype) if white > 1 else unit.astype(dtype)
+    x = restore(array, sigma=0.1, model=saved)
+    assert x.dtype == dtype
+    assert x.shape == shape
+    image = torch.from_numpy(np.atleast_3d(array).transpose(2, 0, 1).astype(np.float64) / white)
+    expected = denoise(model, image.float(), sigma=0.1)[0].numpy().transpose(1, 2, 0)
+    expected = expected.clip(0, 1) if white > 1 else expected
+    tolerance = 0.51 / 255 if dtype == np.uint8 else 2e-5
+    assert np.abs(np.atleast_3d(x) / white - expected).max() < tolerance
+
+
+def test_bad_arrays(saved: str) -> None:
+    for array, message in [
+        (np.zeros((9, 9), dtype=np.int32), "int32"),
+        (np.zeros((9, 9), dtype=bool), "bool"),
+        (np.zeros((9, 9, 4)), "got shape"),
+        (np.zeros(9), "got shape"),
+        (np.full((9, 9), np.nan), "NaN"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            restore(array, sigma=0.1, model=saved)
+
+
+def test_a_sigma_in_grey_levels_is_noticed(saved: str) -> None:
+    with pytest.raises(ValueError, match="grey levels of 255"):
+        restore(np.zeros((9, 9)), sigma=25, model=saved)

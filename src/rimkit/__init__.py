@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rimkit.noises import GaussianNoise, PoissonNoise
     from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
     from rimkit.problem import Denoising, Problem, as_problem
+    from rimkit.restoration import restore
     from rimkit.rim import RIM, RIMConfig
     from rimkit.solver import Iterate, Solution, Solver
     from rimkit.weights import load, model_names
@@ -40,6 +41,7 @@ _HOMES = {
     "load": "weights",
     "model_names": "weights",
     "psnr": "metrics",
+    "restore": "restoration",
     "ssim": "metrics",
 }
 
@@ -64,6 +66,7 @@ __all__ = [
     "load",
     "model_names",
     "psnr",
+    "restore",
     "ssim",
 ]
 

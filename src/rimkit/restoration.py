@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rimkit import weights
 from rimkit.estimation import estimate_sigma
 from rimkit.noises import check_level
 from rimkit.problem import Denoising
@@ -15,6 +18,50 @@ from rimkit.rim import RIM
 from rimkit.solver import check_measurement
 
 Sigma = float | Literal["auto"]
+
+_LARGEST_SIGMA = 4.0
+
+
+def restore(
+    array: npt.NDArray[Any],
+    *,
+    sigma: Sigma = "auto",
+    model: str = "denoise-gray",
+) -> npt.NDArray[Any]:
+    """Denoise an image in numpy.
+
+    Parameters
+    ----------
+    array
+        (H, W) or (H, W, 3): 8 or 16 bits unsigned, or floating with black 0 and white 1.
+    sigma
+        Noise standard deviation where white is 1 (25 of 255 grey levels: ``25 / 255``), whatever
+        the kind of the array; ``"auto"``: estimated.
+    model
+        A name from `rimkit.model_names`, or the path of a file of weights.
+
+    Returns
+    -------
+    numpy.ndarray
+        The estimate, in the shape and kind of ``array``; whole numbers are rounded and clipped.
+
+    Raises
+    ------
+    ValueError
+        If the array or sigma is not what it should be.
+    """
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        raise ValueError(f"an image is (H, W) or (H, W, 3), got shape {array.shape}")
+    if array.dtype not in (np.uint8, np.uint16) and not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"an image is uint8, uint16 or floating point, got {array.dtype}")
+    white = 1 if np.issubdtype(array.dtype, np.floating) else np.iinfo(array.dtype).max
+    planes = array[None] if array.ndim == 2 else np.moveaxis(array, 2, 0)
+    pixels = torch.from_numpy((planes / white).astype(np.float32))
+    x = denoise(weights.load(model), pixels, sigma=sigma)[0].numpy()
+    x = x[0] if array.ndim == 2 else np.moveaxis(x, 0, 2)
+    if white == 1:
+        return x.astype(array.dtype)
+    return np.rint(x.clip(0, 1).astype(np.float64) * white).astype(array.dtype)
 
 
 def denoise(
@@ -55,6 +102,8 @@ def denoise(
     check_measurement(image[None])
     level = float(estimate_sigma(image[None])) if sigma == "auto" else sigma
     check_level(level, name="sigma", allow_zero=True)
+    if level > _LARGEST_SIGMA:
+        raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
     channels = model.config.network.channels
     y = image[None] if image.shape[0] == channels else image[:, None]
     x = y
