@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.cases import NETWORK_CASES, uniform
+from tests.cases import NETWORK_CASES, ComplexRotation, normal, uniform
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -175,6 +175,7 @@ def test_iterate_and_score_stay_in_float32_under_autocast() -> None:
     model.network.forward = spy  # type: ignore[method-assign]
     start = model.init(y, problem)
     with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(model.init(y, problem).x, start.x)
         after = model.step(start, y, problem)
     assert seen["delta"] is torch.bfloat16
     assert {after.eta.dtype, after.x.dtype, after.state[0].dtype} == {torch.float32}
@@ -190,6 +191,19 @@ def test_the_estimate_has_the_dtype_of_y(dtype: torch.dtype) -> None:
     assert x.dtype == dtype
     assert model.solve(y, Denoising(0.1)).x.dtype == dtype
     assert (x.double() - model(y.double(), Denoising(0.1))).abs().max() < 0.02
+
+
+def test_complex_measurements_give_real_images() -> None:
+    phase = torch.polar(torch.ones(1, 1, 8, 8), normal(1, 1, 8, 8, dtype=torch.float32))
+    problem = Problem(ComplexRotation(phase), GaussianNoise(0.1))
+    truth = uniform(2, 1, 8, 8).float()
+    y = problem.simulate(truth, generator=torch.Generator().manual_seed(0))
+    assert y.is_complex()
+    model = small()
+    assert model(y, problem).dtype == torch.float32
+    start = model.solve(y, problem, steps=0).x
+    assert start.dtype == torch.float32
+    assert (start - truth).square().mean().sqrt() < 0.15
 
 
 def test_starts() -> None:

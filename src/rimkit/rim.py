@@ -95,8 +95,9 @@ class RIM(Solver):
         check_measurement(y)
         if y.device != self.phi_epsilon.device:
             raise ValueError(f"y is on {y.device}, the model on {self.phi_epsilon.device}")
-        x = problem.initial(y)
-        check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
+        with torch.autocast(y.device.type, enabled=False):
+            x = problem.initial(y)
+            check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
         channels, *sides = x.shape[1:]
         if channels != self.config.network.channels:
             raise ValueError(

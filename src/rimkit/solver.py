@@ -43,7 +43,7 @@ class Solution:
     Attributes
     ----------
     x
-        The estimate (N, C, H, W), in y's dtype.
+        The estimate (N, C, H, W), in y's dtype (for complex y, that of its parts).
     iterate
         Where the solver stopped; give it to ``solve(start=...)`` to go on.
     trajectory
@@ -156,9 +156,9 @@ class Solver(nn.Module):
                 trajectory.append(current.x)
         reasons = ("steps" if running else "converged" for running in active.tolist())
         return Solution(
-            x=current.x.to(y.dtype),
+            x=current.x.to(_dtype_of_x(y)),
             iterate=current,
-            trajectory=torch.stack(trajectory).to(y.dtype) if keep else None,
+            trajectory=torch.stack(trajectory).to(_dtype_of_x(y)) if keep else None,
             steps_taken=taken,
             reason=cast("tuple[Reason, ...]", tuple(reasons)),
         )
@@ -169,7 +169,7 @@ class Solver(nn.Module):
         current = self.init(measurement, problem)
         for _ in range(self.steps):
             current = self.step(current, measurement, problem)
-        return current.x.to(y.dtype)
+        return current.x.to(_dtype_of_x(y))
 
     def _steps(self, steps: int | None) -> int:
         steps = self.steps if steps is None else steps
@@ -197,6 +197,11 @@ def check_start(x: Tensor, score: Tensor) -> None:
             "the score is not finite at the start: noise without variance (sigma = 0) "
             "needs a solver whose variance floor is positive"
         )
+
+
+def _dtype_of_x(y: Tensor) -> torch.dtype:
+    """That of y; for complex measurements that of their parts."""
+    return y.dtype.to_real() if y.is_complex() else y.dtype
 
 
 def _floating(y: Tensor) -> Tensor:
