@@ -11,7 +11,7 @@ from torch import Tensor
 import rimkit
 from rimkit.data.images import load_bytes, to_unit
 from rimkit.data.patches import seeded
-from rimkit.training.run import split_images, training_paths
+from rimkit.training.data import split_images, training_paths
 
 SIGMA = 25 / 255
 

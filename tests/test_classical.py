@@ -22,11 +22,12 @@ def test_total_variation_is_the_model_of_rudin_osher_and_fatemi(
     photograph: torch.Tensor, sigma: float
 ) -> None:
     restoration = pytest.importorskip("skimage.restoration")
-    y = Denoising(sigma).simulate(photograph, generator=torch.Generator().manual_seed(0)).double()
+    clean = photograph[..., 50:130, 60:150]
+    y = Denoising(sigma).simulate(clean, generator=torch.Generator().manual_seed(0)).double()
     weight = 10.0
     ours = TotalVariation(weight=weight).solve(y, Denoising(sigma), steps=600).x
     theirs = restoration.denoise_tv_chambolle(
-        y[0, 0].numpy(), weight=weight * sigma**2, eps=1e-9, max_num_iter=1500
+        y[0, 0].numpy(), weight=weight * sigma**2, eps=1e-9, max_num_iter=800
     )
 
     def energy(x: torch.Tensor) -> float:
@@ -47,7 +48,7 @@ def test_total_variation_fills_in_what_is_missing() -> None:
     mask = (uniform(1, 1, 24, 24) > 0.4).double()
     problem = Problem(Mask(mask), GaussianNoise(0.05))
     y = problem.simulate(truth, generator=torch.Generator().manual_seed(0))
-    x = TotalVariation(weight=20.0).solve(y, problem, steps=2000).x
+    x = TotalVariation(weight=20.0).solve(y, problem, steps=1000).x
     assert (x - truth).square().mean().sqrt() < 0.08
     assert (y - truth).square().mean().sqrt() > 0.3
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from tests.cases import NOISES, SHAPE, normal, uniform
@@ -87,7 +88,6 @@ def test_poisson_has_variance_gain_times_z() -> None:
         "25",
         True,
         None,
-        torch.tensor(0.1),
         torch.tensor([1]),
         torch.tensor([0.1, float("nan")]),
         torch.tensor([0.1, -1.0]),
@@ -98,6 +98,18 @@ def test_poisson_has_variance_gain_times_z() -> None:
 def test_impossible_sigma_is_refused(sigma: object) -> None:
     with pytest.raises(ValueError, match="sigma is a non-negative finite number"):
         GaussianNoise(sigma)  # type: ignore[arg-type]
+
+
+def test_single_numbers_of_any_kind_are_floats() -> None:
+    for sigma in (torch.tensor(0.5), np.float32(0.5), np.array(0.5)[()]):
+        assert GaussianNoise(sigma).sigma == 0.5
+
+
+def test_poisson_where_nothing_was_counted() -> None:
+    z = torch.tensor([[0.0, 1e-6, 2.0]])
+    score = PoissonNoise(0.5).score(z, torch.zeros(1, 3))
+    torch.testing.assert_close(score, torch.full((1, 3), -2.0))
+    assert PoissonNoise(0.5).log_prob(-z, torch.zeros(1, 3)).isfinite().all()
 
 
 def test_zero_is_legal_for_sigma_and_not_for_a_gain() -> None:

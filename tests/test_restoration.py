@@ -37,9 +37,11 @@ def test_auto_uses_an_estimate_and_says_which(model: RIM) -> None:
 
 
 def test_steps_are_counted(model: RIM) -> None:
-    seen: list[int] = []
+    seen: list[float] = []
     denoise(model, uniform(1, 9, 9).float(), sigma=0.1, steps=4, on_step=seen.append)
-    assert seen == [1, 2, 3, 4]
+    assert seen == [0.25, 0.5, 0.75, 1.0]
+    denoise(model, uniform(3, 9, 9).float(), sigma=0.1, steps=1, on_step=seen.append)
+    assert seen[4:] == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 @pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf"), "25"])
@@ -73,6 +75,7 @@ def test_arrays_come_back_in_their_own_kind(
     unit = uniform(*shape).numpy()
     array = np.rint(unit * white).astype(dtype) if white > 1 else unit.astype(dtype)
     x = restore(array, sigma=0.1, model=saved)
+    assert np.array_equal(x, restore(array, sigma=0.1, model=model))
     assert x.dtype == dtype
     assert x.shape == shape
     image = torch.from_numpy(np.atleast_3d(array).transpose(2, 0, 1).astype(np.float64) / white)

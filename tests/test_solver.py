@@ -3,7 +3,7 @@ import torch
 from tests.cases import uniform
 from torch import Tensor
 
-from rimkit.classical import GradientDescent
+from rimkit.classical import GradientDescent, TotalVariation
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, gaussian_kernel
 from rimkit.problem import Denoising, Problem
@@ -87,6 +87,34 @@ def test_gradients_flow_through_forward_and_not_through_solve() -> None:
 def test_a_consumer_of_iterate_keeps_its_own_grad_mode() -> None:
     for _ in GradientDescent(step_size=0.5).iterate(uniform(1, 1, 9, 9), PROBLEM, steps=2):
         assert torch.is_grad_enabled()
+
+
+def test_divergence_is_an_error_and_not_convergence() -> None:
+    y = uniform(1, 1, 9, 9)
+    for run in (
+        lambda solver: solver.solve(y, PROBLEM, steps=2000, tolerance=1e-3),
+        lambda solver: list(solver.iterate(y, PROBLEM, steps=2000)),
+        lambda solver: solver(y, PROBLEM),
+    ):
+        with pytest.raises(ValueError, match="no longer finite after step"):
+            run(GradientDescent(step_size=50.0, steps=2000))
+
+
+def test_a_start_does_not_excuse_a_bad_measurement() -> None:
+    y = uniform(1, 1, 9, 9)
+    solver = GradientDescent(step_size=0.5)
+    start = solver.init(y, PROBLEM)
+    with pytest.raises(ValueError, match="NaN"):
+        solver.solve(y * float("nan"), PROBLEM, start=start)
+
+
+@pytest.mark.parametrize("solver", [GradientDescent(step_size=0.1), TotalVariation(weight=5.0)])
+def test_classical_solvers_do_not_mix_samples(solver: Solver) -> None:
+    y = uniform(3, 1, 12, 14)
+    blur = Blur(uniform(3, 3, 3, seed=1) / 9)
+    whole = solver.solve(y, Problem(blur, GaussianNoise(0.3)), steps=20).x
+    last = Problem(Blur(blur.kernel[2:]), GaussianNoise(0.3))
+    torch.testing.assert_close(whole[2:], solver.solve(y[2:], last, steps=20).x)
 
 
 @pytest.mark.parametrize("steps", [-1, 1.5, True, "3"])

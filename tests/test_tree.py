@@ -67,7 +67,7 @@ def test_sizes_that_disagree_are_refused() -> None:
 
 def test_rebuilding_keeps_the_class_and_its_fields() -> None:
     rebuilt = tree.map_tensors(lambda leaf: leaf, Denoising(0.1))
-    assert type(rebuilt) is Denoising
+    assert type(rebuilt) is Problem
     assert rebuilt.noise.sigma == 0.1
     assert isinstance(rebuilt.operator, Identity)
     assert [field.name for field in dataclasses.fields(rebuilt)] == ["operator", "noise"]
@@ -76,3 +76,5 @@ def test_rebuilding_keeps_the_class_and_its_fields() -> None:
 def test_per_sample_broadcasts_over_any_rank() -> None:
     assert tree.per_sample(uniform(3), uniform(3, 2, 5, 7)).shape == (3, 1, 1, 1)
     assert tree.per_sample(0.5, uniform(3, 2)) == 0.5
+    with pytest.raises(ValueError, match="3 samples, but 2"):
+        tree.per_sample(uniform(3), uniform(2, 1, 4, 4))

@@ -8,10 +8,11 @@ scores.csv comes from ``rimkit evaluate runs/denoise-gray/weights.safetensors --
 import csv
 import hashlib
 import json
-import shutil
 import sys
 from pathlib import Path
 
+from rimkit import atomic
+from rimkit.data import bsds300
 from rimkit.weights import models, store
 
 SUMMARIES = {
@@ -20,29 +21,56 @@ SUMMARIES = {
 
 
 def main(name: str, run: str, scores: str) -> None:
-    source = Path(run) / "weights.safetensors"
-    training = store.read_metadata(source)["training"]
+    data = (Path(run) / "weights.safetensors").read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    training = store.read_metadata(Path(run) / "weights.safetensors")["training"]
     if not training["finished"]:
         sys.exit(f"{run} has not finished: {training['updates']} updates")
-    folder = Path(models.__file__).parent
-    target = folder / f"{name}.safetensors"
-    shutil.copyfile(source, target)
-    with Path(scores).open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["source"] == "measured in this run"]
+    rows = [
+        row
+        for row in csv.DictReader(Path(scores).read_text().splitlines())
+        if row["source"] == "measured in this run"
+    ]
+    if not rows or any(digest[:16] not in row["settings"] for row in rows):
+        sys.exit(f"{scores} does not hold the scores of these weights")
     card = {
         "summary": SUMMARIES[name],
-        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
-        "parameters": sum(p.numel() for p in store.read(target).parameters()),
-        "data": f"BSDS300 training images alone, {training['images']}",
-        "recipe": f"rimkit train {name}, {training['updates']:,} updates",
+        "sha256": digest,
+        "parameters": int(rows[0]["parameters"]),
+        "data": f"{described(images_read(Path(run)))}: {training['images']}",
+        "recipe": f"rimkit train {name}: {training['updates']:,} updates, see recipe.json "
+        "in the metadata of the weights",
         "seconds": training["seconds"],
         "licence": "MIT for the weights as code; trained on BSDS300, which is for non-commercial "
         "research and education",
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in card.items()]
-    lines += ["", "[scores]  # mean PSNR in dB"]
+    lines += ["", f"[scores]  # mean PSNR in dB; {rows[0]['settings']}"]
     lines += [f'"{r["images"]} images, sigma {r["sigma"]}" = {float(r["psnr_db"])}' for r in rows]
-    (folder / f"{name}.toml").write_text("\n".join(lines) + "\n")
+    folder = Path(models.__file__).parent
+    with atomic.replacing(folder / f"{name}.safetensors") as file:
+        file.write(data)
+    with atomic.replacing(folder / f"{name}.toml") as file:
+        file.write(("\n".join(lines) + "\n").encode())
+
+
+def images_read(run: Path) -> set[str]:
+    """Names of all images that the training read."""
+    table = json.loads((run / "inputs.json").read_text())
+    return {name for part in ("training", "held_out") for name, _ in table[part]}
+
+
+def described(names: set[str]) -> str:
+    """Say what the images are; nothing is shipped that read a test image."""
+    splits = {
+        split: {Path(path).name for path in bsds300.checksums() if path.startswith(split)}
+        for split in ("train", "test")
+    }
+    if names & splits["test"]:
+        sys.exit("the training read test images")
+    if names != splits["train"]:
+        sys.exit("the training read other images than those of BSDS300")
+    return "the 200 training images of BSDS300 alone"
 
 
 if __name__ == "__main__":

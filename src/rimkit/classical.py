@@ -17,8 +17,7 @@ class GradientDescent(Solver):
     Parameters
     ----------
     step_size
-        gamma, in units of the noise variance: sigma^2 is the largest that converges for a
-        projection, 2 sigma^2 / |A|^2 in general.
+        gamma. For Gaussian noise and a linear A the steps converge below 2 sigma^2 / |A|^2.
     steps
         How many steps are run where none are asked for.
     """
@@ -107,7 +106,8 @@ def _divergence(dual: Tensor) -> Tensor:
 def _curvature(x: Tensor, y: Tensor, problem: Problem, *, iterations: int = 10) -> Tensor:
     """Largest curvature of -log p(y | x) around x, per sample, by power iteration: (N, 1, 1, 1)."""
     generator = torch.Generator(x.device).manual_seed(0)
-    direction = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+    direction = torch.randn(x.shape[1:], generator=generator, device=x.device, dtype=x.dtype)
+    direction = direction.expand(x.shape)  # the same for every sample: a batch changes nothing
     at_x = problem.score(x, y)
     size = x.new_ones(())
     for _ in range(iterations):
@@ -119,4 +119,4 @@ def _curvature(x: Tensor, y: Tensor, problem: Problem, *, iterations: int = 10) 
 
 def _norm(image: Tensor) -> Tensor:
     norm: Tensor = image.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-    return norm
+    return norm.clamp(min=torch.finfo(image.dtype).tiny)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 _PATCH = 8
@@ -40,9 +39,11 @@ def estimate_sigma(y: Tensor) -> Tensor:
 
 
 def _estimate(image: Tensor) -> Tensor:
-    patches = F.unfold(image[:, None].float(), _PATCH).movedim(1, 0).flatten(1)
-    stride = -(-patches.shape[1] // _MOST_PATCHES)
-    patches = patches[:, ::stride].double()
+    windows = image.unfold(1, _PATCH, 1).unfold(2, _PATCH, 1)  # a view: (C, H', W', 8, 8)
+    count = windows[..., 0, 0].numel()
+    chosen = torch.arange(0, count, -(-count // _MOST_PATCHES), device=image.device)
+    channel, row, column = torch.unravel_index(chosen, windows.shape[:3])
+    patches = windows[channel, row, column].flatten(1).T.double()
     patches = patches - patches.mean(1, keepdim=True)
     covariance = patches @ patches.T / patches.shape[1]
     eigenvalues = torch.linalg.eigvalsh(covariance)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from numbers import Real
 from typing import Protocol
 
 import torch
@@ -51,7 +52,7 @@ class GaussianNoise:
     sigma: Tensor | float
 
     def __post_init__(self) -> None:
-        check_level(self.sigma, name="sigma", allow_zero=True)
+        object.__setattr__(self, "sigma", noise_level(self.sigma, name="sigma", allow_zero=True))
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...)."""
@@ -90,7 +91,7 @@ class PoissonNoise:
     gain: Tensor | float
 
     def __post_init__(self) -> None:
-        check_level(self.gain, name="gain", allow_zero=False)
+        object.__setattr__(self, "gain", noise_level(self.gain, name="gain", allow_zero=False))
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...); negative z counts as zero."""
@@ -98,32 +99,45 @@ class PoissonNoise:
         return torch.poisson(z.clamp(min=0) / gain, generator=generator) * gain
 
     def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
-        """(y log z - z) / gain, summed within each sample: (N,)."""
+        """(y log z - z) / gain, summed within each sample: (N,); -inf where z < 0 < y."""
         gain = tree.per_sample(self.gain, z)
-        return ((torch.xlogy(y, z) - z) / gain).flatten(1).sum(1)
+        return ((torch.xlogy(y, z.clamp(min=0)) - z) / gain).flatten(1).sum(1)
 
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
-        """(y - z) / (gain z + floor); where z is negative its variance counts as zero."""
-        variance = tree.per_sample(self.gain, z) * z.clamp(min=0) + variance_floor
-        return (y - z) / variance
+        """(y - z) / (gain z + floor); the variance of a negative z counts as zero.
+
+        Where there is neither variance nor y, the score is its limit, -1 / gain.
+        """
+        gain = tree.per_sample(self.gain, z)
+        variance = gain * z.clamp(min=0) + variance_floor
+        dark = (variance == 0) & (y == 0)
+        return torch.where(dark, -1 / gain * torch.ones_like(z), (y - z) / variance)
 
 
-def check_level(level: Tensor | float, *, name: str, allow_zero: bool) -> None:
-    """Raise ``ValueError`` unless a noise level is a finite number, or a vector (N,), in range."""
+def noise_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Tensor | float:
+    """Return a noise level as a float, or as a vector with one value per sample (N,).
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or a value is not finite and in range.
+    """
     wanted = f"{name} is a {'non-negative' if allow_zero else 'positive'} finite number"
-    if not isinstance(level, Tensor):
-        if isinstance(level, bool) or not isinstance(level, (int, float)):
-            raise ValueError(f"{wanted}, or a tensor of shape (N,); got {level!r}")
-        if not math.isfinite(level) or level < 0 or (level == 0 and not allow_zero):
-            raise ValueError(f"{wanted}, got {level}")
-        return
-    if level.ndim != 1 or not level.is_floating_point():
-        raise ValueError(
-            f"{wanted}, or a floating tensor of shape (N,); "
-            f"got shape {tuple(level.shape)} of {level.dtype}"
-        )
-    if not (level.isfinite() & (level >= 0) & ((level > 0) | allow_zero)).all():
-        raise ValueError(f"{wanted} for every sample, got {level.tolist()}")
+    if isinstance(level, Tensor) and level.ndim > 0:
+        if level.ndim != 1 or not level.is_floating_point():
+            raise ValueError(
+                f"{wanted}, or a floating tensor of shape (N,); "
+                f"got shape {tuple(level.shape)} of {level.dtype}"
+            )
+        if not (level.isfinite() & (level >= 0) & ((level > 0) | allow_zero)).all():
+            raise ValueError(f"{wanted} for every sample, got {level.tolist()}")
+        return level
+    if isinstance(level, bool) or not isinstance(level, (Real, Tensor)):
+        raise ValueError(f"{wanted}, or a tensor of shape (N,); got {level!r}")
+    value = float(level)
+    if not math.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
+        raise ValueError(f"{wanted}, got {value}")
+    return value
 
 
 def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:

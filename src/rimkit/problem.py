@@ -48,10 +48,8 @@ class Problem:
         return operators.A_vjp(self.operator, x, residual)
 
 
-@tree.register
-@dataclasses.dataclass(frozen=True, init=False)
-class Denoising(Problem):
-    """y = x + sigma n.
+def Denoising(sigma: Tensor | float) -> Problem:
+    """Return the problem y = x + sigma n.
 
     Parameters
     ----------
@@ -59,9 +57,7 @@ class Denoising(Problem):
         Standard deviation in the units of y (images in [0, 1]: ``25 / 255``): a float, or one
         value per sample (N,).
     """
-
-    def __init__(self, sigma: Tensor | float) -> None:
-        super().__init__(operator=Identity(), noise=GaussianNoise(sigma))
+    return Problem(operator=Identity(), noise=GaussianNoise(sigma))
 
 
 def as_problem(physics: Any) -> Problem:

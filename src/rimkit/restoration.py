@@ -12,7 +12,6 @@ from torch import Tensor
 
 from rimkit import weights
 from rimkit.estimation import estimate_sigma
-from rimkit.noises import check_level
 from rimkit.problem import Denoising
 from rimkit.rim import RIM
 from rimkit.solver import check_measurement
@@ -26,7 +25,7 @@ def restore(
     array: npt.NDArray[Any],
     *,
     sigma: Sigma = "auto",
-    model: str = "denoise-gray",
+    model: str | RIM = "denoise-gray",
 ) -> npt.NDArray[Any]:
     """Denoise an image in numpy.
 
@@ -38,7 +37,7 @@ def restore(
         Noise standard deviation where white is 1 (25 of 255 grey levels: ``25 / 255``), whatever
         the kind of the array; ``"auto"``: estimated.
     model
-        A name from `rimkit.model_names`, or the path of a file of weights.
+        A name from `rimkit.model_names`, the path of a file of weights, or a model.
 
     Returns
     -------
@@ -57,7 +56,8 @@ def restore(
     white = 1 if np.issubdtype(array.dtype, np.floating) else np.iinfo(array.dtype).max
     planes = array[None] if array.ndim == 2 else np.moveaxis(array, 2, 0)
     pixels = torch.from_numpy((planes / white).astype(np.float32))
-    x = denoise(weights.load(model), pixels, sigma=sigma)[0].numpy()
+    loaded = model if isinstance(model, RIM) else weights.load(model)
+    x = denoise(loaded, pixels, sigma=sigma)[0].numpy()
     x = x[0] if array.ndim == 2 else np.moveaxis(x, 0, 2)
     if white == 1:
         return x.astype(array.dtype)
@@ -70,7 +70,7 @@ def denoise(
     *,
     sigma: Sigma = "auto",
     steps: int | None = None,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[float], None] | None = None,
 ) -> tuple[Tensor, float]:
     """Denoise one image; a grey model takes the channels of a colour image one by one.
 
@@ -85,7 +85,7 @@ def denoise(
     steps
         Number of steps; the model's own if None.
     on_step
-        Called after each step with its number, counted from 1.
+        Called after each step with the share of the work that is done, up to 1.
 
     Returns
     -------
@@ -101,15 +101,22 @@ def denoise(
         raise ValueError(f"an image is (C, H, W), got shape {tuple(image.shape)}")
     check_measurement(image[None])
     level = float(estimate_sigma(image[None])) if sigma == "auto" else sigma
-    check_level(level, name="sigma", allow_zero=True)
+    problem = Denoising(level)
     if level > _LARGEST_SIGMA:
         raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
     channels = model.config.network.channels
-    y = image[None] if image.shape[0] == channels else image[:, None]
-    x = y
+    # One by one: the memory of one part, whatever the number of channels.
+    parts = [image[None]] if image.shape[0] == channels else list(image[:, None, None])
+    total = len(parts) * (model.steps if steps is None else steps)
+    done = 0
+    restored = []
     with torch.no_grad():
-        for number, iterate in enumerate(model.iterate(y, Denoising(level), steps=steps), start=1):
-            x = iterate.x
-            if on_step is not None:
-                on_step(number)
-    return x.reshape(image.shape), level
+        for y in parts:
+            x = y
+            for iterate in model.iterate(y, problem, steps=steps):
+                x = iterate.x
+                done += 1
+                if on_step is not None:
+                    on_step(done / total)
+            restored.append(x)
+    return torch.cat(restored).reshape(image.shape), level

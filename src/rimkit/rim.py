@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -67,12 +67,15 @@ class RIM(Solver):
 
     Iterate, link and likelihood are computed in y's precision (at least float32), outside
     autocast; only the network runs in the precision of its weights or of autocast.
+
+    ``training_record``: what a loaded model was trained for and how, as saved with its weights.
     """
 
     def __init__(self, config: RIMConfig | None = None) -> None:
         super().__init__()
         self.config = config if config is not None else RIMConfig()
         self.steps = self.config.steps
+        self.training_record: dict[str, Any] = {}
         self.link = LINKS[self.config.link]
         self.network = self.config.network.build()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -24,6 +24,11 @@ def from_table(cls: type[T], table: Mapping[str, Any], *, where: str = "settings
     """
     if not isinstance(table, Mapping):
         raise ValueError(f"{where} is a table, got {table!r}")
+    table_name = getattr(cls, "table_name", None)
+    if table_name and "name" in table:
+        if table["name"] != table_name:
+            raise ValueError(f"{where}.name is {table_name!r}, got {table['name']!r}")
+        table = {key: value for key, value in table.items() if key != "name"}
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     unknown = [key for key in table if key not in fields]
     if unknown:
@@ -76,6 +81,11 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
             _convert(k, v, f"{path}[{i}]")
             for i, (k, v) in enumerate(zip(kinds, value, strict=True))
         )
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{path} is a table, got {value!r}")
+        item = typing.get_args(kind)[1]
+        return {str(key): _convert(item, entry, f"{path}.{key}") for key, entry in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):

@@ -47,7 +47,8 @@ class Solution:
     iterate
         Where the solver stopped; give it to ``solve(start=...)`` to go on.
     trajectory
-        With ``keep=True`` all estimates (steps + 1, N, C, H, W), the start first; else None.
+        With ``keep=True`` all estimates, the start first: (steps + 1, N, C, H, W), or fewer if all
+        samples stopped before; else None.
     steps_taken
         Steps until each sample stopped: integers (N,).
     reason
@@ -105,9 +106,9 @@ class Solver(nn.Module):
         """
         steps = self._steps(steps)
         y = _floating(y)
-        current = self.init(y, problem) if start is None else start
-        for _ in range(steps):
-            current = self.step(current, y, problem)
+        current = self._start(y, problem, start)
+        for number in range(steps):
+            current = self._advance(current, y, problem, number)
             yield current
 
     @torch.no_grad()
@@ -138,15 +139,15 @@ class Solver(nn.Module):
             raise ValueError(f"tolerance is a positive finite number or None, got {tolerance}")
         steps = self._steps(steps)
         measurement = _floating(y)
-        current = self.init(measurement, problem) if start is None else start
+        current = self._start(measurement, problem, start)
         size = current.x.shape[0]
         active = torch.ones(size, dtype=torch.bool, device=current.x.device)
         taken = torch.zeros(size, dtype=torch.long, device=current.x.device)
         trajectory = [current.x]
-        for _ in range(steps):
+        for number in range(steps):
             if not active.any():
                 break
-            proposed = self.step(current, measurement, problem)
+            proposed = self._advance(current, measurement, problem, number)
             taken += active
             moved = (proposed.x - current.x).square().flatten(1).mean(1).sqrt()
             current = proposed if active.all() else tree.select(active, proposed, current)
@@ -166,10 +167,26 @@ class Solver(nn.Module):
     def forward(self, y: Tensor, problem: Problem) -> Tensor:
         """Return the estimate after the solver's own number of steps, with gradients."""
         measurement = _floating(y)
-        current = self.init(measurement, problem)
-        for _ in range(self.steps):
-            current = self.step(current, measurement, problem)
+        current = self._start(measurement, problem, None)
+        for number in range(self.steps):
+            current = self._advance(current, measurement, problem, number)
         return current.x.to(_dtype_of_x(y))
+
+    def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
+        if start is None:
+            return self.init(y, problem)
+        check_measurement(y)
+        return start
+
+    def _advance(self, current: Iterate, y: Tensor, problem: Problem, number: int) -> Iterate:
+        """Take a step; NaN never travels silently."""
+        current = self.step(current, y, problem)
+        if not current.x.isfinite().all():
+            raise ValueError(
+                f"the estimate is no longer finite after step {number + 1}: "
+                "the solver diverged, or the measurement does not fit the problem"
+            )
+        return current
 
     def _steps(self, steps: int | None) -> int:
         steps = self.steps if steps is None else steps
@@ -194,8 +211,8 @@ def check_start(x: Tensor, score: Tensor) -> None:
         )
     if not score.isfinite().all():
         raise ValueError(
-            "the score is not finite at the start: noise without variance (sigma = 0) "
-            "needs a solver whose variance floor is positive"
+            "the score is not finite at the start: noise without variance (sigma = 0, or counts "
+            "where A x is zero) needs a solver whose variance floor is positive"
         )
 
 

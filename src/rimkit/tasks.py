@@ -34,6 +34,8 @@ class DenoisingTask:
         low, high = self.sigma
         if not 0 <= low <= high < float("inf"):
             raise ValueError(f"sigma is a range 0 <= low <= high, got {low} to {high}")
+        if not all(0 <= sigma < float("inf") for sigma in self.validation_sigmas):
+            raise ValueError(f"validation_sigmas are not negative, got {self.validation_sigmas}")
 
     def draw(self, size: int, *, generator: torch.Generator) -> Problem:
         """Draw the problem of a training batch of ``size`` samples."""

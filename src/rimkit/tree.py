@@ -123,5 +123,9 @@ def per_sample(value: Tensor | float, like: Tensor) -> Tensor | float:
     """A number per sample, (N,) or (1,), shaped to multiply ``like`` (N, ...); floats pass."""
     if not isinstance(value, Tensor):
         return value
+    if value.shape[0] not in (1, like.shape[0]):
+        raise ValueError(
+            f"there is one value for each of {value.shape[0]} samples, but {like.shape[0]} samples"
+        )
     dtype = like.real.dtype if like.is_complex() else like.dtype
     return value.to(device=like.device, dtype=dtype).view(-1, *(1,) * (like.ndim - 1))

@@ -170,8 +170,35 @@ def test_bad_sigma(image: Path, model: str, sigma: str, capsys: pytest.CaptureFi
     assert "sigma is a number from 0" in capsys.readouterr().err
 
 
-def test_sigma_zero_is_legal(image: Path, model: str) -> None:
-    assert restore(image, "--sigma", "0", model=model) == 0
+def test_sigma_zero_is_legal(image: Path) -> None:
+    noisy((64, 64)).resize((128, 128), Image.Resampling.BICUBIC).save(image)
+    assert main(["restore", str(image), "--sigma", "0"]) == 0
+    change = np.asarray(opened(image)).astype(int) - opened(image.with_name("in-restored.png"))
+    assert np.abs(change).mean() < 2
+
+
+def test_a_sigma_beyond_the_training_is_said(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["restore", str(image), "--sigma", "90"]) == 0
+    assert "outside what the model was trained for (0 to 55)" in capsys.readouterr().err
+
+
+def test_an_ending_without_a_format_is_found_before_the_work(
+    image: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert restore(image, "-o", image.with_name("out.xyz"), model=model) == 1
+    assert "names no image format" in capsys.readouterr().err
+
+
+def test_weights_that_do_not_fit_are_one_line(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    assert restore(image, model=str(tmp_path / "bad.safetensors")) == 1
+    error = capsys.readouterr().err
+    assert "not a safetensors file" in error
+    assert error.count("\n") == 1
 
 
 def test_a_folder_without_images(

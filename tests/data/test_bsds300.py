@@ -52,6 +52,14 @@ def test_a_bad_download_leaves_nothing(small: Path, images: dict[str, bytes], me
     assert list((small / "cache").iterdir()) == []
 
 
+def test_a_download_that_is_cut_short(small: Path) -> None:
+    url = archive(small / "images.tgz", IMAGES)
+    path = small / "images.tgz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="could not be downloaded"):
+        bsds300.fetch(url=url)
+
+
 def test_no_download_says_where_from(small: Path) -> None:
     with pytest.raises(ValueError, match="could not be downloaded"):
         bsds300.fetch(url=(small / "none.tgz").as_uri())

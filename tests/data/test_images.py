@@ -19,9 +19,18 @@ def test_loads_grey_and_colour(tmp_path: Path) -> None:
     assert np.array_equal(load_bytes(tmp_path / "a.png", channels=1)[0], rgb2gray(rgb))
 
 
+def test_other_depths_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((9, 9), 60_000, dtype=np.uint16)).save(tmp_path / "deep.png")
+    Image.fromarray(np.full((9, 9), 0.5, dtype=np.float32)).save(tmp_path / "float.tif")
+    for name in ("deep.png", "float.tif"):
+        with pytest.raises(ValueError, match=f"{name} has mode"):
+            load_bytes(tmp_path / name, channels=1)
+
+
 def test_lists_below_and_sorted(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    for name in ("c.PNG", "b/a.jpg", "notes.txt"):
+    (tmp_path / "folder.png").mkdir()
+    for name in ("c.PNG", "b/a.jpg", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
     assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "c.PNG"]
 

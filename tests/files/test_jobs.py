@@ -19,6 +19,7 @@ def test_a_file_goes_beside_itself_or_where_it_is_told(folder: Path, tmp_path: P
     assert plan(source, None) == [Job(source, folder / "a-restored.png")]
     assert plan(source, tmp_path / "x.tif") == [Job(source, tmp_path / "x.tif")]
     assert plan(source, tmp_path) == [Job(source, tmp_path / "a.png")]
+    assert plan(source, tmp_path / "new") == [Job(source, tmp_path / "new" / "a.png")]
 
 
 def test_a_folder_is_mirrored(folder: Path, tmp_path: Path) -> None:

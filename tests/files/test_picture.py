@@ -50,7 +50,7 @@ def test_sixteen_bit_grey_stays_sixteen_bit(tmp_path: Path, suffix: str) -> None
 
 
 def test_floats_stay_floats(tmp_path: Path) -> None:
-    values = RNG.random((9, 12), dtype=np.float32) * 3 - 1
+    values = RNG.random((9, 12), dtype=np.float32) * 1.2 - 0.1
     back = round_trip(tmp_path / "a.tif", Image.fromarray(values))
     assert np.array_equal(np.asarray(back), values)
 
@@ -169,8 +169,27 @@ def test_a_failing_write_leaves_what_was_there(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    with pytest.raises(
-        OSError, match=r"full|No space|denied|Permission|Not a directory|File exists"
-    ):
-        write_picture(picture(), Path("/dev/full") / "a.png")
+def test_files_of_several_images_are_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(GREY), Image.fromarray(GREY[::-1].copy())]
+    frames[0].save(tmp_path / "two.tif", save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match=r"two.tif: files of several images"):
+        read_picture(tmp_path / "two.tif")
+
+
+def test_other_formats_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(COLOUR).save(tmp_path / "a.ppm")
+    with pytest.raises(ValueError, match="PPM files are not supported"):
+        read_picture(tmp_path / "a.ppm")
+
+
+def test_grey_with_a_transparent_level_stays_grey(tmp_path: Path) -> None:
+    back = round_trip(tmp_path / "a.png", Image.fromarray(GREY), transparency=int(GREY[0, 0]))
+    assert back.mode == "LA"
+    assert np.array_equal(np.asarray(back)[..., 0], GREY)
+    assert back.getpixel((0, 0))[1] == 0  # type: ignore[index]
+
+
+def test_floats_in_grey_levels_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(GREY.astype(np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match="divide it by its white level"):
+        read_picture(tmp_path / "a.tif")

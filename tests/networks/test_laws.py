@@ -76,6 +76,8 @@ def test_every_weight_gets_a_gradient_through_two_steps(config: Config) -> None:
         assert parameter.grad is not None, name
         if parameter.ndim == 4:  # a bias before a batch norm has none, and needs none
             assert parameter.grad.abs().amax(dim=(1, 2, 3)).min() > 0, name
+            # Every input channel of every kernel too: those that read the state stand there.
+            assert parameter.grad.abs().amax(dim=(0, 2, 3)).min() > 0, name
 
 
 @each

@@ -1,20 +1,16 @@
-import numpy as np
 import pytest
 import torch
 
 from rimkit.rim import RIM, RIMConfig
+from rimkit.training.callbacks import moving_average
 from rimkit.training.module import RIMTraining, build_optimizer, rate_factor
 from rimkit.training.recipe import OptimizerRecipe, load_recipe
-from rimkit.training.run import moving_average
 
 
 def module(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> RIMTraining:
     monkeypatch.setattr(RIMTraining, "log", lambda *_, **__: None)
     monkeypatch.setattr(RIMTraining, "global_rank", 0)
-    images = [np.random.default_rng(0).integers(0, 256, (1, 32, 32), dtype=np.uint8)]
-    return RIMTraining(
-        load_recipe("denoise-gray", overrides=overrides), images=images, held_out=images
-    )
+    return RIMTraining(load_recipe("denoise-gray", overrides=overrides))
 
 
 def test_continued_samples_go_on_from_where_they_were(
@@ -72,3 +68,4 @@ def test_moving_average_follows_at_first_and_averages_later() -> None:
     old, new = torch.zeros(1), torch.ones(1)
     assert average(old, new, 0).item() == pytest.approx(0.9)
     assert average(old, new, 10_000).item() == pytest.approx(0.1)
+    assert average(torch.tensor(3), torch.tensor(4), 5).item() == 4

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from rimkit.networks import PaperConfig
 from rimkit.training.recipe import load_recipe, recipe_names
 
 
@@ -31,6 +32,13 @@ def test_every_value_can_be_overridden() -> None:
     assert recipe.seed == 3
 
 
+def test_another_network_starts_from_its_own_defaults() -> None:
+    recipe = load_recipe(
+        "denoise-gray", overrides=["model.network.name=paper", "model.network.hidden=32"]
+    )
+    assert recipe.model.network == PaperConfig(channels=1, hidden=32)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -45,6 +53,16 @@ def test_every_value_can_be_overridden() -> None:
         ("unroll.lifetime=0.5", "at least 1"),
         ("unroll.continued=1.0", r"\[0, 1\)"),
         ("task.sigma=[-1, 2]", "0 <= low"),
+        ("task.validation_sigmas=[-1, 2, 3]", "not negative"),
+        ("validate_every=0", "validate_every is at least 1"),
+        ("optimizer.updates=0", "updates is at least 1"),
+        ("optimizer.rate=nan", "rate is positive"),
+        ("optimizer.decay=2.0", r"decay lies in \[0, 1\]"),
+        ("data.held_out_every=1", "held_out_every is at least 2"),
+        ("data.batch=0", "batch is at least 1"),
+        ("unroll.early_weight=0.0", "early_weight is positive"),
+        ("model.network.features=-1", "features is positive"),
+        ("seed=-1", "seed is at least 0"),
     ],
 )
 def test_mistakes_are_named(override: str, message: str) -> None:

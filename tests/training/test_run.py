@@ -1,6 +1,7 @@
 """Trainings from start to end, killed, resumed, and on two processes."""
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -17,15 +18,19 @@ from torch import Tensor
 from rimkit import weights
 from rimkit.data.images import load_bytes
 from rimkit.data.patches import PatchBatches, Share
+from rimkit.networks import NETWORKS
+from rimkit.training.data import split_images, training_paths
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import RunOptions, split_images, train, training_paths
+from rimkit.training.run import RunOptions, train
+from rimkit.weights import store
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import lightning, torch
 from rimkit.training import run
+from rimkit.training.data import training_paths
 from rimkit.training.recipe import load_recipe
 
 class SaveGradient(lightning.Callback):
@@ -34,8 +39,8 @@ class SaveGradient(lightning.Callback):
         torch.save({n: p.grad.clone() for n, p in module.model.named_parameters()}, path)
 
 build = run.build_trainer
-def build_and_save(recipe, options):
-    trainer = build(recipe, options)
+def build_and_save(recipe, options, start):
+    trainer = build(recipe, options, start=start)
     trainer.callbacks.append(SaveGradient())
     return trainer
 if sys.argv[3] != "1":
@@ -51,7 +56,7 @@ if __name__ == "__main__":
         checkpoint_minutes=1e-6, progress=False, precision="32-true",
     )
     recipe = load_recipe("denoise-gray", overrides=sys.argv[4:])
-    run.train(recipe, run.training_paths(Path(sys.argv[1])), options)
+    run.train(recipe, training_paths(Path(sys.argv[1])), options)
 """
 
 
@@ -59,10 +64,9 @@ def options(output: Path, **settings: object) -> RunOptions:
     return RunOptions(
         output=output,
         accelerator="cpu",
-        precision="32-true",
         progress=False,
         checkpoint_minutes=1e-6,
-        **settings,  # type: ignore[arg-type]
+        **{"precision": "32-true", **settings},  # type: ignore[arg-type]
     )
 
 
@@ -110,19 +114,76 @@ def test_a_killed_training_resumes_to_the_same_bits(
 
     resumed = load_file(train(recipe, paths, options(tmp_path / "killed", resume=True)))
     assert same_bits(whole, resumed)
+    logs = sorted(path.name for path in (tmp_path / "killed" / "log").iterdir())
+    assert logs == ["from-0000000", f"from-{saved['global_step']:07}"]
 
 
-def test_a_training_stopped_by_the_clock_resumes_to_the_same_bits(
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_training_stopped_by_the_clock_again_and_again_ends_in_the_same_bits(
+    tmp_path: Path, images: Path, overrides: list[str], precision: str
+) -> None:
+    overrides += ["optimizer.updates=24", "validate_every=4"]
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    paths = training_paths(images)
+    whole = train(recipe, paths, options(tmp_path / "whole", precision=precision))
+    updates = []
+    for _ in range(30):
+        resume = bool(updates)
+        clock = options(tmp_path / "clock", precision=precision, minutes=0.001, resume=resume)
+        early = store.read_metadata(train(recipe, paths, clock))["training"]
+        updates.append(early["updates"])
+        if early["finished"]:
+            break
+    assert len(updates) > 2
+    assert updates == sorted(set(updates))
+    last = tmp_path / "clock" / "weights.safetensors"
+    assert same_bits(load_file(whole), load_file(last))
+
+
+def test_an_interrupt_leaves_a_checkpoint_and_gives_the_same_bits(
     tmp_path: Path, images: Path, overrides: list[str]
 ) -> None:
     recipe = load_recipe("denoise-gray", overrides=overrides)
     paths = training_paths(images)
     whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
-    early = load_file(train(recipe, paths, options(tmp_path / "clock", minutes=0.002)))
-    assert not same_bits(whole, early)
-    assert same_bits(
-        whole, load_file(train(recipe, paths, options(tmp_path / "clock", resume=True)))
-    )
+    process = start(tmp_path / "run.py", images, tmp_path / "cut", 1, *overrides)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "cut" / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=100)[0].decode()
+    assert process.returncode == 0, output
+    early = store.read_metadata(tmp_path / "cut" / "weights.safetensors")["training"]
+    assert not early["finished"]
+    assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_can_be_trained(
+    tmp_path: Path, images: Path, overrides: list[str], network: str
+) -> None:
+    sizes = [f"model.network.{key}=8" for key in ("features", "hidden")]
+    overrides = [o for o in overrides if "model.network" not in o]
+    overrides += [f"model.network.name={network}", "optimizer.updates=4", "validate_every=4"]
+    overrides += sizes[:1] if network == "compact" else sizes
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    model = weights.load(train(recipe, training_paths(images), options(tmp_path / "run")))
+    assert model.config.network.table_name == network
+
+
+def test_a_finished_training_is_left_alone(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    overrides += ["optimizer.updates=4", "validate_every=4"]
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    kept = train(recipe, training_paths(images), options(tmp_path / "run"))
+    before = kept.read_bytes()
+    with pytest.raises(ValueError, match="has finished: it took all its 4 updates"):
+        train(recipe, training_paths(images), options(tmp_path / "run", resume=True))
+    assert kept.read_bytes() == before
+    longer = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, updates=6))
+    train(longer, training_paths(images), options(tmp_path / "run", resume=True))
+    assert store.read_metadata(kept)["training"]["updates"] == 6
 
 
 def test_two_processes_find_the_gradient_of_the_joint_batch(
@@ -143,7 +204,7 @@ def test_two_processes_find_the_gradient_of_the_joint_batch(
     gradients = []
     for rank in range(2):
         monkeypatch.setattr(RIMTraining, "global_rank", rank)
-        module = RIMTraining(recipe, images=clean, held_out=clean)
+        module = RIMTraining(recipe)
         batches = PatchBatches(clean, patch=16, size=4, seed=recipe.seed, share=Share(rank, 2))
         module.training_step(next(iter(batches)), 0).backward()
         gradients.append({n: p.grad for n, p in module.model.named_parameters()})
@@ -166,12 +227,15 @@ def test_a_training_writes_log_inputs_and_weights_that_load(
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
-    rows = list(csv.DictReader((output / "log" / "metrics.csv").read_text().splitlines()))
+    rows = list(
+        csv.DictReader((output / "log" / "from-0000000" / "metrics.csv").read_text().splitlines())
+    )
     scores = [float(row["val/psnr_sigma_25"]) for row in rows if row["val/psnr_sigma_25"]]
     assert len(scores) == 2
     assert scores[-1] > scores[0]
 
-    names = json.loads((output / "images.json").read_text())
+    read = json.loads((output / "inputs.json").read_text())
+    names = {part: [name for name, _ in read[part]] for part in ("training", "held_out")}
     assert names == {
         "training": ["1.png", "2.png", "4.png", "5.png"],
         "held_out": ["0.png", "3.png"],
@@ -198,9 +262,36 @@ def test_a_folder_in_use_is_not_overwritten(
         train(recipe, training_paths(images), options(tmp_path / "run"))
     with pytest.raises(ValueError, match="nothing to resume"):
         train(recipe, training_paths(images), options(tmp_path / "other", resume=True))
-    other = load_recipe("denoise-gray", overrides=[*overrides, "model.network.features=16"])
-    with pytest.raises(ValueError, match="another model"):
-        train(other, training_paths(images), options(tmp_path / "run", resume=True))
+    for change in ("model.network.features=16", "seed=1", "data.batch=8", "task.sigma=[1, 2]"):
+        other = load_recipe("denoise-gray", overrides=[*overrides, change])
+        with pytest.raises(ValueError, match=change.split("=")[0]):
+            train(other, training_paths(images), options(tmp_path / "run", resume=True))
+    (images / "7.png").write_bytes((images / "5.png").read_bytes())
+    with pytest.raises(ValueError, match=r"held_out differs|training differs"):
+        train(recipe, training_paths(images), options(tmp_path / "run", resume=True))
+
+
+def test_images_smaller_than_a_patch_are_named(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=[*overrides, "data.patch=34"])
+    with pytest.raises(ValueError, match=r"1.png is 33x40, smaller than a patch"):
+        train(recipe, training_paths(images), options(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"devices": "abc"}, {"accelerator": "gpu"}, {"strategy": "none"}], ids=str
+)
+def test_devices_that_are_not_there(
+    tmp_path: Path, images: Path, overrides: list[str], settings: dict[str, str]
+) -> None:
+    if "accelerator" in settings and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    wanted = dataclasses.replace(options(tmp_path / "run"), **settings)
+    with pytest.raises(ValueError, match="these devices cannot be used"):
+        train(recipe, training_paths(images), wanted)
 
 
 def test_one_image_is_not_enough(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What must hold of every model in the package."""
 
+import csv
 import dataclasses
 import hashlib
 import tomllib
@@ -11,13 +12,46 @@ from torch import Tensor
 
 import rimkit
 from rimkit import weights
+from rimkit.data import bsds300
+from rimkit.evaluation.protocols import load_test_images, score_denoising, solver_restore
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising
 from rimkit.rim import RIM
 from rimkit.weights import store
 
+ROOT = Path(__file__).parents[2]
 FOLDER = Path(weights.__file__).parent
 DENOISERS = ["denoise-gray"]
+
+
+def test_the_models_are_there() -> None:
+    assert set(DENOISERS) <= set(weights.model_names())
+
+
+def test_the_score_that_was_promised() -> None:
+    scores = weights.card("denoise-gray").scores
+    assert scores["68 images, sigma 25"] >= 28.75
+    assert scores.keys() == {
+        f"{images} images, sigma {sigma}" for images in (68, 100) for sigma in (15, 25, 50)
+    }
+
+
+@pytest.mark.data
+def test_the_card_says_what_the_weights_do() -> None:
+    """A few of the test images, against the committed score of each."""
+    committed = {
+        (row["image"], float(row["sigma"])): float(row["psnr"])
+        for row in csv.DictReader(
+            (ROOT / "results" / "denoise-gray-images.csv").read_text().splitlines()
+        )
+    }
+    assert len(committed) == 300
+    restore = solver_restore(rimkit.load("denoise-gray"))
+    for score in score_denoising(load_test_images(2), [25.0], restore):
+        assert score.psnr == pytest.approx(committed[score.image, score.sigma], abs=0.01)
+    first = [committed[path.stem, 25.0] for path in bsds300.image_paths("test")[:68]]
+    card = weights.card("denoise-gray").scores["68 images, sigma 25"]
+    assert sum(first) / 68 == pytest.approx(card, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", weights.model_names())

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_a_model_comes_back_with_its_configuration(tmp_path: Path) -> None:
     assert back.config == model.config
     y = uniform(1, 1, 9, 10).float()
     assert torch.equal(back(y, Denoising(0.1)), model.eval()(y, Denoising(0.1)))
-    assert store.read_metadata(tmp_path / "a.safetensors")["training"] == {"seconds": 5}
+    assert back.training_record == {"seconds": 5}
 
 
 def test_loading_leaves_the_random_numbers_alone(saved: Path) -> None:
@@ -62,8 +63,21 @@ def test_a_key_left_out_takes_its_default(saved: Path) -> None:
         (lambda s, m: m.update(format=2), "newer rimkit"),
         (lambda s, m: m["config"].update(staps=2), 'did you mean "steps"'),
         (lambda s, m: m["config"]["network"].update(name="other"), 'no "other"'),
+        (lambda s, m: m["config"]["network"].update(features=-1), "features is positive"),
+        (lambda s, m: m.pop("config"), "holds no configuration"),
+        (lambda s, m: m.update(config=[1]), "holds no configuration"),
     ],
-    ids=["missing", "extra", "shape", "format", "setting", "network"],
+    ids=[
+        "missing",
+        "extra",
+        "shape",
+        "format",
+        "setting",
+        "network",
+        "negative",
+        "no-config",
+        "list",
+    ],
 )
 def test_weights_that_do_not_fit(saved: Path, change, message: str) -> None:
     rewrite(saved, change)
@@ -96,7 +110,7 @@ def test_a_failing_save_leaves_what_was_there(saved: Path, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
         store.save(RIM(), saved)
     assert saved.read_bytes() == before

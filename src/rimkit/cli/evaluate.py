@@ -51,10 +51,12 @@ def run(options: argparse.Namespace) -> int:
         scores,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         memory=peak_memory(),
+        settings=f"{options.steps or model.steps} steps, {options.precision}, "
+        f"weights {weights.sha256(options.model)[:16]}",
     )
     rows = [*published_rows(published.denoise_gray()), row]
     print(format_rows(rows))
-    print(f"{options.steps or model.steps} steps, {options.precision}, columns are images: sigma")
+    print(f"columns are images: sigma; {row.method}: {row.settings}")
     if options.csv:
         write_rows(rows, options.csv)
     if options.per_image:

@@ -4,59 +4,77 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
+from pathlib import Path
 
 from tqdm import tqdm
 
 from rimkit import weights
 from rimkit.cli.main import fail
 from rimkit.files.jobs import Job, plan
-from rimkit.files.picture import read_picture, write_picture
+from rimkit.files.picture import format_of, read_picture, write_picture
 from rimkit.restoration import Sigma, denoise
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS
+
+_FAILURES = (ValueError, OSError, RuntimeError, MemoryError)
 
 
 def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
     jobs = plan(options.source, options.output)
     is_folder = options.source.is_dir()
-    skipped = [job for job in jobs if is_folder and not options.overwrite and job.target.exists()]
-    todo = [job for job in jobs if job not in set(skipped)]
+    skip = is_folder and not options.overwrite
+    todo = [job for job in jobs if not (skip and job.target.exists())]
     model = weights.load(options.model)
     sigma = options.sigma if options.sigma == "auto" else options.sigma / LEVELS
     failed = 0
-    with _Progress(todo, steps=options.steps or model.steps, quiet=options.quiet) as progress:
+    with _Progress(len(todo), quiet=options.quiet) as progress:
         for job in todo:
             try:
                 level = _restore(model, job, sigma, options.steps, progress)
-                progress.say(f"{job.target} (sigma {level * LEVELS:.1f})")
-            except (ValueError, OSError, RuntimeError, MemoryError) as error:
+            except _FAILURES as error:
                 failed += 1
                 progress.fail(job, error)
+            else:
+                progress.done(job, level, model)
     if is_folder and not options.quiet:
-        done = len(todo) - failed
-        print(f"{done} restored, {len(skipped)} skipped, {failed} failed", file=sys.stderr)
+        done, skipped = len(todo) - failed, len(jobs) - len(todo)
+        print(f"{done} restored, {skipped} skipped, {failed} failed", file=sys.stderr)
     return 1 if failed else 0
 
 
 def _restore(model: RIM, job: Job, sigma: Sigma, steps: int | None, progress: _Progress) -> float:
+    _check_target(job.target)
     picture = read_picture(job.source)
-    pixels, level = denoise(
-        model, picture.pixels, sigma=sigma, steps=steps, on_step=lambda _: progress.step()
-    )
+    pixels, level = denoise(model, picture.pixels, sigma=sigma, steps=steps, on_step=progress.move)
     write_picture(dataclasses.replace(picture, pixels=pixels), job.target)
     return level
 
 
-class _Progress:
-    """A bar over all steps of all files, with the time left, and lines above it."""
+def _check_target(target: Path) -> None:
+    """Find out before the work whether its result can be written."""
+    format_of(target)
+    folder = next(parent for parent in target.parents if parent.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(20, os.strerror(20), str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(13, os.strerror(13), str(folder))
 
-    def __init__(self, jobs: list[Job], *, steps: int, quiet: bool) -> None:
+
+class _Progress:
+    """A bar over all files, with the time left, and lines above it."""
+
+    def __init__(self, files: int, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._steps = steps
         self._files = 0
-        self._bar = tqdm(total=len(jobs) * steps, unit="step", disable=quiet or None, leave=False)
+        self._bar = tqdm(
+            total=files,
+            disable=quiet or None,
+            leave=False,
+            bar_format="{percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left",
+        )
 
     def __enter__(self) -> _Progress:
         return self
@@ -64,26 +82,37 @@ class _Progress:
     def __exit__(self, *exception: object) -> None:
         self._bar.close()
 
-    def step(self) -> None:
-        self._bar.update()
+    def move(self, share: float) -> None:
+        """Show that so much of the present file is done."""
+        self._bar.update(self._files + share - self._bar.n)
 
-    def say(self, line: str) -> None:
+    def done(self, job: Job, level: float, model: RIM) -> None:
+        """Say where a file went."""
         self._next_file()
-        if not self._quiet:
-            tqdm.write(line, file=sys.stdout)
+        if self._quiet:
+            return
+        tqdm.write(f"{job.target} (sigma {level * LEVELS:.1f})", file=sys.stdout)
+        trained = model.training_record.get("task", {}).get("sigma")
+        if trained and not trained[0] <= level * LEVELS <= trained[1]:
+            line = (
+                f"rimkit: {job.source}: sigma {level * LEVELS:.1f} is outside what the model was "
+                f"trained for ({trained[0]:g} to {trained[1]:g})"
+            )
+            tqdm.write(line, file=sys.stderr)
 
     def fail(self, job: Job, error: Exception) -> None:
+        """Say why a file failed, whatever else is quiet."""
         self._next_file()
         text = str(error)
         if isinstance(error, OSError) and error.strerror:
             text = f"{error.filename or job.target}: {error.strerror}"
+        elif isinstance(error, MemoryError) or "allocate memory" in text:
+            text = "not enough memory for an image of this size"
+        if str(job.source) not in text and str(job.target) not in text:
+            text = f"{job.source}: {text}"
         with tqdm.external_write_mode(file=sys.stderr):
-            fail(
-                text
-                if str(job.source) in text or str(job.target) in text
-                else f"{job.source}: {text}"
-            )
+            fail(text)
 
     def _next_file(self) -> None:
         self._files += 1
-        self._bar.update(self._files * self._steps - self._bar.n)
+        self.move(0)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rimkit.training.data import training_paths
+from rimkit.training.folder import saved_recipe
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import RunOptions, train, training_paths
+from rimkit.training.run import RunOptions, train
 
 
 def run(options: argparse.Namespace) -> int:
     """Train by a recipe and print where the weights are."""
-    recipe = load_recipe(options.recipe, overrides=options.overrides)
     output = options.output or Path("runs") / Path(options.recipe).stem
+    recipe = load_recipe(options.recipe, overrides=options.overrides)
+    if options.resume:
+        recipe = saved_recipe(output, overrides=options.overrides)
     weights = train(
         recipe,
         training_paths(options.data),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
+import zlib
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Literal
 URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/BSDS300-images.tgz"
 LOCAL_COPY = "RIMKIT_BSDS300"
 CACHE = "RIMKIT_CACHE"
+
+# URLError is an OSError; a download that is cut short raises any of the others.
+_BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, http.client.HTTPException)
 
 Split = Literal["train", "test"]
 
@@ -76,7 +80,7 @@ def fetch(*, url: str = URL) -> Path:
                 shutil.copyfileobj(source, sink)
             with tarfile.open(archive) as bundle:
                 bundle.extractall(scratch, filter="data")
-        except (urllib.error.URLError, OSError, tarfile.TarError) as error:
+        except _BROKEN as error:
             raise ValueError(f"BSDS300 could not be downloaded from {url}: {error}") from error
         found = next(Path(scratch).rglob("train"), None)
         if found is None:

@@ -15,12 +15,14 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 Bytes = npt.NDArray[np.uint8]
 
+_EIGHT_BIT = ("1", "L", "LA", "P", "RGB", "RGBA")
+
 # MATLAB's rgb2gray.
 _LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 
 
 def list_images(folder: Path) -> list[Path]:
-    """All image files below a folder, sorted by path.
+    """All image files below a folder, sorted by path; hidden files are left out.
 
     Raises
     ------
@@ -29,7 +31,11 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
     if not paths:
         raise ValueError(f"no images below {folder} (looked for {', '.join(sorted(SUFFIXES))})")
     return paths
@@ -41,10 +47,14 @@ def load_bytes(path: Path, *, channels: int) -> Bytes:
     Raises
     ------
     ValueError
-        If the file is no image that can be read whole.
+        If the file is no image that can be read whole, or is not of 8 bits.
     """
     try:
         with Image.open(path) as image:
+            if image.mode not in _EIGHT_BIT:
+                raise ValueError(
+                    f"{path} has mode {image.mode}, not 8 bits of grey or RGB; convert it first"
+                )
             rgb = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rimkit import atomic
 from rimkit.evaluation.protocols import ROTH_BLACK, ImageScore, mean_psnr
 from rimkit.evaluation.published import PublishedScore
 
@@ -16,7 +18,7 @@ SIGMAS = (15.0, 25.0, 50.0)
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A method: mean PSNR by (images, sigma), and what it costs."""
+    """A method: mean PSNR by (images, sigma), what it costs, where it is from, how it was run."""
 
     method: str
     psnr: dict[tuple[int, float], float]
@@ -24,6 +26,7 @@ class Row:
     seconds: float | None = None
     memory: float | None = None
     source: str = ""
+    settings: str = ""
 
 
 def published_rows(scores: Sequence[PublishedScore], *, quantised: bool = False) -> list[Row]:
@@ -43,6 +46,7 @@ def measured_row(
     *,
     parameters: int | None = None,
     memory: float | None = None,
+    settings: str = "",
 ) -> Row:
     """The row of a method scored here; the first image of each level is left out of the timing."""
     sigmas = sorted({score.sigma for score in scores})
@@ -54,7 +58,13 @@ def measured_row(
     }
     timed = [score.seconds for score in scores[len(sigmas) :]] or [s.seconds for s in scores]
     return Row(
-        method, psnr, parameters, sum(timed) / len(timed), memory, source="measured in this run"
+        method,
+        psnr,
+        parameters,
+        sum(timed) / len(timed),
+        memory,
+        source="measured in this run",
+        settings=settings,
     )
 
 
@@ -95,6 +105,7 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
             "seconds_per_image": None if row.seconds is None else f"{row.seconds:.4f}",
             "peak_memory_mb": None if row.memory is None else f"{row.memory:.0f}",
             "source": row.source,
+            "settings": row.settings,
         }
         for row in rows
         for (images, sigma), value in row.psnr.items()
@@ -104,8 +115,9 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
 
 def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
     """Write dictionaries with the same keys as CSV."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(lines[0]))
+    writer.writeheader()
+    writer.writerows(lines)
+    with atomic.replacing(path) as file:
+        file.write(text.getvalue().encode())

@@ -24,7 +24,8 @@ def plan(source: Path, output: Path | None) -> list[Job]:
     source
         An image file or a folder.
     output
-        For a file: the file to write, or an existing folder to write it into. For a folder: the
+        For a file: the file to write, or a folder (one that exists, or any name without an ending)
+        to write it into. For a folder: the
         folder that mirrors it. None: beside the source, with ``-restored`` in the name.
 
     Raises
@@ -39,7 +40,8 @@ def plan(source: Path, output: Path | None) -> list[Job]:
     elif output is None:
         jobs = [Job(source, source.with_name(f"{source.stem}-restored{source.suffix}"))]
     else:
-        jobs = [Job(source, output / source.name if output.is_dir() else output)]
+        is_folder = output.is_dir() or not output.suffix
+        jobs = [Job(source, output / source.name if is_folder else output)]
     inputs = {job.source.resolve() for job in jobs}
     for job in jobs:
         if job.target.resolve() in inputs:
@@ -56,4 +58,6 @@ def _plan_folder(source: Path, output: Path | None) -> list[Job]:
     paths = [path for path in list_images(source) if inside not in path.resolve().parents]
     if resolved == inside:
         raise ValueError(f"{output}: the output would overwrite the inputs")
+    if not paths:
+        raise ValueError(f"no images below {source} but those in the output folder {output}")
     return [Job(path, output / path.relative_to(source)) for path in paths]

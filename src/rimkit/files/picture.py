@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,10 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from rimkit import atomic
+
 _GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _UNREADABLE = (OSError, SyntaxError, ValueError, UnidentifiedImageError)
 
 
@@ -56,7 +57,7 @@ def read_picture(path: Path) -> Picture:
             # Pillow warns of large images from 89 megapixels and refuses them from 179.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                _refuse_deep_colour(opened, path)
+                _refuse_what_would_be_lost(opened, path)
                 opened.load()
                 image = ImageOps.exif_transpose(opened)
     except Image.DecompressionBombError as error:
@@ -65,7 +66,8 @@ def read_picture(path: Path) -> Picture:
         if str(error).startswith(str(path)):
             raise
         raise ValueError(f"{path}: cannot be read as an image ({_reason(error)})") from error
-    keep = {key: image.info[key] for key in ("icc_profile", "exif") if image.info.get(key)}
+    names = ("icc_profile", "exif", "dpi")
+    keep = {name: image.info[name] for name in names if image.info.get(name)}
     return _from_pillow(image, path, keep)
 
 
@@ -80,28 +82,34 @@ def write_picture(picture: Picture, path: Path) -> None:
         If the folder cannot be written or the disk is full.
     """
     image = _to_pillow(picture)
-    suffix = path.suffix.lower()
-    kind = Image.registered_extensions().get(suffix)
-    if kind is None or kind not in Image.SAVE:
-        raise ValueError(f"{path}: the ending {suffix or '(none)'} names no image format")
+    kind = format_of(path)
     options: dict[str, Any] = dict(picture.metadata)
-    if kind in ("JPEG", "WEBP"):
-        options["quality"] = 95
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".rimkit-", suffix=suffix)
-    try:
-        with os.fdopen(descriptor, "wb") as sink:
-            try:
-                image.save(sink, format=kind, **options)
-            except (KeyError, ValueError) as error:
-                raise ValueError(f"{path}: {kind} cannot hold this image ({error})") from error
-            sink.flush()
-            os.fsync(sink.fileno())
-        Path(scratch).chmod(0o666 & ~_umask())
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    if kind == "JPEG":
+        options |= {"quality": 95, "subsampling": 0}
+    elif kind == "WEBP":
+        options["lossless"] = True
+    with atomic.replacing(path) as file:
+        try:
+            image.save(file, format=kind, **options)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{path}: {kind} cannot hold this image ({error})") from error
+
+
+def format_of(path: Path) -> str:
+    """Pillow's name of the format that the ending of ``path`` asks for.
+
+    Raises
+    ------
+    ValueError
+        If it asks for none, or for one that cannot be written.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in _FORMATS:
+        raise ValueError(
+            f"{path}: the ending {path.suffix or '(none)'} names no image format that can be "
+            f"written ({', '.join(sorted(_FORMATS))})"
+        )
+    return kind
 
 
 def _from_pillow(image: Image.Image, path: Path, metadata: dict[str, Any]) -> Picture:
@@ -111,9 +119,17 @@ def _from_pillow(image: Image.Image, path: Path, metadata: dict[str, Any]) -> Pi
             raise ValueError(f"{path}: 32-bit integer images are not supported")
         return Picture(torch.from_numpy(grey / 65535).float()[None], None, 65535, metadata)
     if image.mode == "F":
-        return Picture(torch.from_numpy(np.array(image)).float()[None], None, 0, metadata)
-    if image.mode == "P" or "transparency" in image.info:
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+        values = np.array(image)
+        if np.isfinite(values).all() and not -1 <= values.min() <= values.max() <= 2:
+            raise ValueError(
+                f"{path}: float images have black 0 and white 1, this reaches from "
+                f"{values.min():g} to {values.max():g}; divide it by its white level"
+            )
+        return Picture(torch.from_numpy(values).float()[None], None, 0, metadata)
+    if "transparency" in image.info:
+        image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
+    elif image.mode == "P":
+        image = image.convert("RGB")
     if image.mode == "1":
         image = image.convert("L")
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
@@ -138,8 +154,14 @@ def _to_pillow(picture: Picture) -> Image.Image:
     return image
 
 
-def _refuse_deep_colour(image: Image.Image, path: Path) -> None:
-    """Pillow cuts 16-bit colour to 8 bits without a word."""
+def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
+    """Refuse what would come back as less than it was: frames, other formats, deep colour."""
+    if image.format not in (*_FORMATS, "MPO"):
+        raise ValueError(f"{path}: {image.format} files are not supported; convert to PNG or TIFF")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":
+        raise ValueError(f"{path}: files of several images are not supported (this has {frames})")
+    # Pillow cuts 16-bit colour to 8 bits without a word.
     if image.format == "PNG":
         with path.open("rb") as file:
             header = file.read(26)
@@ -158,9 +180,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "no known image format"
     return str(error) or type(error).__name__
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -27,6 +27,12 @@ class NetworkConfig:
 
     channels: int = 1
 
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not (value > 0 and value < float("inf")):
+                raise ValueError(f"network.{field.name} is positive and finite, got {value}")
+
     def build(self) -> UpdateNetwork:
         """Return the network with fresh weights."""
         raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import lightning
@@ -10,19 +11,15 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from pytorch_optimizer import Muon
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from rimkit import tree
-from rimkit.data.images import Bytes, to_unit
-from rimkit.data.patches import PatchBatches, Share, seeded
+from rimkit.data.patches import seeded
 from rimkit.metrics import psnr
 from rimkit.problem import Problem
 from rimkit.rim import RIM
 from rimkit.solver import Iterate
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.recipe import OptimizerRecipe, Recipe
-
-_VALIDATION_SIDE = 256
 
 
 @tree.register
@@ -46,34 +43,30 @@ class RIMTraining(lightning.LightningModule):
     ----------
     recipe
         All settings.
-    images, held_out
-        Clean images for training and for validation, 8-bit (C, H, W).
+
+    Attributes
+    ----------
+    seconds
+        Time spent in training, that of earlier runs included.
     """
 
-    def __init__(self, recipe: Recipe, *, images: list[Bytes], held_out: list[Bytes]) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.model = RIM(recipe.model)
-        self._images = images
-        self._held_out = held_out
         self._pool: Rollout | None = None
+        self._earlier_seconds = 0.0
+        self._began = time.monotonic()
 
-    def train_dataloader(self) -> DataLoader[tuple[int, Tensor]]:
-        """Batches from the update at which the trainer stands."""
-        batches = PatchBatches(
-            self._images,
-            patch=self.recipe.data.patch,
-            size=self.recipe.data.batch - self._continued(),
-            seed=self.recipe.seed,
-            start=self.trainer.global_step,
-            share=Share(self.trainer.global_rank, self.trainer.world_size),
-        )
-        return DataLoader(batches, batch_size=None)
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far."""
+        return self._earlier_seconds + time.monotonic() - self._began
 
-    def val_dataloader(self) -> DataLoader[Tensor]:
-        """Held-out images, cut to at most 256x256 around the middle, one at a time."""
-        return DataLoader([_middle(to_unit(image)) for image in self._held_out], batch_size=1)  # type: ignore[arg-type]
+    def on_fit_start(self) -> None:
+        """Start the clock."""
+        self._began = time.monotonic()
 
     def training_step(self, batch: tuple[int, Tensor], batch_idx: int) -> Tensor:
         """Run the machine from new patches, and from some it knows, and return the loss."""
@@ -107,16 +100,13 @@ class RIMTraining(lightning.LightningModule):
         problem = tree.move(problem, device=self.device)
         return Rollout(x, y, problem, self.model.init(y, problem))
 
-    def _continued(self) -> int:
-        return int(self.recipe.unroll.continued * self.recipe.data.batch)
-
     def _keep(self, rollout: Rollout, generator: torch.Generator) -> None:
         """Keep samples for the next update to go on from, cut from this one's graph.
 
         Every place of the pool goes on with the sample it has, or, once in ``lifetime`` updates,
         takes one of the new samples.
         """
-        places = self._continued()
+        places = self.recipe.places
         if not places:
             return
         fresh = self.recipe.data.batch - places
@@ -134,7 +124,7 @@ class RIMTraining(lightning.LightningModule):
             run = self.model.iterate(y, problem, steps=3 * self.model.steps)
             trajectory = [iterate.x for iterate in run]
             for label, step in ((name, self.model.steps - 1), (f"{name}_late", -1)):
-                value = psnr(trajectory[step], batch).mean()
+                value = psnr(trajectory[step].cpu(), batch.cpu()).mean()
                 self.log(f"val/psnr_{label}", value, prog_bar=step > 0, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -150,13 +140,15 @@ class RIMTraining(lightning.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the samples that the next update goes on from."""
+        """Add the samples that the next update goes on from, and the seconds so far."""
         checkpoint["pool"] = None if self._pool is None else tree.tensors(self._pool)
+        checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the samples again, unless the recipe now wants another number of them."""
+        self._earlier_seconds = checkpoint["seconds"]
         leaves = checkpoint["pool"]
-        if leaves is not None and leaves[0].shape[0] == self._continued():
+        if leaves is not None and leaves[0].shape[0] == self.recipe.places:
             x = leaves[0]
             like = self._begin(x, seeded(0))
             values = iter(leaves)
@@ -194,9 +186,3 @@ def rate_factor(update: int, settings: OptimizerRecipe) -> float:
     rising = (update + 1) / max(settings.warmup, 1)
     falling = (settings.updates - update) / max(settings.decay * settings.updates, 1)
     return max(0.0, min(1.0, rising, falling))
-
-
-def _middle(image: Tensor) -> Tensor:
-    h, w = image.shape[-2:]
-    top, left = max(0, (h - _VALIDATION_SIDE) // 2), max(0, (w - _VALIDATION_SIDE) // 2)
-    return image[:, top : top + _VALIDATION_SIDE, left : left + _VALIDATION_SIDE]

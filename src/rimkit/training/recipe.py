@@ -30,6 +30,10 @@ class DataRecipe:
     batch: int = 8
     held_out_every: int = 20
 
+    def __post_init__(self) -> None:
+        _at_least(1, patch=self.patch, batch=self.batch)
+        _at_least(2, held_out_every=self.held_out_every)
+
 
 @dataclasses.dataclass(frozen=True)
 class UnrollRecipe:
@@ -60,6 +64,8 @@ class UnrollRecipe:
             raise ValueError(f"unroll.continued lies in [0, 1), got {self.continued}")
         if self.lifetime < 1:
             raise ValueError(f"unroll.lifetime is at least 1, got {self.lifetime}")
+        if not 0 < self.early_weight < float("inf"):
+            raise ValueError(f"unroll.early_weight is positive, got {self.early_weight}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +101,16 @@ class OptimizerRecipe:
     clip: float = 1.0
     average: float = 0.998
 
+    def __post_init__(self) -> None:
+        _at_least(1, updates=self.updates)
+        _at_least(0, warmup=self.warmup)
+        for name in ("rate", "adamw_rate", "clip"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"optimizer.{name} is positive, got {getattr(self, name)}")
+        for name in ("decay", "average"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"optimizer.{name} lies in [0, 1], got {getattr(self, name)}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -107,6 +123,17 @@ class Recipe:
     optimizer: OptimizerRecipe = dataclasses.field(default_factory=OptimizerRecipe)
     seed: int = 0
     validate_every: int = 1000
+
+    def __post_init__(self) -> None:
+        _at_least(0, seed=self.seed)
+        _at_least(1, validate_every=self.validate_every)
+        if self.places >= self.data.batch:
+            raise ValueError("unroll.continued leaves no place for new samples in a batch")
+
+    @property
+    def places(self) -> int:
+        """How many samples of a batch go on from an earlier update."""
+        return int(self.unroll.continued * self.data.batch)
 
 
 def recipe_names() -> list[str]:
@@ -123,13 +150,25 @@ def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
     name
         A name from `recipe_names`, or the path of a TOML file.
     overrides
-        ``section.key=value``, the value written as in TOML (text may go without quotes).
+        ``section.key=value``, the value written as in TOML (text may go without quotes). Another
+        ``model.network.name`` starts from that network's own defaults.
 
     Raises
     ------
     ValueError
         If the recipe, a key or a value is not what it should be.
     """
+    return recipe_from_table(_read(name), overrides=overrides)
+
+
+def recipe_from_table(table: dict[str, Any], *, overrides: Sequence[str] = ()) -> Recipe:
+    """Build a recipe from a table, with overrides as in `load_recipe`."""
+    for override in overrides:
+        _override(table, override)
+    return settings.from_table(Recipe, table, where="recipe")
+
+
+def _read(name: str) -> dict[str, Any]:
     if name in recipe_names():
         text = (resources.files("rimkit.training") / "recipes" / f"{name}.toml").read_text()
     elif name.endswith(".toml"):
@@ -140,12 +179,15 @@ def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
     else:
         raise ValueError(settings.unknown_key(name, recipe_names(), where="rimkit train"))
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"recipe {name} is not TOML: {error}") from error
-    for override in overrides:
-        _override(table, override)
-    return settings.from_table(Recipe, table, where="recipe")
+
+
+def _at_least(low: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < low:
+            raise ValueError(f"{name} is at least {low}, got {value}")
 
 
 def _override(table: dict[str, Any], override: str) -> None:
@@ -159,6 +201,11 @@ def _override(table: dict[str, Any], override: str) -> None:
             raise ValueError(f"{override!r}: {section} is a value, not a section")
         table = inner  # type: ignore[assignment]
     try:
-        table[key] = tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        table[key] = text.strip()
+        value = text.strip()
+    if path.strip() == "model.network.name" and value != table.get("name"):
+        # Another network has other settings: only what all networks share is kept.
+        for other in table.keys() - {"channels"}:
+            del table[other]
+    table[key] = value

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import logging
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
-from torch import Tensor
 
 from rimkit import settings
-from rimkit.data import bsds300
-from rimkit.data.images import list_images, load_bytes
+from rimkit.training import folder
+from rimkit.training.callbacks import AtomicCheckpointIO, FinalCheckpoint, Stop, moving_average
+from rimkit.training.data import PatchData, load_images, split_images
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import Recipe
 from rimkit.weights import store
 
-LAST = "last.ckpt"
-WEIGHTS = "weights.safetensors"
+# What Lightning warns of and nobody need mend: batches are drawn in well under a millisecond, a run
+# that resumes has a folder that is not empty, and the last is between Lightning and torch.
+_NOISE = (
+    ".*does not have many workers.*",
+    "Checkpoint directory .* exists and is not empty.*",
+    ".*LeafSpec.*deprecated.*",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,77 +65,54 @@ class RunOptions:
     progress: bool = True
 
 
-def split_images(paths: list[Path], *, held_out_every: int) -> tuple[list[Path], list[Path]]:
-    """Split paths into training and held-out ones: every n-th is held out, at least one.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two images.
-    """
-    if len(paths) < 2:
-        raise ValueError(f"a training needs at least two images, one of them held out; got {paths}")
-    held_out = paths[::held_out_every]
-    return [path for path in paths if path not in set(held_out)], held_out
-
-
-def training_paths(folder: Path | None) -> list[Path]:
-    """Images below a folder; the training images of BSDS300 if there is no folder."""
-    return bsds300.image_paths("train") if folder is None else list_images(folder)
-
-
 def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     """Train by a recipe and return the path of the weights (EMA, safetensors).
 
     Raises
     ------
     ValueError
-        If the images, the recipe or the checkpoint do not fit.
+        If the images, the recipe, the devices or the checkpoint do not fit.
     """
+    options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     channels = recipe.model.network.channels
-    module = RIMTraining(
+    data = PatchData(
         recipe,
-        images=[load_bytes(path, channels=channels) for path in training],
-        held_out=[load_bytes(path, channels=channels) for path in held_out],
+        images=load_images(training, channels=channels, smallest=recipe.data.patch),
+        held_out=load_images(held_out, channels=channels, smallest=8),
     )
-    options.output.mkdir(parents=True, exist_ok=True)
-    checkpoint = _checkpoint_to_resume(recipe, options)
-    _write_inputs(recipe, training, held_out, options.output)
-    before = _seconds_so_far(options.output) if options.resume else 0.0
-    trainer = build_trainer(recipe, options)
-    began = time.monotonic()
-    trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
-    if not trainer.is_global_zero:
-        return options.output / WEIGHTS
-    seconds = before + time.monotonic() - began
-    (options.output / "seconds.json").write_text(json.dumps(seconds))
-    weights = options.output / WEIGHTS
-    store.save(
-        module.model,
-        weights,
-        training={
-            "task": settings.to_table(recipe.task),
-            "images": f"{len(training)} for training, {len(held_out)} held out",
-            "updates": trainer.global_step,
-            "seconds": round(seconds),
-            "finished": trainer.global_step >= recipe.optimizer.updates,
-        },
-    )
+    read = folder.inputs(training, held_out, precision=options.precision)
+    checkpoint, update = None, 0
+    if options.resume:
+        checkpoint, update = folder.resume(options.output, recipe, read)
+    try:
+        trainer = build_trainer(recipe, options, start=update)
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"these devices cannot be used: {error}") from error
+    if not options.resume and trainer.is_global_zero:
+        folder.begin(options.output, recipe, read)
+    module = RIMTraining(recipe)
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    weights = options.output / folder.WEIGHTS
+    if trainer.is_global_zero:
+        store.save(
+            module.model,
+            weights,
+            training={
+                "task": settings.to_table(recipe.task),
+                "recipe": settings.to_table(recipe),
+                "precision": options.precision,
+                "images": f"{len(training)} for training, {len(held_out)} held out",
+                "updates": trainer.global_step,
+                "seconds": round(module.seconds),
+                "finished": trainer.global_step >= recipe.optimizer.updates,
+            },
+        )
     return weights
 
 
-# What Lightning warns of and nobody need mend: batches are drawn in well under a millisecond, a run
-# that resumes has a folder that is not empty, and the last is between Lightning and torch.
-_NOISE = (
-    ".*does not have many workers.*",
-    ".*exists and is not empty.*",
-    ".*LeafSpec.*deprecated.*",
-)
-
-
-def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
-    """Return the Lightning trainer of a recipe."""
+def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lightning.Trainer:
+    """Return the Lightning trainer of a recipe, its log named after the update it starts at."""
     for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -142,7 +121,8 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
         devices=options.devices,
         num_nodes=options.nodes,
         strategy=options.strategy,
-        precision=_precision(options.precision),  # type: ignore[arg-type]
+        precision=options.precision,  # type: ignore[arg-type]
+        plugins=[AtomicCheckpointIO()],
         max_steps=recipe.optimizer.updates,
         gradient_clip_val=recipe.optimizer.clip,
         val_check_interval=recipe.validate_every,
@@ -155,7 +135,8 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
         enable_model_summary=False,
         log_every_n_steps=50,
         default_root_dir=options.output,
-        logger=CSVLogger(options.output, name="log", version=""),
+        # A log of its own for every run: Lightning empties a log folder that it finds.
+        logger=CSVLogger(options.output, name="log", version=f"from-{start:07}"),
         callbacks=[
             WeightAveraging(avg_fn=moving_average(recipe.optimizer.average)),
             ModelCheckpoint(
@@ -165,91 +146,20 @@ def build_trainer(recipe: Recipe, options: RunOptions) -> lightning.Trainer:
                 enable_version_counter=False,
                 train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
             ),
-            _FinalCheckpoint(options.output),
-            *([_Clock(60 * options.minutes)] if options.minutes is not None else []),
+            FinalCheckpoint(options.output),
+            Stop(60 * options.minutes if options.minutes is not None else None),
         ],
     )
 
 
-def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Exponential moving average that is quick at first: decay at most (1 + n) / (10 + n)."""
-
-    def average(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-        n = int(count)
-        return torch.lerp(old, new, 1 - min(decay, (1 + n) / (10 + n)))
-
-    return average
-
-
-class _Clock(lightning.Callback):
-    """Stops after so many seconds of this run; Lightning's own timer counts earlier runs, too."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._began = time.monotonic()
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
-    ) -> None:
-        late = time.monotonic() - self._began >= self._seconds
-        # Rank 0 decides, or one rank would wait for another that has stopped.
-        if trainer.strategy.broadcast(late):
-            trainer.should_stop = True
-
-
-class _FinalCheckpoint(lightning.Callback):
-    """Saves where a training stopped, whatever stopped it in good order.
-
-    It runs before the average replaces the weights, so that resuming finds both.
-    """
-
-    def __init__(self, output: Path) -> None:
-        self._output = output
-
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        trainer.save_checkpoint(self._output / LAST)
-
-
-def _precision(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
+def _precision(options: RunOptions) -> str:
+    if options.precision != "auto":
+        return options.precision
+    if options.resume:
+        return folder.saved_precision(options.output)
+    if options.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = bool(capabilities.get("avx512_bf16", False))
     return "bf16-mixed" if fast else "32-true"
-
-
-def _checkpoint_to_resume(recipe: Recipe, options: RunOptions) -> Path | None:
-    checkpoint = options.output / LAST
-    if not options.resume:
-        if checkpoint.exists():
-            raise ValueError(
-                f"{options.output} holds a training already: go on with --resume, "
-                "or choose another --output"
-            )
-        return None
-    if not checkpoint.exists():
-        raise ValueError(f"nothing to resume: {checkpoint} does not exist")
-    saved = json.loads((options.output / "recipe.json").read_text())
-    if saved["model"] != settings.to_table(recipe.model):
-        raise ValueError(f"{options.output} holds a training of another model")
-    return checkpoint
-
-
-def _write_inputs(recipe: Recipe, training: list[Path], held_out: list[Path], output: Path) -> None:
-    """Write down what goes in: the recipe, and the names of all images read."""
-    table: dict[str, Any] = settings.to_table(recipe)
-    (output / "recipe.json").write_text(json.dumps(table, indent=2) + "\n")
-    names = {
-        "training": [path.name for path in training],
-        "held_out": [path.name for path in held_out],
-    }
-    (output / "images.json").write_text(json.dumps(names, indent=2) + "\n")
-
-
-def _seconds_so_far(output: Path) -> float:
-    path = output / "seconds.json"
-    return float(json.loads(path.read_text())) if path.exists() else 0.0

@@ -1,5 +1,5 @@
 """Trained models: the files in the package, a card for each, and the loader."""
 
-from rimkit.weights.models import Card, card, load, model_names
+from rimkit.weights.models import Card, card, load, model_names, sha256
 
-__all__ = ["Card", "card", "load", "model_names"]
+__all__ = ["Card", "card", "load", "model_names", "sha256"]

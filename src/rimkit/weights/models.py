@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import tomllib
 from importlib import resources
@@ -74,9 +75,21 @@ def load(model: str | os.PathLike[str]) -> RIM:
     ValueError
         If there is no such model, or its file is not what it should be.
     """
+    named = isinstance(model, str) and not model.endswith(".safetensors")
+    return store.read(path_of(model), sha256=card(str(model)).sha256 if named else None)
+
+
+def path_of(model: str | os.PathLike[str]) -> Path:
+    """The file of a model, given as in `load`."""
     if isinstance(model, str) and not model.endswith(".safetensors"):
-        return store.read(_folder() / f"{model}.safetensors", sha256=card(model).sha256)
-    return store.read(Path(model))
+        _check_name(model)
+        return _folder() / f"{model}.safetensors"
+    return Path(model)
+
+
+def sha256(model: str | os.PathLike[str]) -> str:
+    """The checksum of a model's file, given as in `load`."""
+    return hashlib.sha256(path_of(model).read_bytes()).hexdigest()
 
 
 def _check_name(name: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from rimkit import settings
+from rimkit import atomic, settings
 from rimkit.rim import RIM, RIMConfig
 
 FORMAT = 1
@@ -38,16 +36,8 @@ def save(model: RIM, path: Path, *, training: dict[str, Any] | None = None) -> N
         "training": training or {},
     }
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    data = safetensors.torch.save(state, metadata={_KEY: json.dumps(metadata)})
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as sink:
-            sink.write(data)
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    with atomic.replacing(path) as file:
+        file.write(safetensors.torch.save(state, metadata={_KEY: json.dumps(metadata)}))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -67,7 +57,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     if text is None:
         raise ValueError(f"{path} was not written by rimkit: it holds no configuration")
-    metadata: dict[str, Any] = json.loads(text)
+    try:
+        metadata = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} holds a configuration that is not JSON: {error}") from error
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("config"), dict):
+        raise ValueError(f"{path} holds no configuration of a model")
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{path} has format {metadata.get('format')}, this rimkit reads format {FORMAT}: "
@@ -92,12 +87,13 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
         If the checksum, the configuration or the weights are not what they should be.
     """
     metadata = read_metadata(path)
-    if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    data = path.read_bytes()
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError(f"{path} has a wrong checksum: install rimkit again")
     config = settings.from_table(RIMConfig, metadata["config"], where=f"the config in {path.name}")
     with torch.random.fork_rng(devices=[]):
         model = RIM(config)
-    state = safetensors.torch.load_file(path)
+    state = safetensors.torch.load(data)
     expected = model.state_dict()
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected)
     if missing or unexpected:
@@ -112,4 +108,5 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
             f"its configuration asks for {tuple(expected[wrong[0]].shape)}"
         )
     model.load_state_dict(state)
+    model.training_record = metadata.get("training") or {}
     return model.eval().requires_grad_(False)

@@ -1,0 +1,105 @@
+"""What happens around the updates: the average, checkpoints, the clock, an interrupt."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import Tensor
+
+from rimkit import atomic
+
+LAST = "last.ckpt"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Replaces a checkpoint whole or not at all: it is the only one there is."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write to a file beside ``path``, then put it in its place."""
+        with atomic.replacing(Path(path)) as file:
+            torch.save(checkpoint, file)
+
+
+def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average that is quick at first: decay at most (1 + n) / (10 + n)."""
+
+    def average(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+        if not old.is_floating_point():  # batch norm counts its batches
+            return new
+        n = int(count)
+        return torch.lerp(old, new, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return average
+
+
+class FinalCheckpoint(lightning.Callback):
+    """Saves where a training stopped, whatever stopped it in good order.
+
+    It runs before the average replaces the weights, so that resuming finds both.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Save."""
+        trainer.save_checkpoint(self._output / LAST)
+
+
+class Stop(lightning.Callback):
+    """Stops after an update, on an interrupt (Ctrl-C) or after so many seconds of this run.
+
+    Lightning's own timer counts earlier runs, too, and its own interrupt leaves no checkpoint.
+    A second interrupt is not caught.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._began = time.monotonic()
+        self._interrupted = False
+        self._before: Any = None
+
+    def on_fit_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Start the clock and listen."""
+        self._began = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
+    ) -> None:
+        """Stop if it is time."""
+        late = self._seconds is not None and time.monotonic() - self._began >= self._seconds
+        stop = late or self._interrupted
+        if trainer.world_size > 1:
+            # If any rank stops all do, or one would wait for another.
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        if stop:
+            trainer.should_stop = True
+
+    def teardown(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Give the interrupt back."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+        signal.signal(signal.SIGINT, self._before)

@@ -1,0 +1,99 @@
+"""What a training reads: clean images, split into training and held-out ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from rimkit.data import bsds300
+from rimkit.data.images import Bytes, list_images, load_bytes, to_unit
+from rimkit.data.patches import PatchBatches, Share
+from rimkit.training.recipe import Recipe
+
+_VALIDATION_SIDE = 256
+
+
+class PatchData(lightning.LightningDataModule):
+    """Patches of training images, and crops of held-out ones.
+
+    Parameters
+    ----------
+    recipe
+        Says how large patches and batches are, and the seed.
+    images, held_out
+        8-bit (C, H, W).
+    """
+
+    def __init__(self, recipe: Recipe, *, images: list[Bytes], held_out: list[Bytes]) -> None:
+        super().__init__()
+        self._recipe = recipe
+        self._images = images
+        self._held_out = held_out
+
+    def train_dataloader(self) -> DataLoader[tuple[int, Tensor]]:
+        """Batches from the update at which the trainer stands."""
+        assert self.trainer is not None  # noqa: S101, Lightning sets it before it calls this
+        batches = PatchBatches(
+            self._images,
+            patch=self._recipe.data.patch,
+            size=self._recipe.data.batch - self._recipe.places,
+            seed=self._recipe.seed,
+            start=self.trainer.global_step,
+            share=Share(self.trainer.global_rank, self.trainer.world_size),
+        )
+        return DataLoader(batches, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        """Held-out images, cut to at most 256x256 around the middle, one at a time."""
+        crops = [_middle(to_unit(image)) for image in self._held_out]
+        return DataLoader(crops, batch_size=1)  # type: ignore[arg-type]
+
+
+def training_paths(folder: Path | None) -> list[Path]:
+    """Images below a folder; the training images of BSDS300 if there is no folder."""
+    return bsds300.image_paths("train") if folder is None else list_images(folder)
+
+
+def split_images(paths: list[Path], *, held_out_every: int) -> tuple[list[Path], list[Path]]:
+    """Split paths into training and held-out ones: every n-th is held out, at least one.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two images.
+    """
+    if len(paths) < 2:
+        raise ValueError(f"a training needs at least two images, one of them held out; got {paths}")
+    held_out = paths[::held_out_every]
+    apart = set(held_out)
+    return [path for path in paths if path not in apart], held_out
+
+
+def load_images(paths: list[Path], *, channels: int, smallest: int) -> list[Bytes]:
+    """Load images, none of which may be smaller than a patch.
+
+    Raises
+    ------
+    ValueError
+        If one is, or cannot be read.
+    """
+    images = []
+    for path in paths:
+        image = load_bytes(path, channels=channels)
+        if min(image.shape[1:]) < smallest:
+            height, width = image.shape[1:]
+            raise ValueError(
+                f"{path} is {height}x{width}, smaller than a patch of {smallest}x{smallest}: "
+                "take it out, or lower data.patch"
+            )
+        images.append(image)
+    return images
+
+
+def _middle(image: Tensor) -> Tensor:
+    h, w = image.shape[-2:]
+    top, left = max(0, (h - _VALIDATION_SIDE) // 2), max(0, (w - _VALIDATION_SIDE) // 2)
+    return image[:, top : top + _VALIDATION_SIDE, left : left + _VALIDATION_SIDE]

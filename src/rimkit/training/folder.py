@@ -1,0 +1,113 @@
+"""The folder of a training: what went in, and whether a run may go on in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rimkit import atomic, settings
+from rimkit.training.callbacks import LAST
+from rimkit.training.recipe import Recipe, recipe_from_table
+
+WEIGHTS = "weights.safetensors"
+_RECIPE = "recipe.json"
+_INPUTS = "inputs.json"
+
+# What may change when a training goes on: how long it is, and when one looks at it.
+_FREE = frozenset({"optimizer.updates", "optimizer.decay", "validate_every"})
+
+
+def inputs(training: list[Path], held_out: list[Path], *, precision: str) -> dict[str, Any]:
+    """What a training reads: names and sizes of its images, and the precision it computes in."""
+    return {
+        "precision": precision,
+        "training": [[path.name, path.stat().st_size] for path in training],
+        "held_out": [[path.name, path.stat().st_size] for path in held_out],
+    }
+
+
+def saved_recipe(folder: Path, *, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of the training in a folder, with overrides.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    return recipe_from_table(_read(folder, _RECIPE), overrides=overrides)
+
+
+def saved_precision(folder: Path) -> str:
+    """The precision of the training in a folder."""
+    return str(_read(folder, _INPUTS)["precision"])
+
+
+def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
+    """Write down what goes into a new training.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a training already.
+    """
+    if (folder / LAST).exists():
+        raise ValueError(
+            f"{folder} holds a training already: go on with --resume, or choose another --output"
+        )
+    _write(folder, recipe, read)
+
+
+def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, int]:
+    """Check that a training can go on in a folder; return its checkpoint and its update.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to resume, if it has finished, or if recipe, images or precision differ.
+    """
+    checkpoint = folder / LAST
+    if not checkpoint.exists():
+        raise ValueError(f"nothing to resume: {checkpoint} does not exist")
+    before = _flat(_read(folder, _RECIPE))
+    now = _flat(settings.to_table(recipe))
+    for key in sorted((before.keys() | now.keys()) - _FREE):
+        if before.get(key) != now.get(key):
+            raise ValueError(
+                f"{folder} holds another training: {key} was {before.get(key)}, now {now.get(key)}"
+            )
+    for key, value in _read(folder, _INPUTS).items():
+        if json.loads(json.dumps(read[key])) != value:
+            raise ValueError(f"{folder} holds another training: {key} differs, see {_INPUTS}")
+    update = int(torch.load(checkpoint, weights_only=True)["global_step"])
+    if update >= recipe.optimizer.updates:
+        raise ValueError(f"the training in {folder} has finished: it took all its {update} updates")
+    _write(folder, recipe, read)
+    return checkpoint, update
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = json.loads((folder / name).read_text())
+    except FileNotFoundError:
+        raise ValueError(f"nothing to resume: {folder / name} does not exist") from None
+    return table
+
+
+def _write(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
+    for name, table in ((_RECIPE, settings.to_table(recipe)), (_INPUTS, read)):
+        with atomic.replacing(folder / name) as file:
+            file.write(json.dumps(table, indent=1).encode() + b"\n")
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
