@@ -1,7 +1,6 @@
 """Fixtures: data that may be absent, images that a dependency ships."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +8,6 @@ import torch
 from torch import Tensor
 
 from rimkit.data import bsds300
-
-_BESIDE = Path(__file__).parents[2] / "shared" / "data" / "bsds300"
-if bsds300.LOCAL_COPY not in os.environ and _BESIDE.is_dir():
-    os.environ[bsds300.LOCAL_COPY] = str(_BESIDE)
 
 torch.set_num_threads(
     max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
