@@ -38,8 +38,7 @@ def main(name: str, run: str, scores: str) -> None:
         "sha256": digest,
         "parameters": int(rows[0]["parameters"]),
         "data": f"{described(images_read(Path(run)))}: {training['images']}",
-        "recipe": f"rimkit train {name}: {training['updates']:,} updates, see recipe.json "
-        "in the metadata of the weights",
+        "recipe": f"rimkit train {name}, {training['updates']:,} updates",
         "seconds": training["seconds"],
         "licence": "MIT for the weights as code; trained on BSDS300, which is for non-commercial "
         "research and education",
