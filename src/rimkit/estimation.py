@@ -31,8 +31,11 @@ def estimate_sigma(y: Tensor) -> Tensor:
     ValueError
         If y is no batch of images of that size, or holds NaN or infinite values.
     """
-    if y.ndim != 4 or min(y.shape[-2:]) < _PATCH:
-        raise ValueError(f"y is (N, C, H, W) of at least 8x8 pixels, got {tuple(y.shape)}")
+    if y.ndim != 4:
+        raise ValueError(f"y is (N, C, H, W), got {tuple(y.shape)}")
+    height, width = y.shape[-2:]
+    if min(height, width) < _PATCH:
+        raise ValueError(f"images are at least {_PATCH}x{_PATCH}, got {height}x{width}")
     if not y.isfinite().all():
         raise ValueError("y holds NaN or infinite values")
     return torch.stack([_estimate(image) for image in y])

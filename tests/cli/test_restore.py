@@ -167,7 +167,9 @@ def test_bad_sigma(image: Path, model: str, sigma: str, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as stopped:
         restore(image, f"--sigma={sigma}", model=model)
     assert stopped.value.code == 2
-    assert "sigma is a number from 0" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "sigma is a number from 0" in error
+    assert error.count("\n") == 1
 
 
 def test_sigma_zero_is_legal(image: Path) -> None:

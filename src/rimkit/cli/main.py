@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import rimkit
 
@@ -54,9 +55,16 @@ _EXTRAS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; parsers of commands are of the same class."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"rimkit: {message} (see {self.prog} --help)\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rimkit",
         description="Restore images with Recurrent Inference Machines.",
         allow_abbrev=False,
@@ -74,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
 _Commands = argparse._SubParsersAction  # the type has no public name
 
 
-def _add_restore(commands: _Commands[argparse.ArgumentParser]) -> None:
+def _add_restore(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "restore",
         help="restore a noisy image, or a folder of them",
@@ -104,14 +112,14 @@ def _add_restore(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
 
 
-def _add_models(commands: _Commands[argparse.ArgumentParser]) -> None:
+def _add_models(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "models", help="list the models in the package", allow_abbrev=False
     )
     parser.add_argument("name", nargs="?", help="print the card of one model")
 
 
-def _add_train(commands: _Commands[argparse.ArgumentParser]) -> None:
+def _add_train(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model on clean images",
@@ -150,7 +158,7 @@ def _add_train(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
+def _add_evaluate(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="score a denoiser on the test images, beside the published rows",
@@ -173,7 +181,7 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
 
 
-def _add_data(commands: _Commands[argparse.ArgumentParser]) -> None:
+def _add_data(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "data", help="download a data set into the cache folder", allow_abbrev=False
     )

@@ -105,7 +105,7 @@ class _Progress:
         self._next_file()
         text = str(error)
         if isinstance(error, OSError) and error.strerror:
-            text = f"{error.filename or job.target}: {error.strerror}"
+            text = f"{job.target}: {error.strerror}"
         elif isinstance(error, MemoryError) or "allocate memory" in text:
             text = "not enough memory for an image of this size"
         if str(job.source) not in text and str(job.target) not in text:
