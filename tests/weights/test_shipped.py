@@ -89,7 +89,7 @@ def run(model: RIM, problem: Denoising, y: Tensor, *, score: bool, state: bool) 
 
 
 @pytest.mark.parametrize("name", DENOISERS)
-@pytest.mark.parametrize("sigma", [15, 25])
+@pytest.mark.parametrize("sigma", [15, 25, 50])
 def test_it_needs_its_score_and_its_state(name: str, sigma: int, photograph: Tensor) -> None:
     model = rimkit.load(name)
     problem, y = measure(photograph, sigma)
