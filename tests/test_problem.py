@@ -1,14 +1,19 @@
+import importlib.abc
+import importlib.util
 import sys
-import types
+from importlib.machinery import ModuleSpec
+from unittest.mock import MagicMock
 
 import pytest
 import torch
 from tests.cases import normal, uniform
 from torch import nn
 
+from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise, PoissonNoise
-from rimkit.operators import Blur, Identity, gaussian_kernel
+from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem, as_problem
+from rimkit.rim import RIM, RIMConfig
 
 
 def test_score_is_equation_15() -> None:
@@ -82,13 +87,32 @@ def test_noise_without_likelihood_is_refused_even_with_a_sigma() -> None:
         as_problem(object())
 
 
+class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Stands in for torchvision, which deepinv imports and its physics does not use."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self, is_package=True) if name.startswith("torchvision") else None
+
+    def create_module(self, spec: ModuleSpec) -> MagicMock:
+        return MagicMock(name=spec.name, __path__=[], __spec__=spec)
+
+    def exec_module(self, module: object) -> None:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_the_real_deepinv(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch")
-    monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
-    deepinv = pytest.importorskip(
-        "deepinv", reason="deepinv is not installed", exc_type=ImportError
-    )
-    physics = deepinv.physics.Denoising(deepinv.physics.GaussianNoise(0.1))
-    x = uniform(2, 1, 8, 9).float()
-    y = as_problem(physics).simulate(x, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(as_problem(physics).score(x, y), Denoising(0.1).score(x, y))
+    if importlib.util.find_spec("torchvision") is None:
+        monkeypatch.setattr(sys, "meta_path", [StandIn(), *sys.meta_path])
+    deepinv = pytest.importorskip("deepinv", reason="deepinv is absent", exc_type=ImportError)
+    x = uniform(2, 1, 16, 18).float()
+    problem = as_problem(deepinv.physics.Denoising(deepinv.physics.GaussianNoise(0.1)))
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(problem.score(x, y), Denoising(0.1).score(x, y))
+
+    mask = (uniform(1, 1, 16, 18, seed=1) > 0.5).float()
+    theirs = Problem(deepinv.physics.Inpainting((1, 16, 18), mask=mask[0]), GaussianNoise(0.05))
+    ours = Problem(Mask(mask), GaussianNoise(0.05))
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=3)).eval()
+    torch.testing.assert_close(model(mask * x, theirs), model(mask * x, ours))
