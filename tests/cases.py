@@ -13,6 +13,7 @@ from rimkit.links import LINKS, Link
 from rimkit.networks import NETWORKS, NetworkConfig
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise
 from rimkit.operators import Blur, Identity, Mask, Operator, gaussian_kernel
+from rimkit.problem import Problem
 
 SHAPE = (3, 2, 11, 14)
 """Of x: batch above one, several channels, not square, odd."""
@@ -61,6 +62,14 @@ NOISES: dict[str, Noise] = {
     "gaussian-per-sample": GaussianNoise(_PER_SAMPLE),
     "poisson": PoissonNoise(0.25),
     "poisson-per-sample": PoissonNoise(_PER_SAMPLE),
+}
+
+# Poisson rates are real and not negative: no complex measurement has them.
+PROBLEMS: dict[str, Problem] = {
+    f"{operator_name} {noise_name}": Problem(operator, noise)
+    for operator_name, operator in OPERATORS.items()
+    for noise_name, noise in NOISES.items()
+    if not (operator_name == "complex" and noise_name.startswith("poisson"))
 }
 
 LINK_CASES: dict[str, Link] = {str(name): link for name, link in LINKS.items()}

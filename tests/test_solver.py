@@ -89,6 +89,15 @@ def test_a_consumer_of_iterate_keeps_its_own_grad_mode() -> None:
         assert torch.is_grad_enabled()
 
 
+def test_a_solver_without_a_step_cannot_be_built() -> None:
+    class Half(Solver):
+        def init(self, y: Tensor, problem: Problem) -> Iterate:
+            return Iterate(y, y, ())
+
+    with pytest.raises(TypeError, match="step"):
+        Half()  # type: ignore[abstract]
+
+
 def test_divergence_is_an_error_and_not_convergence() -> None:
     y = uniform(1, 1, 9, 9)
     for run in (

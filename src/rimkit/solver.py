@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class Solution:
     reason: tuple[Reason, ...]
 
 
-class Solver(nn.Module):
+class Solver(nn.Module, abc.ABC):
     """Base of all solvers. A new one defines `init` and `step` and inherits the rest.
 
     ``steps``: how many steps are run where none are asked for.
@@ -70,13 +71,13 @@ class Solver(nn.Module):
 
     steps: int
 
+    @abc.abstractmethod
     def init(self, y: Tensor, problem: Problem) -> Iterate:
         """Return the iterate before the first step; all checks of values happen here."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Return the next iterate. Pure: nothing is kept on the solver."""
-        raise NotImplementedError
 
     def iterate(
         self,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -80,6 +81,18 @@ def start(script: Path, *arguments: object) -> subprocess.Popen[bytes]:
     )
 
 
+def start_and_signal(number: signal.Signals, output: Path, *arguments: object) -> tuple[int, str]:
+    """Start a training, signal it once it has a checkpoint, return its exit code and output."""
+    process = start(*arguments)
+    deadline = time.monotonic() + 120
+    while not (output / "last.ckpt").exists() and process.poll() is None:
+        assert time.monotonic() < deadline, "no checkpoint within two minutes"
+        time.sleep(0.005)
+    process.send_signal(number)
+    printed = process.communicate(timeout=100)[0].decode()
+    return process.returncode, printed
+
+
 def same_bits(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
@@ -99,16 +112,12 @@ def test_a_killed_training_resumes_to_the_same_bits(
     paths = training_paths(images)
     whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
 
-    process = start(tmp_path / "run.py", images, tmp_path / "killed", 1, *overrides)
-    checkpoint = tmp_path / "killed" / "last.ckpt"
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    killed = tmp_path / "killed"
+    arguments = (tmp_path / "run.py", images, killed, 1, *overrides)
+    code, printed = start_and_signal(signal.SIGKILL, killed, *arguments)
+    assert code == -signal.SIGKILL, printed
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
-    saved = torch.load(checkpoint, weights_only=True)
+    saved = torch.load(killed / "last.ckpt", weights_only=True)
     assert 0 < saved["global_step"] < recipe.optimizer.updates
     assert saved["pool"] is not None
 
@@ -146,13 +155,9 @@ def test_an_interrupt_leaves_a_checkpoint_and_gives_the_same_bits(
     recipe = load_recipe("denoise-gray", overrides=overrides)
     paths = training_paths(images)
     whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
-    process = start(tmp_path / "run.py", images, tmp_path / "cut", 1, *overrides)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "cut" / "last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=100)[0].decode()
-    assert process.returncode == 0, output
+    arguments = (tmp_path / "run.py", images, tmp_path / "cut", 1, *overrides)
+    code, printed = start_and_signal(signal.SIGINT, tmp_path / "cut", *arguments)
+    assert code == 0, printed
     early = store.read_metadata(tmp_path / "cut" / "weights.safetensors")["training"]
     assert not early["finished"]
     assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))
@@ -284,10 +289,14 @@ def test_images_smaller_than_a_patch_are_named(
     "settings", [{"devices": "abc"}, {"accelerator": "gpu"}, {"strategy": "none"}], ids=str
 )
 def test_devices_that_are_not_there(
-    tmp_path: Path, images: Path, overrides: list[str], settings: dict[str, str]
+    tmp_path: Path,
+    images: Path,
+    overrides: list[str],
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if "accelerator" in settings and torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+    for accelerator in (CUDAAccelerator, MPSAccelerator):  # a machine that has one acts as if not
+        monkeypatch.setattr(accelerator, "is_available", staticmethod(lambda: False))
     recipe = load_recipe("denoise-gray", overrides=overrides)
     wanted = dataclasses.replace(options(tmp_path / "run"), **settings)
     with pytest.raises(ValueError, match="these devices cannot be used"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ State = tuple[Tensor, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(abc.ABC):
     """Base of the settings of an update network, saved whole with the weights.
 
     Attributes
@@ -33,12 +34,12 @@ class NetworkConfig:
             if not (value > 0 and value < float("inf")):
                 raise ValueError(f"network.{field.name} is positive and finite, got {value}")
 
+    @abc.abstractmethod
     def build(self) -> UpdateNetwork:
         """Return the network with fresh weights."""
-        raise NotImplementedError
 
 
-class UpdateNetwork(nn.Module):
+class UpdateNetwork(nn.Module, abc.ABC):
     """Base of all update networks: sees iterate, score and state, returns delta and state.
 
     ``stride``: heights and widths arrive as multiples of it; `rimkit.RIM` pads and crops.
@@ -48,16 +49,16 @@ class UpdateNetwork(nn.Module):
     out: nn.Module
     """The last layer; optimisers treat it apart from the hidden ones."""
 
+    @abc.abstractmethod
     def init_state(self, eta: Tensor) -> State:
         """Return the state before the first step, for eta (N, C, H, W): tensors (N, ...)."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """Return delta (N, C, H, W) and the next state.
 
         ``score`` (N, C, H, W) is the gradient of the log-likelihood in eta, scaled.
         """
-        raise NotImplementedError
 
 
 def zeros(like: Tensor, channels: int, *, stride: int) -> Tensor:

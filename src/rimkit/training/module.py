@@ -125,7 +125,7 @@ class RIMTraining(lightning.LightningModule):
             trajectory = [iterate.x for iterate in run]
             for label, step in ((name, self.model.steps - 1), (f"{name}_late", -1)):
                 value = psnr(trajectory[step].cpu(), batch.cpu()).mean()
-                self.log(f"val/psnr_{label}", value, prog_bar=step > 0, sync_dist=True)
+                self.log(f"val/psnr_{label}", value, prog_bar=label == name, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule by the update."""
