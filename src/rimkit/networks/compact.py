@@ -57,13 +57,16 @@ class CompactNetwork(UpdateNetwork):
 
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """See `UpdateNetwork.forward`."""
-        (hidden,) = state
-        pixels = F.pixel_unshuffle(torch.cat([eta - 0.5, score], 1), self.stride)
-        value = self.blocks(self.enter(torch.cat([pixels, hidden], 1)))
-        update, candidate = self.gate(torch.cat([value, hidden], 1)).chunk(2, 1)
-        hidden = torch.lerp(
-            hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden)
-        )
+        hidden = self.next_state(eta, score, state[0])
         direction, size = self.out(hidden).chunk(2, 1)
         delta = self.delta_scale * direction * torch.sigmoid(size)
         return F.pixel_shuffle(delta, self.stride), (hidden,)
+
+    def next_state(self, eta: Tensor, score: Tensor, hidden: Tensor) -> Tensor:
+        """Gate what the blocks find into the state (N, features, H/2, W/2)."""
+        pixels = F.pixel_unshuffle(torch.cat([eta - 0.5, score], 1), self.stride)
+        value = self.blocks(self.enter(torch.cat([pixels, hidden], 1)))
+        update, candidate = self.gate(torch.cat([value, hidden], 1)).chunk(2, 1)
+        return torch.lerp(
+            hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden)
+        )

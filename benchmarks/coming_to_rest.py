@@ -1,0 +1,74 @@
+"""Does the size that the state gives bring the machine to rest? docs/decisions.md, 1.
+
+Trains the grey recipe, cut to 650 updates, with and without it, and prints the PSNR on held-out
+training images after the machine's own number of steps and after three times as many.
+Run: python benchmarks/coming_to_rest.py [UPDATES]
+"""
+
+import csv
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from rimkit.networks import NETWORKS, CompactConfig, CompactNetwork, State
+from rimkit.networks.cells import conv
+from rimkit.training.data import training_paths
+from rimkit.training.recipe import load_recipe
+from rimkit.training.run import RunOptions, train
+
+
+class UnsizedNetwork(CompactNetwork):
+    """Delta straight from the state: as far as the last layer says, in every step."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__(config)
+        self.out = conv(config.features, self.stride**2 * config.channels)
+        for parameter in self.out.parameters():
+            parameter.data.zero_()
+
+    def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
+        hidden = self.next_state(eta, score, state[0])
+        return self.delta_scale * F.pixel_shuffle(self.out(hidden), self.stride), (hidden,)
+
+
+@dataclasses.dataclass(frozen=True)
+class UnsizedConfig(CompactConfig):
+    """Settings of `UnsizedNetwork`."""
+
+    table_name: ClassVar[str] = "unsized"
+
+    def build(self) -> UnsizedNetwork:
+        return UnsizedNetwork(self)
+
+
+def main(updates: int) -> None:
+    NETWORKS[UnsizedConfig.table_name] = UnsizedConfig
+    for network in ("unsized", "compact"):
+        overrides = [
+            f"model.network.name={network}",
+            f"optimizer.updates={updates}",
+            f"validate_every={updates}",
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder)
+            recipe = load_recipe("denoise-gray", overrides=overrides)
+            train(recipe, training_paths(None), RunOptions(output=output, progress=False))
+            log = (output / "log" / "from-0000000" / "metrics.csv").read_text()
+        last = [row for row in csv.DictReader(log.splitlines()) if row["val/psnr_sigma_25"]][-1]
+        for sigma in (15, 25, 50):
+            own, late = (float(last[f"val/psnr_sigma_{sigma}{end}"]) for end in ("", "_late"))
+            steps = recipe.model.steps
+            print(
+                f"{network:<8} sigma {sigma}: {own:.2f} dB after {steps} steps, "
+                f"{late:.2f} dB after {3 * steps}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 650)
