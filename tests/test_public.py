@@ -32,6 +32,8 @@ ORDER = [
     "weights",
     "restoration",
     "training",
+    "benchmarks",
+    "experiments",
     "evaluation",
     "files",
     "cli",

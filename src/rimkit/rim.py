@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rimkit import tree
 from rimkit.links import LINKS, LinkName
 from rimkit.networks import CompactConfig, NetworkConfig, network_from_table
+from rimkit.noises import GaussianNoise
 from rimkit.problem import Problem
 from rimkit.solver import Iterate, Solver, check_measurement, check_start
 
@@ -33,6 +35,9 @@ class RIMConfig:
     score_scale
         Constant that keeps the score's size near one at the network's entry. A constant, so that
         the score still tells sigma: it is the only thing that does.
+    score_scaling
+        ``"raw"``: nothing else. ``"whitened"``: times sigma, too, for Gaussian noise; the score
+        then has one size at every sigma, and no longer tells it.
     variance_floor
         Start of epsilon (equation 15), trained with the rest. Small beside sigma^2, or it drowns
         what sigma says.
@@ -46,6 +51,7 @@ class RIMConfig:
     link: LinkName = "identity"
     steps: int = 8
     score_scale: float = 0.05
+    score_scaling: Literal["raw", "whitened"] = "raw"
     variance_floor: float = 1e-4
     start: Literal["initial", "zeros"] = "initial"
 
@@ -56,6 +62,8 @@ class RIMConfig:
             raise ValueError(f"steps is at least 1, got {self.steps}")
         if not (math.isfinite(self.score_scale) and self.score_scale > 0):
             raise ValueError(f"score_scale is positive and finite, got {self.score_scale}")
+        if self.score_scaling not in get_args(Literal["raw", "whitened"]):
+            raise ValueError(f'score_scaling is "raw" or "whitened", got {self.score_scaling!r}')
         if not (math.isfinite(self.variance_floor) and self.variance_floor > 0):
             raise ValueError(f"variance_floor is positive and finite, got {self.variance_floor}")
         if self.start not in get_args(Literal["initial", "zeros"]):
@@ -120,13 +128,23 @@ class RIM(Solver):
         eta, x = iterate.eta, iterate.x
         with torch.autocast(eta.device.type, enabled=False):
             score_x = problem.score(x, y, variance_floor=self.variance_floor.to(eta))
-            score_eta = self.config.score_scale * self.link.pullback(eta, x, score_x)
+            score_eta = self._scale(problem, eta) * self.link.pullback(eta, x, score_x)
         weights = self.phi_epsilon.dtype
         delta, state = self.network(
             self._pad(eta).to(weights), self._pad(score_eta).to(weights), iterate.state
         )
         eta = eta + delta[..., : eta.shape[-2], : eta.shape[-1]].to(eta)
         return Iterate(eta, self.link(eta), tuple(part.to(weights) for part in state))
+
+    def _scale(self, problem: Problem, like: Tensor) -> Tensor | float:
+        """Size of the score at the network's entry, against its own."""
+        if self.config.score_scaling == "raw":
+            return self.config.score_scale
+        if not isinstance(problem.noise, GaussianNoise):
+            raise ValueError(
+                f"a whitened score needs GaussianNoise, got {type(problem.noise).__name__}"
+            )
+        return self.config.score_scale * tree.per_sample(problem.noise.sigma, like)
 
     def _pad(self, image: Tensor) -> Tensor:
         """Continue the image to the right and bottom until the network's stride divides it."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import tomllib
 import typing
 from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -57,6 +60,37 @@ def to_table(value: Any) -> dict[str, Any]:
     return {"name": name, **table} if name else table
 
 
+def toml_names(folder: Traversable) -> list[str]:
+    """Names of the TOML files in a folder, without the ending."""
+    return sorted(
+        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
+    )
+
+
+def read_toml(name: str, folder: Traversable) -> dict[str, Any]:
+    """Read a TOML file: a name from the folder, or, if it ends on ``.toml``, a path.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or it is not TOML.
+    """
+    known = toml_names(folder)
+    if name in known:
+        text = (folder / f"{name}.toml").read_text(encoding="utf-8")
+    elif name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"{name} cannot be read: {error.strerror}") from error
+    else:
+        raise ValueError(unknown_key(name, known, where=f"the list of {folder.name}"))
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{name} is not TOML: {error}") from error
+
+
 def unknown_key(key: str, known: Mapping[str, Any] | list[str], *, where: str) -> str:
     """Say that a key is unknown, and which one was probably meant."""
     close = difflib.get_close_matches(key, list(known), n=1)
@@ -75,6 +109,8 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
         return value
     if origin is tuple:
         kinds = typing.get_args(kind)
+        if kinds[-1] is Ellipsis and isinstance(value, (list, tuple)):
+            kinds = kinds[:1] * len(value)
         if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
             raise ValueError(f"{path} is a list of {len(kinds)} values, got {value!r}")
         return tuple(

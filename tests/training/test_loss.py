@@ -2,7 +2,7 @@ import pytest
 import torch
 from tests.cases import uniform
 
-from rimkit.training.loss import trajectory_loss
+from rimkit.training.loss import DISTANCES, trajectory_loss
 
 
 def test_is_equation_13_over_the_sum_of_the_weights() -> None:
@@ -18,3 +18,27 @@ def test_weights_must_fit(weights: list[float]) -> None:
     x = uniform(1, 1, 4, 4)
     with pytest.raises(ValueError, match="weights"):
         trajectory_loss([x, x], x, weights=weights)
+
+
+def test_distances() -> None:
+    x = uniform(2, 1, 4, 5)
+    estimate = x + torch.tensor([0.1, -0.3]).view(2, 1, 1, 1)
+    values = {
+        name: trajectory_loss([estimate], x, weights=[3.0], distance=name).item()
+        for name in DISTANCES
+    }
+    assert values["mse"] == pytest.approx((0.01 + 0.09) / 2)
+    assert values["l1"] == pytest.approx(0.2)
+    decibels = (-10 * torch.tensor([0.01, 0.09]).log10()).mean().item()
+    assert -10 * values["log-mse"] / torch.tensor(10.0).log().item() == pytest.approx(
+        decibels, abs=1e-3
+    )
+
+
+def test_a_perfect_estimate_has_finite_gradients() -> None:
+    x = uniform(2, 1, 4, 5)
+    for name in DISTANCES:
+        estimate = x.clone().requires_grad_()
+        trajectory_loss([estimate], x, weights=[1.0], distance=name).backward()
+        assert estimate.grad is not None
+        assert estimate.grad.isfinite().all()

@@ -3,7 +3,7 @@ import torch
 
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.callbacks import moving_average
-from rimkit.training.module import RIMTraining, build_optimizer, rate_factor
+from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients, rate_factor
 from rimkit.training.recipe import OptimizerRecipe, load_recipe
 
 
@@ -69,3 +69,35 @@ def test_moving_average_follows_at_first_and_averages_later() -> None:
     assert average(old, new, 0).item() == pytest.approx(0.9)
     assert average(old, new, 10_000).item() == pytest.approx(0.1)
     assert average(torch.tensor(3), torch.tensor(4), 5).item() == 4
+
+
+def test_gradients_are_clipped_and_those_that_overflow_are_dropped() -> None:
+    model = RIM(RIMConfig())
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    number = sum(parameter.numel() for parameter in model.parameters())
+    assert clip_gradients(model, largest=1.0).item() == pytest.approx(number**0.5, rel=1e-4)
+    total = sum(parameter.grad.square().sum() for parameter in model.parameters())  # type: ignore[union-attr]
+    assert float(total) == pytest.approx(1.0, rel=1e-3)
+    model.phi_epsilon.grad = torch.tensor(float("inf"))
+    assert not clip_gradients(model, largest=1.0).isfinite()
+    assert not any(parameter.grad.any() for parameter in model.parameters())  # type: ignore[union-attr]
+
+
+def test_validation_looks_after_the_own_number_of_steps_and_later(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[int, dict[str, float]] = {}
+    for late in (1, 2):
+        training = module([*overrides, f"late={late}"], monkeypatch)
+        torch.nn.init.normal_(training.model.network.out.weight, std=0.1)
+        seen[late] = {}
+
+        def log(name: str, value: torch.Tensor, late: int = late, **_: object) -> None:
+            seen[late][name] = float(value)
+
+        monkeypatch.setattr(training, "log", log)
+        with torch.no_grad():
+            training.validation_step(torch.rand(1, 1, 16, 16), 0)
+    assert seen[1]["val/psnr_sigma_25"] == seen[1]["val/psnr_sigma_25_late"]
+    assert seen[2]["val/psnr_sigma_25"] != seen[2]["val/psnr_sigma_25_late"]

@@ -60,7 +60,7 @@ def test_another_network_starts_from_its_own_defaults() -> None:
         ("optimizer.decay=2.0", r"decay lies in \[0, 1\]"),
         ("data.held_out_every=1", "held_out_every is at least 2"),
         ("data.batch=0", "batch is at least 1"),
-        ("unroll.early_weight=0.0", "early_weight is positive"),
+        ("loss.early_weight=0.0", "early_weight is positive"),
         ("model.network.features=-1", "features is positive"),
         ("seed=-1", "seed is at least 0"),
     ],

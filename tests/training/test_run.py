@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
+from lightning.pytorch.callbacks import ModelCheckpoint
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from rimkit.networks import NETWORKS
 from rimkit.training.data import split_images, training_paths
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import RunOptions, train
+from rimkit.training.run import RunOptions, build_trainer, train
 from rimkit.weights import store
 
 SCRIPT = """
@@ -256,6 +257,51 @@ def test_the_average_is_kept_and_not_the_last_weights(
     name = "network.enter.weight"
     assert torch.equal(kept[name], saved["state_dict"][f"model.{name}"])
     assert not torch.equal(kept[name], saved["current_model_state"][f"model.{name}"])
+
+
+def test_without_an_average_the_last_weights_are_kept(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.average=0"])
+    kept = load_file(train(recipe, training_paths(images), options(tmp_path / "run")))
+    saved = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    name = "network.enter.weight"
+    assert torch.equal(kept[name], saved["state_dict"][f"model.{name}"])
+
+
+def test_schedule_free_keeps_its_own_average(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    overrides += ["optimizer.name=schedule-free", "optimizer.decay=0", "optimizer.average=0"]
+    overrides += ["unroll.continued=0.0"]
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    kept = load_file(train(recipe, training_paths(images), options(tmp_path / "run")))
+    saved = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    name = "network.enter.weight"
+    trained = saved["state_dict"][f"model.{name}"]
+    state = saved["optimizer_states"][0]["state"].values()
+    (z,) = (s["z"] for s in state if s["z"].shape == trained.shape)
+    torch.testing.assert_close(kept[name], trained.lerp(z, 1 - 1 / 0.9))
+    assert not torch.equal(kept[name], trained)
+    rows = csv.DictReader((tmp_path / "run/log/from-0000000/metrics.csv").read_text().splitlines())
+    last = [float(row["val/psnr_sigma_25"]) for row in rows if row["val/psnr_sigma_25"]][-1]
+    model = weights.load(str(tmp_path / "run" / "weights.safetensors"))
+    held_out = split_images(training_paths(images), held_out_every=3)[1]
+    module = RIMTraining(recipe)
+    module.model = model
+    seen = []
+    module.log = lambda n, v, **_: seen.append(float(v)) if n == "val/psnr_sigma_25" else None
+    with torch.no_grad():
+        for number, path in enumerate(held_out):
+            image = torch.from_numpy(load_bytes(path, channels=1)).float()[None] / 255
+            module.validation_step(image, number)
+    assert sum(seen) / len(seen) == pytest.approx(last, abs=1e-3)
+
+
+def test_there_is_no_best_checkpoint_to_be_wrong_about(tmp_path: Path) -> None:
+    trainer = build_trainer(load_recipe("denoise-gray"), options(tmp_path))
+    assert isinstance(trainer.checkpoint_callback, ModelCheckpoint)
+    assert trainer.checkpoint_callback.monitor is None
 
 
 def test_a_folder_in_use_is_not_overwritten(

@@ -75,6 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_experiments(commands)
+    _add_bench(commands)
     _add_data(commands)
     return parser
 
@@ -179,6 +181,59 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
     parser.add_argument(
         "--per-image", metavar="FILE", type=Path, help="write the score of every image to a file"
     )
+
+
+def _add_experiments(commands: _Commands[_Parser]) -> None:
+    parser = commands.add_parser(
+        "experiments",
+        help="train many variants of a recipe for a short time each, and compare them",
+        description="Run a study: a short training for each of its choices, all with the same "
+        "budget, scored on held-out training images. What has finished is not trained again.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("study", help="name of a study (recipe), or a .toml file")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="folder of clean images (default: the training images of BSDS300)",
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, help="default: runs/experiments/STUDY"
+    )
+    parser.add_argument(
+        "--jobs", type=_positive, default=1, help="trainings at a time (default: %(default)s)"
+    )
+    parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
+
+
+def _add_bench(commands: _Commands[_Parser]) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure what training costs on this machine",
+        description="train: throughput of every update network against a plain implementation and "
+        "against its convolutions alone, where an update's time goes, and peak memory by steps.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("what", choices=["train"])
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        choices=["paper", "atrous", "compact"],
+        default=["paper", "atrous", "compact"],
+        help="which (default: all)",
+    )
+    parser.add_argument(
+        "--rounds", type=_positive, default=5, help="of all timings (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--compiled", action="store_true", help="time torch.compile, too (needs a C++ compiler)"
+    )
+    parser.add_argument(
+        "--no-memory", dest="memory", action="store_false", help="leave the memory out"
+    )
+    parser.add_argument("--text", metavar="FILE", type=Path, help="write what is printed to a file")
 
 
 def _add_data(commands: _Commands[_Parser]) -> None:

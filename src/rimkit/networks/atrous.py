@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
-from rimkit.networks.cells import ConvGRU, conv
+from rimkit.networks.cells import ConvGRU, conv, start_at_rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,7 @@ class AtrousNetwork(UpdateNetwork):
         self.leave = conv(config.hidden, config.features)
         self.leave_norm = nn.BatchNorm2d(config.features)
         self.out = conv(config.features, config.channels)
+        start_at_rest(self.out)
 
     def init_state(self, eta: Tensor) -> State:
         """Return zeros (N, hidden, H, W)."""

@@ -27,10 +27,11 @@ class ConvGRU(nn.Module):
         self.candidate = conv(inputs + hidden, hidden, dilation=dilation)
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
-        """Return the next state."""
-        update, reset = torch.sigmoid(self.gates(torch.cat([value, state], 1))).chunk(2, 1)
-        candidate = torch.tanh(self.candidate(torch.cat([value, reset * state], 1)))
-        return update * state + (1 - update) * candidate
+        """Return the next state, in the precision of ``state``."""
+        h = state.to(value)  # autocast would convert it twice, and what is joined to it, too
+        update, reset = torch.sigmoid(self.gates(torch.cat([value, h], 1))).chunk(2, 1)
+        candidate = torch.tanh(self.candidate(torch.cat([value, reset * h], 1)))
+        return torch.lerp(candidate.to(state), state, update.to(state))
 
 
 class ResidualBlock(nn.Module):
@@ -51,3 +52,14 @@ class ResidualBlock(nn.Module):
 def conv(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
     """3x3 convolution that keeps the size (divided by the stride)."""
     return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, stride=stride)
+
+
+def start_at_rest(last: nn.Conv2d) -> None:
+    """Set a last layer to zero: a fresh machine stays where it starts.
+
+    Where sigma is small the score is steep, and steps of random size through it overflow in a few
+    steps.
+    """
+    nn.init.zeros_(last.weight)
+    if last.bias is not None:
+        nn.init.zeros_(last.bias)

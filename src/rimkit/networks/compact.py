@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
-from rimkit.networks.cells import ResidualBlock, conv
+from rimkit.networks.cells import ResidualBlock, conv, start_at_rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,7 @@ class CompactNetwork(UpdateNetwork):
         self.blocks = nn.Sequential(*(ResidualBlock(config.features) for _ in range(config.blocks)))
         self.gate = nn.Conv2d(2 * config.features, 2 * config.features, 1)
         self.out = conv(config.features, 2 * pixels * config.channels)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        start_at_rest(self.out)
 
     def init_state(self, eta: Tensor) -> State:
         """Return zeros (N, features, H/2, W/2)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
-from rimkit.networks.cells import ConvGRU, conv
+from rimkit.networks.cells import ConvGRU, conv, start_at_rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,7 @@ class PaperNetwork(UpdateNetwork):
         )
         self.up_norm = nn.BatchNorm2d(config.features)
         self.out = conv(config.features, config.channels)
+        start_at_rest(self.out)
 
     def init_state(self, eta: Tensor) -> State:
         """Return zeros (N, 256, H/2, W/2)."""

@@ -59,6 +59,38 @@ class FinalCheckpoint(lightning.Callback):
         trainer.save_checkpoint(self._output / LAST)
 
 
+class ScheduleFree(lightning.Callback):
+    """Puts a schedule-free optimiser's own average in place while the weights are looked at."""
+
+    def on_fit_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Train on the weights that gradients are taken at."""
+        self._switch(trainer, "train")
+
+    def on_validation_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Look at the average."""
+        self._switch(trainer, "eval")
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Train again."""
+        self._switch(trainer, "train")
+
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Leave the average."""
+        self._switch(trainer, "eval")
+
+    def _switch(self, trainer: lightning.Trainer, mode: str) -> None:
+        for optimizer in trainer.optimizers:
+            getattr(optimizer, mode)()
+
+
 class Stop(lightning.Callback):
     """Stops after an update, on an interrupt (Ctrl-C) or after so many seconds of this run.
 

@@ -14,7 +14,7 @@ from rimkit.training.callbacks import LAST
 from rimkit.training.recipe import Recipe, recipe_from_table
 
 WEIGHTS = "weights.safetensors"
-_RECIPE = "recipe.json"
+RECIPE = "recipe.json"
 _INPUTS = "inputs.json"
 
 # What may change when a training goes on: how long it is, and when one looks at it.
@@ -38,7 +38,7 @@ def saved_recipe(folder: Path, *, overrides: Sequence[str] = ()) -> Recipe:
     ValueError
         If there is none.
     """
-    return recipe_from_table(_read(folder, _RECIPE), overrides=overrides)
+    return recipe_from_table(_read(folder, RECIPE), overrides=overrides)
 
 
 def saved_precision(folder: Path) -> str:
@@ -72,7 +72,7 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
     checkpoint = folder / LAST
     if not checkpoint.exists():
         raise ValueError(f"nothing to resume: {checkpoint} does not exist")
-    before = _flat(_read(folder, _RECIPE))
+    before = _flat(_read(folder, RECIPE))
     now = _flat(settings.to_table(recipe))
     for key in sorted((before.keys() | now.keys()) - _FREE):
         if before.get(key) != now.get(key):
@@ -98,7 +98,7 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _write(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    for name, table in ((_RECIPE, settings.to_table(recipe)), (_INPUTS, read)):
+    for name, table in ((RECIPE, settings.to_table(recipe)), (_INPUTS, read)):
         with atomic.replacing(folder / name) as file:
             file.write(json.dumps(table, indent=1).encode() + b"\n")
 

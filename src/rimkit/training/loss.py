@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+DistanceName = Literal["mse", "l1", "log-mse"]
 
-def trajectory_loss(estimates: Sequence[Tensor], x: Tensor, *, weights: Sequence[float]) -> Tensor:
-    """Mean square error of every estimate, weighted with w_t and divided by the sum of w_t.
+
+def mse(difference: Tensor) -> Tensor:
+    """Mean square: equation 13."""
+    return difference.square().mean()
+
+
+def l1(difference: Tensor) -> Tensor:
+    """Mean absolute value."""
+    return difference.abs().mean()
+
+
+def log_mse(difference: Tensor) -> Tensor:
+    """Logarithm of every sample's mean square, averaged: PSNR but for a factor.
+
+    The square of a tenth of a grey level is added, so that a perfect sample has a logarithm.
+    """
+    return (difference.square().flatten(1).mean(1) + (0.1 / 255) ** 2).log().mean()
+
+
+DISTANCES: dict[DistanceName, Callable[[Tensor], Tensor]] = {
+    "mse": mse,
+    "l1": l1,
+    "log-mse": log_mse,
+}
+"""How far estimates (N, C, H, W) are from the truth, given the difference: one number."""
+
+
+def trajectory_loss(
+    estimates: Sequence[Tensor],
+    x: Tensor,
+    *,
+    weights: Sequence[float],
+    distance: DistanceName = "mse",
+) -> Tensor:
+    """Distance of every estimate to the truth, weighted with w_t and divided by the sum of w_t.
 
     The division keeps the size of the loss when the number of steps changes; equation 13 is the
     numerator.
@@ -22,6 +57,8 @@ def trajectory_loss(estimates: Sequence[Tensor], x: Tensor, *, weights: Sequence
         The truth (N, C, H, W).
     weights
         w_1 ... w_T, positive.
+    distance
+        A name in `DISTANCES`; the paper: ``"mse"``.
 
     Raises
     ------
@@ -32,6 +69,6 @@ def trajectory_loss(estimates: Sequence[Tensor], x: Tensor, *, weights: Sequence
         raise ValueError(f"{len(estimates)} estimates need as many weights, got {len(weights)}")
     if min(weights) <= 0:
         raise ValueError(f"the weights w_t are positive, got {list(weights)}")
-    errors = torch.stack([(estimate - x).square().mean() for estimate in estimates])
+    errors = torch.stack([DISTANCES[distance](estimate - x) for estimate in estimates])
     w = errors.new_tensor(weights)
     return (w * errors).sum() / w.sum()

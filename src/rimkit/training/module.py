@@ -9,7 +9,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from pytorch_optimizer import Muon
+from pytorch_optimizer import Muon, ScheduleFreeAdamW
 from torch import Tensor
 
 from rimkit import tree
@@ -20,6 +20,7 @@ from rimkit.rim import RIM
 from rimkit.solver import Iterate
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.recipe import OptimizerRecipe, Recipe
+from rimkit.training.unroll import unroll
 
 
 @tree.register
@@ -81,14 +82,22 @@ class RIMTraining(lightning.LightningModule):
         shared = seeded(seed, 2, int(update))
         steps = int(torch.randint(low, high + 1, (), generator=shared))
 
-        estimates = []
-        iterate = rollout.iterate
-        for _ in range(steps):
-            iterate = self.model.step(iterate, rollout.y, rollout.problem)
-            estimates.append(iterate.x)
-        early = self.recipe.unroll.early_weight
-        loss = trajectory_loss(estimates, rollout.x, weights=[early] * (steps - 1) + [1.0])
-        self._keep(dataclasses.replace(rollout, iterate=iterate), generator)
+        unrolled = unroll(
+            self.model,
+            rollout.iterate,
+            rollout.y,
+            rollout.problem,
+            steps=steps,
+            segment=self.recipe.unroll.segment or None,
+        )
+        settings = self.recipe.loss
+        loss = trajectory_loss(
+            unrolled.estimates,
+            rollout.x,
+            weights=[settings.early_weight] * (steps - 1) + [1.0],
+            distance=settings.distance,
+        )
+        self._keep(dataclasses.replace(rollout, iterate=unrolled.last), generator)
 
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log("train/variance_floor", self.model.variance_floor.detach())
@@ -117,11 +126,11 @@ class RIMTraining(lightning.LightningModule):
         self._pool = tree.detach(tree.take(rollout, chosen.to(self.device)))
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Log the PSNR after the machine's own number of steps, and after three times as many."""
+        """Log the PSNR after the machine's own number of steps, and ``late`` times as many."""
         for name, problem in self.recipe.task.validation().items():
             generator = seeded(self.recipe.seed, 3, batch_idx)
             y = problem.simulate(batch.cpu(), generator=generator).to(self.device)
-            run = self.model.iterate(y, problem, steps=3 * self.model.steps)
+            run = self.model.iterate(y, problem, steps=self.recipe.late * self.model.steps)
             trajectory = [iterate.x for iterate in run]
             for label, step in ((name, self.model.steps - 1), (f"{name}_late", -1)):
                 value = psnr(trajectory[step].cpu(), batch.cpu()).mean()
@@ -139,24 +148,47 @@ class RIMTraining(lightning.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip, and log the norm."""
+        norm = clip_gradients(self.model, largest=self.recipe.optimizer.clip)
+        self.log("train/gradient_norm", norm)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the samples that the next update goes on from, and the seconds so far."""
         checkpoint["pool"] = None if self._pool is None else tree.tensors(self._pool)
         checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the samples again, unless the recipe now wants another number of them."""
+        """Take up the samples again."""
         self._earlier_seconds = checkpoint["seconds"]
         leaves = checkpoint["pool"]
-        if leaves is not None and leaves[0].shape[0] == self.recipe.places:
-            x = leaves[0]
-            like = self._begin(x, seeded(0))
+        if leaves is not None:
+            like = self._begin(leaves[0], seeded(0))
             values = iter(leaves)
             self._pool = tree.map_tensors(lambda _: next(values), like)
 
 
+def clip_gradients(model: RIM, *, largest: float) -> Tensor:
+    """Scale all gradients so that their norm is at most ``largest``; return what it was.
+
+    At small sigma the likelihood is steep, and gradients through many steps may overflow. Such an
+    update teaches nothing and would turn every weight into NaN: its gradients become zero.
+    """
+    parameters = [p for p in model.parameters() if p.grad is not None]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, largest)
+    if not norm.isfinite():
+        for parameter in parameters:
+            torch.nn.init.zeros_(parameter.grad)  # type: ignore[arg-type]
+    return norm
+
+
 def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimizer:
-    """AdamW, or Muon on the hidden kernels with AdamW on all else (one optimiser for both).
+    """AdamW, schedule-free or not, or Muon on the hidden kernels with AdamW on all else.
 
     The last layer is not a hidden one: its few rows are not orthogonalised.
     """
@@ -174,6 +206,8 @@ def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimi
     }
     if settings.name == "adamw":
         return torch.optim.AdamW(other, **adamw)
+    if settings.name == "schedule-free":
+        return ScheduleFreeAdamW(other, **adamw)
     groups = [
         {"params": hidden, "use_muon": True, "lr": settings.rate, "momentum": 0.95},
         {"params": other, "use_muon": False, **adamw},

@@ -6,12 +6,12 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any, Literal
 
 from rimkit import settings
 from rimkit.rim import RIMConfig
 from rimkit.tasks import DenoisingTask
+from rimkit.training.loss import DistanceName
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +37,15 @@ class DataRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class UnrollRecipe:
-    """How many steps the machine is unrolled, and how they count.
+    """How many steps the machine is unrolled, and from where.
 
     Attributes
     ----------
     steps
         Fewest and most steps of an update, drawn uniformly.
-    early_weight
-        w_t of all steps but the last, which counts 1 (equation 13; the paper: 1).
+    segment
+        Steps whose activations are kept at a time, the others being computed again in the backward
+        pass: memory for time. 0: all are kept.
     continued
         Share of every batch that goes on from where an earlier update left it, so that the machine
         is trained far beyond the steps it is unrolled.
@@ -53,7 +54,7 @@ class UnrollRecipe:
     """
 
     steps: tuple[int, int] = (4, 4)
-    early_weight: float = 1.0
+    segment: int = 0
     continued: float = 0.0
     lifetime: float = 4.0
 
@@ -64,8 +65,27 @@ class UnrollRecipe:
             raise ValueError(f"unroll.continued lies in [0, 1), got {self.continued}")
         if self.lifetime < 1:
             raise ValueError(f"unroll.lifetime is at least 1, got {self.lifetime}")
+        _at_least(0, segment=self.segment)
+
+
+@dataclasses.dataclass(frozen=True)
+class LossRecipe:
+    """How the estimates are compared with the truth.
+
+    Attributes
+    ----------
+    distance
+        See `rimkit.training.loss.DISTANCES`; the paper: ``"mse"``.
+    early_weight
+        w_t of all steps but the last, which counts 1 (equation 13; the paper: 1).
+    """
+
+    distance: DistanceName = "mse"
+    early_weight: float = 1.0
+
+    def __post_init__(self) -> None:
         if not 0 < self.early_weight < float("inf"):
-            raise ValueError(f"unroll.early_weight is positive, got {self.early_weight}")
+            raise ValueError(f"loss.early_weight is positive, got {self.early_weight}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +95,9 @@ class OptimizerRecipe:
     Attributes
     ----------
     name
-        ``"muon"`` (orthogonalised momentum; AdamW for all but hidden kernels) or ``"adamw"``.
+        ``"muon"`` (orthogonalised momentum; AdamW for all but hidden kernels), ``"adamw"``, or
+        ``"schedule-free"`` (AdamW by Defazio et al. 2024: it keeps its own average, so ``decay``
+        and ``average`` are 0).
     rate
         Learning rate of the kernels under Muon.
     adamw_rate
@@ -89,10 +111,10 @@ class OptimizerRecipe:
     clip
         Largest norm of the gradient.
     average
-        Decay of the exponential moving average of the weights that is kept.
+        Decay of the exponential moving average of the weights that is kept; 0: the last weights.
     """
 
-    name: Literal["muon", "adamw"] = "muon"
+    name: Literal["muon", "adamw", "schedule-free"] = "muon"
     rate: float = 0.01
     adamw_rate: float = 2e-3
     updates: int = 40_000
@@ -110,23 +132,42 @@ class OptimizerRecipe:
         for name in ("decay", "average"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"optimizer.{name} lies in [0, 1], got {getattr(self, name)}")
+        if self.name == "schedule-free" and (self.decay or self.average):
+            raise ValueError(
+                "schedule-free has its own schedule and average: set optimizer.decay=0 and "
+                f"optimizer.average=0, got {self.decay} and {self.average}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """All settings of a training."""
+    """All settings of a training.
+
+    Attributes
+    ----------
+    task, model, data, unroll, loss, optimizer
+        What is learned, by what, from what and how.
+    seed
+        Of weights, patches, noise and numbers of steps.
+    validate_every
+        Updates from one look at the held-out images to the next.
+    late
+        The machine is watched after its own number of steps and after ``late`` times as many.
+    """
 
     task: DenoisingTask = dataclasses.field(default_factory=DenoisingTask)
     model: RIMConfig = dataclasses.field(default_factory=RIMConfig)
     data: DataRecipe = dataclasses.field(default_factory=DataRecipe)
     unroll: UnrollRecipe = dataclasses.field(default_factory=UnrollRecipe)
+    loss: LossRecipe = dataclasses.field(default_factory=LossRecipe)
     optimizer: OptimizerRecipe = dataclasses.field(default_factory=OptimizerRecipe)
     seed: int = 0
     validate_every: int = 1000
+    late: int = 3
 
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)
-        _at_least(1, validate_every=self.validate_every)
+        _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
             raise ValueError("unroll.continued leaves no place for new samples in a batch")
 
@@ -136,10 +177,12 @@ class Recipe:
         return int(self.unroll.continued * self.data.batch)
 
 
+_FOLDER = resources.files("rimkit.training") / "recipes"
+
+
 def recipe_names() -> list[str]:
     """Names of the recipes in the package."""
-    folder = resources.files("rimkit.training") / "recipes"
-    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml"))
+    return settings.toml_names(_FOLDER)
 
 
 def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
@@ -158,7 +201,7 @@ def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
     ValueError
         If the recipe, a key or a value is not what it should be.
     """
-    return recipe_from_table(_read(name), overrides=overrides)
+    return recipe_from_table(settings.read_toml(name, _FOLDER), overrides=overrides)
 
 
 def recipe_from_table(table: dict[str, Any], *, overrides: Sequence[str] = ()) -> Recipe:
@@ -166,22 +209,6 @@ def recipe_from_table(table: dict[str, Any], *, overrides: Sequence[str] = ()) -
     for override in overrides:
         _override(table, override)
     return settings.from_table(Recipe, table, where="recipe")
-
-
-def _read(name: str) -> dict[str, Any]:
-    if name in recipe_names():
-        text = (resources.files("rimkit.training") / "recipes" / f"{name}.toml").read_text()
-    elif name.endswith(".toml"):
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ValueError(f"recipe {name} cannot be read: {error.strerror}") from error
-    else:
-        raise ValueError(settings.unknown_key(name, recipe_names(), where="rimkit train"))
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"recipe {name} is not TOML: {error}") from error
 
 
 def _at_least(low: int, **values: int) -> None:

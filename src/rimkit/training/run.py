@@ -16,7 +16,13 @@ from lightning.pytorch.loggers import CSVLogger
 
 from rimkit import settings
 from rimkit.training import folder
-from rimkit.training.callbacks import AtomicCheckpointIO, FinalCheckpoint, Stop, moving_average
+from rimkit.training.callbacks import (
+    AtomicCheckpointIO,
+    FinalCheckpoint,
+    ScheduleFree,
+    Stop,
+    moving_average,
+)
 from rimkit.training.data import PatchData, load_images, split_images
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import Recipe
@@ -116,6 +122,11 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
     for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    averages: list[lightning.Callback] = []
+    if recipe.optimizer.name == "schedule-free":
+        averages = [ScheduleFree()]
+    elif recipe.optimizer.average:
+        averages = [WeightAveraging(avg_fn=moving_average(recipe.optimizer.average))]
     return lightning.Trainer(
         accelerator=options.accelerator,
         devices=options.devices,
@@ -124,7 +135,6 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
         precision=options.precision,  # type: ignore[arg-type]
         plugins=[AtomicCheckpointIO()],
         max_steps=recipe.optimizer.updates,
-        gradient_clip_val=recipe.optimizer.clip,
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
@@ -138,7 +148,7 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
         # A log of its own for every run: Lightning empties a log folder that it finds.
         logger=CSVLogger(options.output, name="log", version=f"from-{start:07}"),
         callbacks=[
-            WeightAveraging(avg_fn=moving_average(recipe.optimizer.average)),
+            *averages,
             ModelCheckpoint(
                 dirpath=options.output,
                 filename="last",
@@ -152,14 +162,19 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
     )
 
 
-def _precision(options: RunOptions) -> str:
-    if options.precision != "auto":
-        return options.precision
-    if options.resume:
-        return folder.saved_precision(options.output)
-    if options.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+def default_precision(accelerator: str) -> str:
+    """``"bf16-mixed"`` where an accelerator computes in bf16, else ``"32-true"``."""
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         fast = bool(capabilities.get("avx512_bf16", False))
     return "bf16-mixed" if fast else "32-true"
+
+
+def _precision(options: RunOptions) -> str:
+    if options.precision != "auto":
+        return options.precision
+    if options.resume:
+        return folder.saved_precision(options.output)
+    return default_precision(options.accelerator)

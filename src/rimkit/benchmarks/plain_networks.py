@@ -5,9 +5,13 @@ outputs and gradients are tested against. Written layer by layer from the paper'
 footnote 5 and docs/decisions.md; nothing here is shared with the package.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from rimkit.networks import UpdateNetwork
 
 
 class GRU(nn.Module):
@@ -15,13 +19,13 @@ class GRU(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, *, dilation: int = 1) -> None:
         super().__init__()
-        same = {"padding": dilation, "dilation": dilation}
-        self.update_x = nn.Conv2d(inputs, hidden, 3, **same)
-        self.update_h = nn.Conv2d(hidden, hidden, 3, bias=False, **same)
-        self.reset_x = nn.Conv2d(inputs, hidden, 3, **same)
-        self.reset_h = nn.Conv2d(hidden, hidden, 3, bias=False, **same)
-        self.candidate_x = nn.Conv2d(inputs, hidden, 3, **same)
-        self.candidate_h = nn.Conv2d(hidden, hidden, 3, bias=False, **same)
+        d = dilation
+        self.update_x = nn.Conv2d(inputs, hidden, 3, padding=d, dilation=d)
+        self.update_h = nn.Conv2d(hidden, hidden, 3, padding=d, dilation=d, bias=False)
+        self.reset_x = nn.Conv2d(inputs, hidden, 3, padding=d, dilation=d)
+        self.reset_h = nn.Conv2d(hidden, hidden, 3, padding=d, dilation=d, bias=False)
+        self.candidate_x = nn.Conv2d(inputs, hidden, 3, padding=d, dilation=d)
+        self.candidate_h = nn.Conv2d(hidden, hidden, 3, padding=d, dilation=d, bias=False)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         z = torch.sigmoid(self.update_x(x) + self.update_h(h))
@@ -111,12 +115,18 @@ class Compact(nn.Module):
         return F.pixel_shuffle(delta, 2), state
 
 
-PLAIN = {"paper": Paper, "atrous": Atrous, "compact": Compact}
+PLAIN: dict[str, Callable[[int], nn.Module]] = {
+    "paper": Paper,
+    "atrous": Atrous,
+    "compact": Compact,
+}
 
 
-def plain_twin(name: str, fast: nn.Module) -> nn.Module:
+def plain_twin(name: str, fast: UpdateNetwork) -> nn.Module:
     """Build the plain network of that name with the weights of a fast one (default widths)."""
-    plain = PLAIN[name](fast.out.out_channels // (8 if name == "compact" else 1))
+    last = fast.out
+    assert isinstance(last, nn.Conv2d)  # noqa: S101, for the type checker
+    plain = PLAIN[name](last.out_channels // (8 if name == "compact" else 1))
     source = dict(fast.state_dict())
     target = {}
     for key, value in source.items():

@@ -1,0 +1,1 @@
+"""What a machine of ours costs, measured on the machine at hand."""

@@ -1,0 +1,71 @@
+"""What the benchmarks measured, as text."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from rimkit.benchmarks.throughput import Throughput
+from rimkit.benchmarks.updates import UpdateTime
+
+
+def machine() -> str:
+    """The processor, its threads, and torch's version."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].partition(":")[2].strip() if models else name
+    threads = torch.get_num_threads()
+    return f"{name}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
+
+
+def throughput_text(results: Sequence[Throughput]) -> str:
+    """One row for every network and way."""
+    lines = [
+        f"{'network':<10}{'batch':>12}{'steps':>6}  {'way':<20}{'s':>8}{'patch-steps/s':>15}"
+        f"{'GFLOP/s':>9}{'of convolutions':>17}{'x plain':>9}"
+    ]
+    for result in results:
+        load = result.workload
+        batch = f"{load.batch} of {load.patch}x{load.patch}"
+        lines.append(
+            f"{load.network:<10}{batch:>12}{load.steps:>6}  {result.way:<20}"
+            f"{result.seconds:>8.3f}{result.patch_steps:>15.1f}{result.gflops:>9.0f}"
+            f"{result.share:>16.0%} {result.speedup:>9.2f}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def update_text(name: str, update: UpdateTime) -> str:
+    """Where the time of an update goes."""
+    parts = {
+        "patches": update.patches,
+        "measurements, machine, loss": update.forward,
+        "gradient": update.backward,
+        "clipping, optimiser": update.optimizer,
+    }
+    lines = [f"an update of {name}: {1000 * update.total:.0f} ms"]
+    lines += [
+        f"  {part:<30}{1000 * seconds:>7.1f} ms{seconds / update.total:>7.1%}"
+        for part, seconds in parts.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def memory_text(network: str, peaks: Mapping[tuple[int | None, int], float]) -> str:
+    """Peak memory by segment (rows) and steps (columns)."""
+    steps = sorted({number for _, number in peaks})
+    lines = [
+        f"{network}, batch 32 of 32x32: peak memory of an update above the idle process, in MB",
+        f"{'':<26}" + "".join(f"{f'{number} steps':>12}" for number in steps),
+    ]
+    for segment in dict.fromkeys(segment for segment, _ in peaks):
+        name = "all steps kept" if segment is None else f"segments of {segment} steps"
+        row = "".join(f"{peaks[segment, number]:>12.0f}" for number in steps)
+        lines.append(f"{name:<26}{row}")
+    return "\n".join(lines) + "\n"

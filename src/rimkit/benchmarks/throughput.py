@@ -1,0 +1,221 @@
+"""How fast the update networks train: against plain ones, and against their convolutions alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from rimkit.benchmarks.plain_networks import plain_twin
+from rimkit.networks import NETWORKS, State, UpdateNetwork
+from rimkit.problem import Denoising, Problem
+from rimkit.rim import RIM, RIMConfig
+from rimkit.training.loss import trajectory_loss
+from rimkit.training.unroll import unroll
+
+Way = Literal["plain float32", "float32", "bfloat16", "bfloat16, compiled"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """A network unrolled for ``steps`` on ``batch`` grey patches of ``patch`` x ``patch``."""
+
+    network: str
+    batch: int
+    patch: int
+    steps: int
+
+
+WORKLOADS = (
+    Workload("paper", batch=32, patch=32, steps=20),
+    Workload("atrous", batch=8, patch=32, steps=5),
+    Workload("compact", batch=8, patch=64, steps=5),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Throughput:
+    """What one way of training a network reaches; medians over all rounds.
+
+    Attributes
+    ----------
+    workload, way
+        What was run, and how.
+    seconds
+        Of the loss and its gradient: all steps, forward and backward.
+    patch_steps
+        Steps of one patch, a second.
+    gflops
+        Thousand million floating-point operations a second, those of the convolutions.
+    share
+        Time that the same convolutions take alone at the same precision, over ``seconds``.
+    speedup
+        Time of the plain float32 network in the same round, over ``seconds``.
+    """
+
+    workload: Workload
+    way: Way
+    seconds: float
+    patch_steps: float
+    gflops: float
+    share: float
+    speedup: float
+
+
+def measure(
+    workload: Workload, *, rounds: int, compiled: bool = False, say: Callable[[str], None]
+) -> list[Throughput]:
+    """Time every way of training a network, and its convolutions alone, in turn.
+
+    Parameters
+    ----------
+    workload
+        What is timed.
+    rounds
+        How often all are timed; ratios are taken within a round.
+    compiled
+        Whether to time the network under ``torch.compile``, too; needs a C++ compiler.
+    say
+        Told of every round.
+    """
+    torch.manual_seed(0)
+    x = torch.rand(workload.batch, 1, workload.patch, workload.patch)
+    problem = Denoising(torch.rand(workload.batch) * 0.2)
+    y = problem.simulate(x)
+    model = RIM(RIMConfig(network=NETWORKS[workload.network]()))
+    flops = _count(model, x, y, problem, workload.steps)
+    runs: dict[str, Callable[[], object]] = {
+        "plain float32": lambda: _update(_plain(model), x, y, problem, workload.steps, fast=False),
+        "float32": lambda: _update(model, x, y, problem, workload.steps, fast=False),
+        "bfloat16": lambda: _update(model, x, y, problem, workload.steps, fast=True),
+    }
+    if compiled:
+        twin = RIM(model.config)
+        twin.load_state_dict(model.state_dict())
+        twin.network.compile()
+        runs["bfloat16, compiled"] = lambda: _update(twin, x, y, problem, workload.steps, fast=True)
+    ways = list(runs)
+    for dtype in (torch.float32, torch.bfloat16):
+        layers = _convolutions(model, y, problem, dtype)
+        runs[f"alone {dtype}"] = lambda layers=layers: [layer() for layer in layers]  # type: ignore[misc]
+    for run in runs.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds):
+        for name, run in runs.items():
+            began = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - began)
+        say(f"{workload.network}: round {number + 1} of {rounds}")
+    return [_throughput(workload, way, times, flops) for way in ways]  # type: ignore[arg-type]
+
+
+def _throughput(
+    workload: Workload, way: Way, times: dict[str, list[float]], flops: int
+) -> Throughput:
+    seconds = statistics.median(times[way])
+    alone = times["alone torch.float32" if way.endswith("float32") else "alone torch.bfloat16"]
+
+    def ratio(others: list[float]) -> float:
+        return statistics.median(a / b for a, b in zip(others, times[way], strict=True))
+
+    return Throughput(
+        workload=workload,
+        way=way,
+        seconds=seconds,
+        patch_steps=workload.batch * workload.steps / seconds,
+        gflops=flops / seconds / 1e9,
+        share=workload.steps * ratio(alone),
+        speedup=ratio(times["plain float32"]),
+    )
+
+
+class _Adapter(UpdateNetwork):
+    """A plain network behind the interface of `UpdateNetwork`."""
+
+    def __init__(self, plain: nn.Module, stride: int) -> None:
+        super().__init__()
+        self.plain = plain
+        self.stride = stride
+
+    def init_state(self, eta: Tensor) -> State:
+        return (self.plain.init_state(eta),)  # type: ignore[operator]
+
+    def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
+        delta, new = self.plain(eta, score, state[0])
+        return delta, (new,)
+
+
+def _plain(model: RIM) -> RIM:
+    """The same machine around the plain network."""
+    plain = RIM(model.config)
+    name = model.config.network.table_name
+    plain.network = _Adapter(plain_twin(name, model.network), model.network.stride)
+    return plain
+
+
+def _update(model: RIM, x: Tensor, y: Tensor, problem: Problem, steps: int, *, fast: bool) -> None:
+    """The loss of a rollout and its gradient."""
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        unrolled = unroll(model, model.init(y, problem), y, problem, steps=steps)
+        loss = trajectory_loss(unrolled.estimates, x, weights=[1.0] * steps)
+    loss.backward()  # type: ignore[no-untyped-call]
+
+
+def _count(model: RIM, x: Tensor, y: Tensor, problem: Problem, steps: int) -> int:
+    """Floating-point operations of the convolutions of an update, as torch counts them."""
+    with FlopCounterMode(display=False) as counter:
+        _update(model, x, y, problem, steps, fast=False)
+    return int(counter.get_total_flops())
+
+
+def _convolutions(
+    model: RIM, y: Tensor, problem: Problem, dtype: torch.dtype
+) -> list[Callable[[], object]]:
+    """Forward and backward of every convolution of a step, by itself, on the same shapes."""
+    shapes: list[tuple[Any, tuple[int, ...]]] = []
+    hooks = [
+        module.register_forward_hook(
+            lambda module, inputs, _: shapes.append((module, tuple(inputs[0].shape)))
+        )
+        for module in model.network.modules()
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+    ]
+    with torch.no_grad():
+        model.step(model.init(y, problem), y, problem)
+    for hook in hooks:
+        hook.remove()
+    return [_convolution(module, shape, dtype) for module, shape in shapes]
+
+
+def _convolution(module: Any, shape: tuple[int, ...], dtype: torch.dtype) -> Callable[[], object]:
+    def ready(tensor: Tensor) -> Tensor:
+        return tensor.detach().to(dtype).contiguous(memory_format=torch.channels_last)
+
+    x, weight = ready(torch.randn(shape)), ready(module.weight)
+    bias = None if module.bias is None else module.bias.detach().to(dtype)
+    rest = (
+        module.stride,
+        module.padding,
+        module.dilation,
+        isinstance(module, nn.ConvTranspose2d),
+        module.output_padding,
+        module.groups,
+    )
+    convolve = torch.ops.aten.convolution
+    gradient = ready(torch.randn_like(convolve(x, weight, bias, *rest)))
+
+    def run() -> None:
+        convolve(x, weight, bias, *rest)
+        torch.ops.aten.convolution_backward(
+            gradient, x, weight, [len(gradient[0])], *rest, [True, True, bias is not None]
+        )
+
+    return run

@@ -1,0 +1,33 @@
+"""``rimkit experiments``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rimkit import atomic
+from rimkit.experiments.report import summarise, to_csv, to_text
+from rimkit.experiments.run import run_study
+from rimkit.experiments.study import load_study
+from rimkit.training.data import training_paths
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a study and print its table."""
+    study = load_study(options.study)
+    output = options.output or Path("runs") / "experiments" / Path(options.study).stem
+    results = run_study(
+        study,
+        training_paths(options.data),
+        output,
+        jobs=options.jobs,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    text = to_text(study.title, summarise(results))
+    for path, content in ((options.text, text), (options.csv, to_csv(results))):
+        if path is not None:
+            with atomic.replacing(path) as file:
+                file.write(content.encode())
+    print(text, end="")
+    return 0

@@ -1,0 +1,104 @@
+"""What a study found, as a table of text and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import statistics
+from collections.abc import Sequence
+
+from rimkit.experiments.run import Result
+from rimkit.experiments.study import Choice
+
+_LATE = "_late"
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """What one choice reached: means over its seeds, in dB.
+
+    Attributes
+    ----------
+    choice
+        Which.
+    updates, seconds_per_update
+        Of each of its trainings.
+    psnr
+        By the name of the validation problem, after the machine's own number of steps.
+    mean
+        Over the validation problems.
+    deviation
+        Standard deviation of ``mean`` over the seeds; None for a single one.
+    late
+        What ``mean`` gains or loses with ``late`` times as many steps.
+    """
+
+    choice: Choice
+    updates: int
+    seconds_per_update: float
+    psnr: dict[str, float]
+    mean: float
+    deviation: float | None
+    late: float
+
+
+def summarise(results: Sequence[Result]) -> list[Line]:
+    """One line for every choice, in order."""
+    by_choice: dict[str, list[Result]] = {}
+    for result in results:
+        by_choice.setdefault(result.choice.name, []).append(result)
+    return [_line(group) for group in by_choice.values()]
+
+
+def to_text(title: str, lines: Sequence[Line]) -> str:
+    """Return the table to read: choices below their groups, against the first line."""
+    names = list(lines[0].psnr)
+    width = max(len(line.choice.name) for line in lines) + 2
+    head = f"{'':<{width}}{'updates':>8}{'s each':>8}"
+    head += "".join(f"{name.removeprefix('sigma_'):>8}" for name in names)
+    rows = [title, "", head + f"{'mean':>8}{'+/-':>7}{'seeds':>6}{'gain':>7}{'late':>7}"]
+    group = None
+    for line in lines:
+        if line.choice.group != group:
+            group = line.choice.group
+            rows += ["", group]
+        spread = "" if line.deviation is None else f"{line.deviation:.3f}"
+        row = f"{line.choice.name:<{width}}{line.updates:>8}{line.seconds_per_update:>8.3f}"
+        row += "".join(f"{line.psnr[name]:>8.2f}" for name in names)
+        gain = line.mean - lines[0].mean
+        row += f"{line.mean:>8.2f}{spread:>7}{line.choice.seeds:>6}{gain:>+7.2f}{line.late:>+7.2f}"
+        rows.append(row)
+    return "\n".join(rows) + "\n"
+
+
+def to_csv(results: Sequence[Result]) -> str:
+    """Return one row for every look at the held-out images of every training."""
+    names = list(results[0].looks[-1].psnr)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["group", "choice", "set", "seed", "update", "minutes", *names])
+    for result in results:
+        choice = result.choice
+        for look in result.looks:
+            minutes = look.update * result.seconds_per_update / 60
+            what = (choice.group, choice.name, "; ".join(choice.set), result.seed)
+            figures = (f"{look.psnr[name]:.4f}" for name in names)
+            writer.writerow([*what, look.update, f"{minutes:.2f}", *figures])
+    return stream.getvalue()
+
+
+def _line(results: Sequence[Result]) -> Line:
+    last = [result.looks[-1].psnr for result in results]
+    names = [name for name in last[0] if not name.endswith(_LATE)]
+    own = [statistics.mean(psnr[name] for name in names) for psnr in last]
+    late = [statistics.mean(psnr[name + _LATE] for name in names) for psnr in last]
+    return Line(
+        choice=results[0].choice,
+        updates=results[0].updates,
+        seconds_per_update=results[0].seconds_per_update,
+        psnr={name: statistics.mean(psnr[name] for psnr in last) for name in names},
+        mean=statistics.mean(own),
+        deviation=statistics.stdev(own) if len(own) > 1 else None,
+        late=statistics.mean(late) - statistics.mean(own),
+    )

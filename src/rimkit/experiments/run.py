@@ -1,0 +1,185 @@
+"""Run a study: measure what every choice costs, then train them all; goes on where it stopped."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import torch
+
+from rimkit import atomic
+from rimkit.benchmarks.updates import time_update
+from rimkit.data.images import Bytes
+from rimkit.experiments.study import Choice, Study
+from rimkit.training.callbacks import LAST
+from rimkit.training.data import load_images, split_images
+from rimkit.training.folder import RECIPE, saved_recipe
+from rimkit.training.run import RunOptions, default_precision, train
+
+_COSTS = "seconds-per-update.json"
+_PASSES = 3  # over all choices, the shortest counts: a slow minute of the machine harms no choice
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What the held-out images showed after so many updates: PSNR in dB by its name in the log."""
+
+    update: int
+    psnr: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One training of a study."""
+
+    choice: Choice
+    seed: int
+    seconds_per_update: float
+    updates: int
+    looks: list[Look]
+
+
+def run_study(
+    study: Study, paths: list[Path], output: Path, *, jobs: int = 1, say: Callable[[str], None]
+) -> list[Result]:
+    """Train every choice with every seed and return what they reached, in the study's order.
+
+    What has finished in ``output`` is not trained again; what was interrupted goes on.
+
+    Parameters
+    ----------
+    study
+        What is compared.
+    paths
+        Clean images; the recipe says which are held out.
+    output
+        Folder of all trainings.
+    jobs
+        Trainings at a time, each with its share of the processor's cores. What an update costs is
+        measured alone in any case, so that the budgets stay what they are.
+    say
+        Told of every training that ends.
+    """
+    costs = _costs(study, paths, output, say)
+    trainings = [
+        (choice, seed)
+        for seed in range(max(choice.seeds for choice in study.choices))
+        for choice in study.choices
+        if seed < choice.seeds
+    ]
+    results = {}
+    with ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(max(1, torch.get_num_threads() // jobs),),
+    ) as pool:
+        running = [
+            pool.submit(
+                _train,
+                study,
+                choice,
+                seed=seed,
+                cost=costs[choice.name],
+                paths=paths,
+                output=output,
+            )
+            for choice, seed in trainings
+        ]
+        try:
+            for number, done in enumerate(as_completed(running), 1):
+                result = done.result()
+                results[result.choice.name, result.seed] = result
+                say(f"{number}/{len(running)} {_summary(result)}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [results[c.name, seed] for c in study.choices for seed in range(c.seeds)]
+
+
+def _summary(result: Result) -> str:
+    figures = ", ".join(f"{name} {db:.2f}" for name, db in result.looks[-1].psnr.items())
+    return f"{result.choice.name}, seed {result.seed}: {figures}"
+
+
+def _costs(
+    study: Study, paths: list[Path], output: Path, say: Callable[[str], None]
+) -> dict[str, float]:
+    """Seconds per update of every choice, from the folder if they have been measured."""
+    file = output / _COSTS
+    costs: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+    missing = [c for c in study.choices if c.name not in costs and not c.updates_of]
+    for measuring in range(_PASSES if missing else 0):
+        for choice in missing:
+            seconds = _seconds_per_update(study, choice, paths)
+            costs[choice.name] = min(seconds, costs.get(choice.name, seconds))
+            say(f"pass {measuring + 1}, {choice.name}: {seconds:.3f} s an update")
+    if missing:
+        with atomic.replacing(file) as stream:
+            stream.write(json.dumps(costs, indent=1).encode() + b"\n")
+    return {choice.name: costs[choice.updates_of or choice.name] for choice in study.choices}
+
+
+def _seconds_per_update(study: Study, choice: Choice, paths: list[Path]) -> float:
+    recipe = study.recipe_of(choice, updates=study.looks)
+    training, _ = split_images(paths, held_out_every=recipe.data.held_out_every)
+    images: list[Bytes] = load_images(
+        training, channels=recipe.model.network.channels, smallest=recipe.data.patch
+    )
+    precision = default_precision("cpu") if choice.precision == "auto" else choice.precision
+    return time_update(recipe, images, precision=precision).total
+
+
+def _train(
+    study: Study, choice: Choice, *, seed: int, cost: float, paths: list[Path], output: Path
+) -> Result:
+    folder = output / f"{choice.name.replace(' ', '-').replace('/', '-')}-{seed}"
+    minutes = choice.minutes or study.minutes
+    updates = choice.updates or int(60 * minutes / cost)
+    updates = max(1, updates // study.looks) * study.looks
+    recipe = study.recipe_of(choice, updates=updates, seed=seed)
+    if (folder / RECIPE).exists() and saved_recipe(folder) != recipe:
+        raise ValueError(f"{folder} holds another training than this study asks for: move it away")
+    if not _complete(_read_log(folder), updates):
+        train(
+            recipe,
+            paths,
+            RunOptions(
+                output=folder,
+                resume=(folder / LAST).exists(),
+                accelerator="cpu",
+                precision=choice.precision,
+                progress=False,
+            ),
+        )
+    looks = _read_log(folder)
+    if not _complete(looks, updates):  # an interrupt ends a training in good order
+        raise KeyboardInterrupt
+    (folder / LAST).unlink(missing_ok=True)
+    return Result(choice, seed, cost, updates, looks)
+
+
+def _complete(looks: list[Look], updates: int) -> bool:
+    return bool(looks) and looks[-1].update >= updates
+
+
+def _read_log(folder: Path) -> list[Look]:
+    prefix = "val/psnr_"
+    looks = {}
+    for log in sorted(folder.glob("log/*/metrics.csv")):
+        with log.open(newline="") as file:
+            for row in csv.DictReader(file):
+                psnr = {
+                    name.removeprefix(prefix): float(value)
+                    for name, value in row.items()
+                    if name.startswith(prefix) and value
+                }
+                if psnr:
+                    update = int(row["step"]) + 1
+                    looks[update] = Look(update, psnr)
+    return [looks[update] for update in sorted(looks)]

@@ -1,0 +1,112 @@
+"""A study: a base recipe, a budget, and choices that each change something; a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib import resources
+
+from rimkit import settings
+from rimkit.training.recipe import Recipe, load_recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One way to train.
+
+    Attributes
+    ----------
+    name, group
+        As they stand in the table.
+    set
+        Overrides of the study's recipe, as on the command line of ``rimkit train``.
+    seeds
+        How many trainings; the seeds are 0, 1, ...
+    minutes, updates
+        Budget where it is not the study's; updates win over minutes.
+    updates_of
+        Name of a choice that takes the same time, and so gets as many updates.
+    precision
+        As in `rimkit.training.run.RunOptions`.
+    """
+
+    name: str
+    group: str = ""
+    set: tuple[str, ...] = ()
+    seeds: int = 1
+    minutes: float = 0.0
+    updates: int = 0
+    updates_of: str = ""
+    precision: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Choices that are compared at one budget.
+
+    Attributes
+    ----------
+    title
+        What is asked.
+    recipe
+        Name of the recipe that the choices change.
+    minutes
+        Budget of one training, in minutes on the machine at hand with nothing else running: what a
+        choice needs for an update is measured first, and turned into a number of updates.
+    set
+        Overrides for all choices.
+    looks
+        How often the held-out images are looked at in a training, the end included.
+    choices
+        What is compared.
+    """
+
+    title: str
+    recipe: str
+    minutes: float
+    choices: tuple[Choice, ...]
+    set: tuple[str, ...] = ()
+    looks: int = 1
+
+    def __post_init__(self) -> None:
+        names = [choice.name for choice in self.choices]
+        if len(set(names)) < len(names):
+            raise ValueError(f"every choice has a name of its own, got {names}")
+        for choice in self.choices:
+            if choice.updates_of and choice.updates_of not in names:
+                raise ValueError(settings.unknown_key(choice.updates_of, names, where="study"))
+            self.recipe_of(choice, updates=self.looks)  # a misspelt key is found now, not in hours
+
+    def recipe_of(self, choice: Choice, *, updates: int, seed: int = 0) -> Recipe:
+        """Return the recipe of one training."""
+        overrides = [
+            *self.set,
+            *choice.set,
+            f"optimizer.updates={updates}",
+            f"validate_every={updates // self.looks}",
+            f"seed={seed}",
+        ]
+        return load_recipe(self.recipe, overrides=overrides)
+
+
+_FOLDER = resources.files("rimkit.experiments") / "studies"
+
+
+def study_names() -> list[str]:
+    """Names of the studies in the package."""
+    return settings.toml_names(_FOLDER)
+
+
+def load_study(name: str) -> Study:
+    """Read a study.
+
+    Parameters
+    ----------
+    name
+        A name from `study_names`, or the path of a TOML file.
+
+    Raises
+    ------
+    ValueError
+        If the study, a key or a value is not what it should be.
+    """
+    return settings.from_table(Study, settings.read_toml(name, _FOLDER), where="study")

@@ -1,0 +1,98 @@
+"""Unroll a machine for training, keeping the activations of all steps or of one segment."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from rimkit.problem import Problem
+from rimkit.solver import Iterate, Solver
+
+
+@dataclasses.dataclass(frozen=True)
+class Unrolled:
+    """What a machine did: its estimates x_1 ... x_T (N, C, H, W), and where it stands."""
+
+    estimates: list[Tensor]
+    last: Iterate
+
+
+def unroll(
+    solver: Solver,
+    start: Iterate,
+    y: Tensor,
+    problem: Problem,
+    *,
+    steps: int,
+    segment: int | None = None,
+) -> Unrolled:
+    """Take steps with gradients.
+
+    Parameters
+    ----------
+    solver, start, y, problem
+        What is unrolled, and from where; y as in `Solver.iterate`, not checked again.
+    steps
+        Number of steps.
+    segment
+        None: the activations of all steps are kept for the backward pass. Otherwise those of
+        ``segment`` steps at a time are, and are computed again when their turn comes (Chen et al.
+        2016): the same gradients, memory for ``segment`` steps and an iterate a segment, a third
+        more time.
+
+    Raises
+    ------
+    ValueError
+        If steps or segment is less than 1.
+    """
+    if steps < 1 or (segment is not None and segment < 1):
+        raise ValueError(f"steps and segment are at least 1, got {steps} and {segment}")
+    if segment is None:
+        return _take(solver, start, y, problem, steps)
+    estimates: list[Tensor] = []
+    while len(estimates) < steps:
+        part: Unrolled = checkpoint(
+            _take,
+            solver,
+            start,
+            y,
+            problem,
+            min(segment, steps - len(estimates)),
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), _counted_already(solver)),
+        )
+        estimates += part.estimates
+        start = part.last
+    return Unrolled(estimates, start)
+
+
+def _take(solver: Solver, iterate: Iterate, y: Tensor, problem: Problem, steps: int) -> Unrolled:
+    estimates = []
+    for _ in range(steps):
+        iterate = solver.step(iterate, y, problem)
+        estimates.append(iterate.x)
+    return Unrolled(estimates, iterate)
+
+
+@contextmanager
+def _counted_already(solver: nn.Module) -> Iterator[None]:
+    """Keep batch norm from counting a batch again when its activations are computed again."""
+    norms = [
+        module
+        for module in solver.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+    ]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0  # the running statistics stay as they are, to the bit
+        norm.num_batches_tracked = norm.num_batches_tracked.clone()  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.num_batches_tracked = count

@@ -1,0 +1,60 @@
+"""The measurements measure what they say: counts by hand, ratios, shares."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("lightning", reason="needs rimkit[train]")
+
+from rimkit.benchmarks.throughput import Throughput, Workload, measure
+from rimkit.benchmarks.updates import time_update
+from rimkit.cli.main import main
+from rimkit.training.recipe import load_recipe
+
+
+@pytest.fixture(scope="module")
+def measured() -> list[Throughput]:
+    said: list[str] = []
+    workload = Workload("compact", batch=2, patch=16, steps=3)
+    results = measure(workload, rounds=2, say=said.append)
+    assert len(said) == 2
+    return results
+
+
+def test_operations_are_those_of_the_convolutions(measured: list[Throughput]) -> None:
+    # 64 features at half of 16x16: 72 -> 64, five blocks of two 64 -> 64, 64 -> 8 with 3x3 kernels,
+    # 128 -> 128 with 1x1; forward, and backward to inputs and to weights.
+    kernels = 9 * 64 * (72 + 10 * 64 + 8) + 128 * 128
+    operations = 2 * kernels * 8 * 8 * 2 * 3 * 3
+    for result in measured:
+        assert result.gflops * result.seconds * 1e9 == pytest.approx(operations, rel=0.06)
+        assert result.patch_steps == pytest.approx(2 * 3 / result.seconds)
+
+
+def test_ratios_are_against_the_plain_network(measured: list[Throughput]) -> None:
+    assert [result.way for result in measured] == ["plain float32", "float32", "bfloat16"]
+    assert measured[0].speedup == 1.0
+    for result in measured:
+        assert 0 < result.share < 1.5
+        assert result.speedup == pytest.approx(measured[0].seconds / result.seconds, rel=0.7)
+
+
+def test_an_update_is_the_sum_of_its_parts() -> None:
+    recipe = load_recipe("denoise-gray", overrides=["data.patch=16", "data.batch=2"])
+    image = np.zeros((1, 20, 30), np.uint8)
+    update = time_update(recipe, [image], precision="32-true", repeats=1)
+    parts = dataclasses.astuple(update)
+    assert min(parts) > 0
+    assert update.total == pytest.approx(sum(parts))
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "train.txt"
+    arguments = ["--networks", "compact", "--rounds", "1", "--no-memory", "--text", str(file)]
+    assert main(["bench", "train", *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert printed == file.read_text()
+    assert "plain float32" in printed
+    assert "an update of denoise-gray" in printed

@@ -1,0 +1,142 @@
+"""Studies are read strictly, run once, and say what their trainings reached."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lightning", reason="needs rimkit[train]")
+
+from tests.training.conftest import SMALL, images  # noqa: F401
+
+from rimkit.cli.main import main
+from rimkit.experiments.report import summarise, to_csv, to_text
+from rimkit.experiments.run import Look, Result, run_study
+from rimkit.experiments.study import Choice, Study, load_study, study_names
+from rimkit.training.data import training_paths
+
+TINY = tuple(setting for setting in SMALL if "updates" not in setting and "every=20" not in setting)
+
+
+def tiny(**changes: object) -> Study:
+    settings: dict[str, object] = {
+        "title": "tiny",
+        "recipe": "denoise-gray",
+        "minutes": 1.0,
+        "set": TINY,
+        "looks": 2,
+        "choices": (
+            Choice("default", seeds=2),
+            Choice("adamw", group="optimiser", set=("optimizer.name=adamw",), updates_of="default"),
+        ),
+    }
+    return Study(**(settings | changes))  # type: ignore[arg-type]
+
+
+def costs(output: Path) -> None:
+    """A machine that needs ten seconds for an update: six fit into a minute."""
+    output.mkdir()
+    (output / "seconds-per-update.json").write_text(json.dumps({"default": 10.0}))
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_studies_of_the_package(name: str) -> None:
+    study = load_study(name)
+    for choice in study.choices:
+        assert study.recipe_of(choice, updates=10 * study.looks).validate_every == 10
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ((Choice("a"), Choice("a")), "a name of its own"),
+        ((Choice("a", set=("optimizer.raet=1",)),), 'did you mean "rate"'),
+        ((Choice("a", updates_of="b"),), 'has no "b"'),
+    ],
+)
+def test_mistakes_are_found_before_hours_are_spent(
+    choices: tuple[Choice, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny(choices=choices)
+
+
+def test_a_study_is_run_once(tmp_path: Path, images: Path) -> None:  # noqa: F811
+    output = tmp_path / "study"
+    costs(output)
+    said: list[str] = []
+    results = run_study(tiny(), training_paths(images), output, say=said.append)
+    assert [(r.choice.name, r.seed) for r in results] == [
+        ("default", 0),
+        ("default", 1),
+        ("adamw", 0),
+    ]
+    for result in results:
+        assert result.updates == 6
+        assert [look.update for look in result.looks] == [3, 6]
+        assert {"sigma_15", "sigma_25_late"} < result.looks[-1].psnr.keys()
+    assert results[0].looks != results[1].looks
+    assert not list(output.glob("*/last.ckpt"))
+    assert len(said) == 3
+
+    written = {path: path.stat().st_mtime_ns for path in output.glob("*/weights.safetensors")}
+    assert len(written) == 3
+    again = run_study(tiny(), training_paths(images), output, jobs=2, say=said.append)
+    assert again == results
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+
+    other = tiny(set=(*TINY, "optimizer.rate=0.5"))
+    with pytest.raises(ValueError, match="holds another training"):
+        run_study(other, training_paths(images), output, say=said.append)
+
+
+def test_costs_are_measured_and_kept(tmp_path: Path, images: Path) -> None:  # noqa: F811
+    study = tiny(choices=(Choice("only", updates=2),))
+    run_study(study, training_paths(images), tmp_path / "study", say=lambda _: None)
+    kept = json.loads((tmp_path / "study" / "seconds-per-update.json").read_text())
+    assert 0 < kept["only"] < 10
+
+
+def result(name: str, seed: int, db: float, late: float, seeds: int = 1) -> Result:
+    looks = [Look(5, {"sigma_25": db - 1, "sigma_25_late": late - 1})]
+    looks += [Look(10, {"sigma_25": db, "sigma_25_late": late})]
+    return Result(Choice(name, group="g", seeds=seeds), seed, 0.6, 10, looks)
+
+
+def test_the_table_says_mean_spread_gain_and_what_later_steps_do() -> None:
+    results = [
+        result("a", 0, 28.0, 27.5, 2),
+        result("a", 1, 28.2, 27.9, 2),
+        result("b", 0, 28.4, 28.4),
+    ]
+    first, second = summarise(results)
+    assert first.mean == pytest.approx(28.1)
+    assert first.deviation == pytest.approx(0.1 * 2**0.5)
+    assert first.late == pytest.approx(-0.4)
+    assert second.deviation is None
+    row = next(line for line in to_text("t", [first, second]).splitlines() if line.startswith("b"))
+    assert row.split() == ["b", "10", "0.600", "28.40", "28.40", "1", "+0.30", "+0.00"]
+    rows = to_csv(results).splitlines()
+    assert len(rows) == 1 + 6
+    assert rows[2].startswith("g,a,,0,10,0.10,28.0000,27.5000")
+
+
+def test_the_command(
+    tmp_path: Path,
+    images: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "my.toml"
+    settings = ", ".join(f'"{setting}"' for setting in TINY)
+    file.write_text(
+        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
+        '[[choices]]\nname = "default"\n'
+    )
+    output = tmp_path / "out"
+    costs(output)
+    arguments = [str(file), "--data", str(images), "--output", str(output)]
+    assert main(["experiments", *arguments, "--csv", str(tmp_path / "my.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("mine\n")
+    assert (tmp_path / "my.csv").read_text().startswith("group,choice")
+    assert main(["experiments", "nothing"]) == 1

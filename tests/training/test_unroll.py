@@ -1,0 +1,89 @@
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from tests.cases import NETWORK_CASES, uniform
+
+from rimkit.benchmarks.memory import peak_memory_of_update
+from rimkit.networks import NetworkConfig
+from rimkit.problem import Denoising
+from rimkit.rim import RIM, RIMConfig
+from rimkit.training.unroll import unroll
+
+each = pytest.mark.parametrize("config", NETWORK_CASES.values(), ids=NETWORK_CASES.keys())
+
+
+def machine(config: Callable[[int], NetworkConfig]) -> RIM:
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=config(1), link="sigmoid")).double()
+    torch.nn.init.normal_(model.network.out.weight, std=0.05)
+    return model
+
+
+@each
+@pytest.mark.parametrize("segment", [1, 3, 7, 20])
+def test_segments_change_memory_and_nothing_else(
+    config: Callable[[int], NetworkConfig], segment: int
+) -> None:
+    x = uniform(2, 1, 12, 16)
+    problem = Denoising(0.1)
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+    whole = machine(config)
+    cut = copy.deepcopy(whole)
+    for model, length in ((whole, None), (cut, segment)):
+        unrolled = unroll(model, model.init(y, problem), y, problem, steps=7, segment=length)
+        assert len(unrolled.estimates) == 7
+        assert torch.equal(unrolled.last.x, unrolled.estimates[-1])
+        torch.stack(
+            [(estimate - x).square().mean() for estimate in unrolled.estimates]
+        ).sum().backward()
+    for (name, ours), theirs in zip(cut.named_parameters(), whole.parameters(), strict=True):
+        assert (ours.grad is None) == (theirs.grad is None), name
+        if ours.grad is not None:
+            torch.testing.assert_close(ours.grad, theirs.grad, msg=name)
+    # Statistics of batch norm: a batch that is run through a layer twice counts once.
+    for (name, ours), theirs in zip(cut.named_buffers(), whole.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs, msg=name)
+    counts = [buffer for name, buffer in cut.named_buffers() if name.endswith("batches_tracked")]
+    assert all(count == 7 for count in counts)
+
+
+def test_under_autocast_too() -> None:
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=NETWORK_CASES["paper"](1)))
+    torch.nn.init.normal_(model.network.out.weight, std=0.05)
+    x = uniform(1, 1, 8, 8, dtype=torch.float32)
+    gradients = []
+    for segment in (None, 2):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            start = model.init(x, Denoising(0.1))
+            last = unroll(model, start, x, Denoising(0.1), steps=5, segment=segment).last
+        last.x.square().mean().backward()
+        gradients.append([p.grad.clone() for p in model.network.parameters()])  # type: ignore[union-attr]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.05, atol=1e-5)
+
+
+@pytest.mark.parametrize(("steps", "segment"), [(0, None), (-1, 2), (3, 0), (3, -1)])
+def test_lengths_are_checked(steps: int, segment: int | None) -> None:
+    model = RIM()
+    y = torch.rand(1, 1, 8, 8)
+    with pytest.raises(ValueError, match="at least 1"):
+        unroll(
+            model,
+            model.init(y, Denoising(0.1)),
+            y,
+            Denoising(0.1),
+            steps=steps,
+            segment=segment,
+        )
+
+
+def test_memory_of_a_hundred_steps() -> None:
+    few = peak_memory_of_update("compact", steps=10, segment=10)
+    many = peak_memory_of_update("compact", steps=100, segment=10)
+    kept = peak_memory_of_update("compact", steps=100, segment=None)
+    assert many <= 2 * few
+    assert many <= kept / 4
