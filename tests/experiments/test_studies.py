@@ -103,6 +103,11 @@ def result(name: str, seed: int, db: float, late: float, seeds: int = 1) -> Resu
     return Result(Choice(name, group="g", seeds=seeds), seed, 0.6, 10, looks)
 
 
+def test_a_choice_may_have_a_recipe_of_its_own() -> None:
+    study = tiny(set=(), choices=(Choice("paper", recipe="denoise-paper"),))
+    assert study.recipe_of(study.choices[0], updates=2).model.network.table_name == "paper"
+
+
 def test_the_table_says_mean_spread_gain_and_what_later_steps_do() -> None:
     results = [
         result("a", 0, 28.0, 27.5, 2),
@@ -140,3 +145,20 @@ def test_the_command(
     assert printed.startswith("mine\n")
     assert (tmp_path / "my.csv").read_text().startswith("group,choice")
     assert main(["experiments", "nothing"]) == 1
+
+
+def test_figures_can_be_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+    from rimkit.experiments.figures import curves_figure, gains_figure
+
+    results = [result("a", 0, 28.0, 27.5, 2), result("a", 1, 28.2, 27.9, 2), result("b", 0, 20, 20)]
+    figure = gains_figure("t", summarise(results))
+    (axis,) = figure.axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["b", "a"]
+    assert {text.get_text() for text in axis.texts} == {"+0.00", "-8.10"}
+    figure = curves_figure("t", results)
+    (axis,) = figure.axes
+    assert len(axis.lines) == 3
+    assert [float(v) for v in axis.lines[0].get_ydata()] == [27.0, 28.0]
+    assert [float(v) for v in axis.lines[0].get_xdata()] == pytest.approx([0.05, 0.1])
+    figure.savefig(tmp_path / "curves.png")

@@ -15,6 +15,7 @@ import torch
 from rimkit.networks import NETWORKS
 from rimkit.problem import Denoising
 from rimkit.rim import RIM, RIMConfig
+from rimkit.training.allocator import return_large_blocks
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.unroll import unroll
 
@@ -40,6 +41,8 @@ def peak_memory_of_update(network: str, *, steps: int, segment: int | None) -> f
 
 def main(network: str, steps: int, segment: int) -> None:
     """Print the megabytes of an update in this process."""
+    if segment:
+        return_large_blocks()
     torch.manual_seed(0)
     model = RIM(RIMConfig(network=NETWORKS[network]()))
     x = torch.rand(BATCH, 1, PATCH, PATCH)

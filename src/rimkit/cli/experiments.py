@@ -29,5 +29,13 @@ def run(options: argparse.Namespace) -> int:
         if path is not None:
             with atomic.replacing(path) as file:
                 file.write(content.encode())
+    if options.figure is not None:
+        from rimkit.experiments.figures import curves_figure, gains_figure
+
+        if study.looks > 1:
+            figure = curves_figure(study.title, results)
+        else:
+            figure = gains_figure(study.title, summarise(results))
+        figure.savefig(options.figure)
     print(text, end="")
     return 0

@@ -206,6 +206,12 @@ def _add_experiments(commands: _Commands[_Parser]) -> None:
     )
     parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
+    parser.add_argument(
+        "--figure",
+        metavar="FILE",
+        type=Path,
+        help="draw gains, or curves where a study looks more than once, to a PNG",
+    )
 
 
 def _add_bench(commands: _Commands[_Parser]) -> None:

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import multiprocessing
+import re
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -138,7 +139,8 @@ def _seconds_per_update(study: Study, choice: Choice, paths: list[Path]) -> floa
 def _train(
     study: Study, choice: Choice, *, seed: int, cost: float, paths: list[Path], output: Path
 ) -> Result:
-    folder = output / f"{choice.name.replace(' ', '-').replace('/', '-')}-{seed}"
+    name = re.sub(r"[^\w.]+", "-", choice.name)
+    folder = output / f"{name}-{seed}"
     minutes = choice.minutes or study.minutes
     updates = choice.updates or int(60 * minutes / cost)
     updates = max(1, updates // study.looks) * study.looks

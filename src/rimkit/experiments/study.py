@@ -17,8 +17,10 @@ class Choice:
     ----------
     name, group
         As they stand in the table.
+    recipe
+        Name of its recipe where it is not the study's.
     set
-        Overrides of the study's recipe, as on the command line of ``rimkit train``.
+        Overrides of the recipe, as on the command line of ``rimkit train``.
     seeds
         How many trainings; the seeds are 0, 1, ...
     minutes, updates
@@ -31,6 +33,7 @@ class Choice:
 
     name: str
     group: str = ""
+    recipe: str = ""
     set: tuple[str, ...] = ()
     seeds: int = 1
     minutes: float = 0.0
@@ -85,7 +88,7 @@ class Study:
             f"validate_every={updates // self.looks}",
             f"seed={seed}",
         ]
-        return load_recipe(self.recipe, overrides=overrides)
+        return load_recipe(choice.recipe or self.recipe, overrides=overrides)
 
 
 _FOLDER = resources.files("rimkit.experiments") / "studies"

@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from rimkit import settings
 from rimkit.training import folder
+from rimkit.training.allocator import return_large_blocks
 from rimkit.training.callbacks import (
     AtomicCheckpointIO,
     FinalCheckpoint,
@@ -97,6 +98,8 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
         raise ValueError(f"these devices cannot be used: {error}") from error
     if not options.resume and trainer.is_global_zero:
         folder.begin(options.output, recipe, read)
+    if recipe.unroll.segment:
+        return_large_blocks()
     module = RIMTraining(recipe)
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     weights = options.output / folder.WEIGHTS

@@ -1,0 +1,81 @@
+"""What a study found, drawn. Needs ``rimkit[plot]``."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from rimkit.experiments.report import Line
+from rimkit.experiments.run import Look, Result
+
+
+def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
+    """What every choice gains over the first, in dB, with the spread over seeds where there are any.
+
+    Choices that lose more than two dB are drawn at the left edge, with their figure.
+    """
+    worst = -2.0
+    with mpl.rc_context({"font.size": 8}):
+        figure = Figure(figsize=(7.5, 0.9 + 0.19 * len(lines)), dpi=150, layout="constrained")
+        axis = figure.subplots()
+        groups = list(dict.fromkeys(line.choice.group for line in lines))
+        for place, line in enumerate(reversed(lines)):
+            gain = line.mean - lines[0].mean
+            color = f"C{groups.index(line.choice.group) % 10}"
+            axis.errorbar(
+                max(gain, worst), place, xerr=line.deviation, fmt="o", markersize=4, color=color
+            )
+            label = f"{gain:+.2f}"
+            axis.annotate(label, (1.01, place), xycoords=("axes fraction", "data"), va="center")
+        axis.set_yticks(range(len(lines)), [line.choice.name for line in reversed(lines)])
+        axis.axvline(0, color="grey", linewidth=0.8)
+        axis.set_xlim(left=max(worst, axis.get_xlim()[0]) - 0.05)
+        axis.set_xlabel(f"mean PSNR over the held-out images against “{lines[0].choice.name}” (dB)")
+        axis.set_title(title)
+        axis.grid(axis="x", linewidth=0.3)
+    return figure
+
+
+def curves_figure(title: str, results: Sequence[Result]) -> Figure:
+    """Mean PSNR over the held-out images against minutes of training, one curve a training."""
+    with mpl.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(7, 4.2), dpi=150, layout="constrained")
+        axis = figure.subplots()
+        colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(_name, results)))}
+        for result in results:
+            minutes = [look.update * result.seconds_per_update / 60 for look in result.looks]
+            axis.plot(
+                minutes,
+                [_mean(look) for look in result.looks],
+                marker="o",
+                markersize=3,
+                color=colors[_name(result)],
+                label=_name(result) if result.seed == 0 else None,
+            )
+        axis.set_xscale("log")
+        ticks = [tick for tick in (1, 2, 5, 10, 15, 30, 60, 120, 240) if _within(tick, axis)]
+        axis.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
+        axis.set_xticks([], minor=True)
+        axis.set_xlabel("minutes of training (updates times the time of one, nothing else running)")
+        axis.set_ylabel("mean PSNR on held-out images (dB)")
+        axis.set_title(title)
+        axis.grid(linewidth=0.3)
+        axis.legend()
+    return figure
+
+
+def _name(result: Result) -> str:
+    return result.choice.name
+
+
+def _mean(look: Look) -> float:
+    own = [db for name, db in look.psnr.items() if not name.endswith("_late")]
+    return statistics.mean(own)
+
+
+def _within(tick: float, axis: mpl.axes.Axes) -> bool:
+    low, high = axis.get_xlim()
+    return bool(low <= tick <= high)
