@@ -13,7 +13,7 @@ from rimkit.experiments.run import Look, Result
 
 
 def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
-    """What every choice gains over the first, in dB, with the spread over seeds where there are any.
+    """What every choice gains over the first, in dB, with the spread over its seeds.
 
     Choices that lose more than two dB are drawn at the left edge, with their figure.
     """
