@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from rimkit.cli.main import main
 from rimkit.networks import CompactConfig
@@ -275,3 +277,45 @@ def test_a_closed_pipe_is_no_traceback(image: Path, model: str) -> None:
     command = f"{sys.executable} -m rimkit models | true; {sys.executable} -m rimkit models nope"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
+
+
+def test_sixteen_bits_of_colour_stay_what_they_are(tmp_path: Path, model: str) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (20, 24, 3), dtype=np.uint16)
+    (tmp_path / "in.png").write_bytes(imagecodecs.png_encode(values))
+    for name in ("out.png", "out.tif"):
+        assert restore(tmp_path / "in.png", "-o", tmp_path / name, "--sigma", "5", model=model) == 0
+    png = imagecodecs.png_decode((tmp_path / "out.png").read_bytes())
+    assert png.dtype == np.uint16
+    assert np.array_equal(png, tifffile.imread(tmp_path / "out.tif"))
+    assert np.unique(png & 255).size > 200  # the lower bytes say something
+    assert restore(tmp_path / "in.png", "-o", tmp_path / "out.jpg", model=model) == 1
+
+
+def test_clean_transparency_is_left_alone_and_noisy_transparency_is_restored(
+    tmp_path: Path, model: str
+) -> None:
+    image = noisy((64, 64), mode="RGB")
+    mask = np.zeros((64, 64), np.uint8)
+    mask[20:40, 10:50] = 255
+    rough = np.asarray(noisy((64, 64), seed=3))
+    for name, alpha in (("clean", mask), ("rough", rough)):
+        image.putalpha(Image.fromarray(alpha))
+        image.save(tmp_path / f"{name}.png")
+        assert restore(tmp_path / f"{name}.png", "--sigma", "25", model=model) == 0
+        out = np.asarray(opened(tmp_path / f"{name}-restored.png"))
+        assert np.array_equal(out[..., 3], alpha) == (name == "clean")
+
+
+def test_metadata_are_kept_unless_they_are_stripped(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    other = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    noisy(mode="RGB").save(tmp_path / "in.png", exif=exif, icc_profile=other)
+    for option, kept in (("--overwrite", True), ("--strip-metadata", False)):
+        assert restore(tmp_path / "in.png", "--sigma", "25", option, model=model) == 0
+        out = opened(tmp_path / "in-restored.png")
+        assert (0x010F in out.getexif()) == kept
+        assert out.info["icc_profile"] == other
+    assert "its colour profile is not sRGB but" in capsys.readouterr().err

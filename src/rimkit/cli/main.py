@@ -111,6 +111,11 @@ def _add_restore(commands: _Commands[_Parser]) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="in a folder, write outputs that exist again"
     )
+    parser.add_argument(
+        "--strip-metadata",
+        action="store_true",
+        help="leave camera, position, author and date out (the colour profile stays)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
 
 

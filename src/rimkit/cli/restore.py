@@ -12,12 +12,15 @@ from tqdm import tqdm
 
 from rimkit import weights
 from rimkit.cli.main import fail
+from rimkit.estimation import estimate_sigma
 from rimkit.files.jobs import Job, plan
+from rimkit.files.metadata import Metadata, profile_name
 from rimkit.files.picture import format_of, read_picture, write_picture
 from rimkit.restoration import Sigma, denoise
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS
 
+_VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
 _FAILURES = (ValueError, OSError, RuntimeError, MemoryError)
 
 
@@ -28,12 +31,11 @@ def run(options: argparse.Namespace) -> int:
     skip = is_folder and not options.overwrite
     todo = [job for job in jobs if not (skip and job.target.exists())]
     model = weights.load(options.model)
-    sigma = options.sigma if options.sigma == "auto" else options.sigma / LEVELS
     failed = 0
     with _Progress(len(todo), quiet=options.quiet) as progress:
         for job in todo:
             try:
-                level = _restore(model, job, sigma, options.steps, progress)
+                level = _restore(model, job, options, progress)
             except _FAILURES as error:
                 failed += 1
                 progress.fail(job, error)
@@ -45,11 +47,27 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _restore(model: RIM, job: Job, sigma: Sigma, steps: int | None, progress: _Progress) -> float:
+def _restore(model: RIM, job: Job, options: argparse.Namespace, progress: _Progress) -> float:
+    """Restore one file and return the sigma that was used.
+
+    Transparency is a plane of its own: mostly without noise, and then left as it is.
+    """
+    sigma: Sigma = options.sigma if options.sigma == "auto" else options.sigma / LEVELS
     _check_target(job.target)
     picture = read_picture(job.source)
-    pixels, level = denoise(model, picture.pixels, sigma=sigma, steps=steps, on_step=progress.move)
-    write_picture(dataclasses.replace(picture, pixels=pixels), job.target)
+    profile = picture.metadata.icc
+    if profile and "sRGB" not in profile_name(profile):
+        name = profile_name(profile) or "one that cannot be read"
+        progress.warn(f"{job.source}: its colour profile is not sRGB but {name}; it is carried on")
+    if options.strip_metadata:
+        picture = dataclasses.replace(picture, metadata=Metadata(icc=profile))
+    pixels, level = denoise(
+        model, picture.pixels, sigma=sigma, steps=options.steps, on_step=progress.move
+    )
+    alpha = picture.alpha
+    if alpha is not None and (own := float(estimate_sigma(alpha[None]))) * LEVELS > _VISIBLE:
+        alpha, _ = denoise(model, alpha, sigma=own, steps=options.steps)
+    write_picture(dataclasses.replace(picture, pixels=pixels, alpha=alpha), job.target)
     return level
 
 
@@ -94,11 +112,15 @@ class _Progress:
         tqdm.write(f"{job.target} (sigma {level * LEVELS:.1f})", file=sys.stdout)
         trained = model.training_record.get("task", {}).get("sigma")
         if trained and not trained[0] <= level * LEVELS <= trained[1]:
-            line = (
-                f"rimkit: {job.source}: sigma {level * LEVELS:.1f} is outside what the model was "
+            self.warn(
+                f"{job.source}: sigma {level * LEVELS:.1f} is outside what the model was "
                 f"trained for ({trained[0]:g} to {trained[1]:g})"
             )
-            tqdm.write(line, file=sys.stderr)
+
+    def warn(self, message: str) -> None:
+        """Say something about a file that does not stop it."""
+        if not self._quiet:
+            tqdm.write(f"rimkit: {message}", file=sys.stderr)
 
     def fail(self, job: Job, error: Exception) -> None:
         """Say why a file failed, whatever else is quiet."""

@@ -5,17 +5,24 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from rimkit import atomic
+from rimkit.files import png, tiff
+from rimkit.files.metadata import Metadata, read_metadata, upright
 
-_GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+Values = npt.NDArray[Any]
+
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+_LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
+_DEEP_FORMATS = ("PNG", "TIFF")
+_GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _UNREADABLE = (OSError, SyntaxError, ValueError, UnidentifiedImageError)
 
 
@@ -28,17 +35,17 @@ class Picture:
     pixels
         (C, H, W), C 1 or 3, in [0, 1] (float files: as they are).
     alpha
-        8-bit image of mode L, carried through unchanged; None if there is none.
+        (1, H, W) in [0, 1]; the colours are not multiplied with it. None if there is none.
     levels
         255, 65535, or 0 for floats.
     metadata
-        EXIF and colour profile, as Pillow's ``save`` takes them.
+        EXIF, colour profile and resolution.
     """
 
     pixels: Tensor
-    alpha: Image.Image | None
+    alpha: Tensor | None
     levels: int
-    metadata: dict[str, Any]
+    metadata: Metadata = Metadata()  # noqa: RUF009, frozen
 
 
 def read_picture(path: Path) -> Picture:
@@ -48,27 +55,28 @@ def read_picture(path: Path) -> Picture:
     ------
     ValueError
         If the file is missing, is no image, is cut short, or is of a kind that would lose
-        something on the way (16-bit colour, CMYK).
+        something on the way (several images, CMYK).
     """
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
+    if tiff.is_tiff(path):
+        values, metadata, orientation = tiff.read(path, largest=_LARGEST)
+        return _picture(upright(_checked(values, path), orientation), metadata, path)
     try:
         with warnings.catch_warnings():
             # Pillow warns of large images from 89 megapixels and refuses them from 179.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                _refuse_what_would_be_lost(opened, path)
-                opened.load()
-                image = ImageOps.exif_transpose(opened)
+            with Image.open(path) as image:
+                _refuse_what_would_be_lost(image, path)
+                metadata, orientation = read_metadata(image)
+                values = _values(image, path)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: too large to be opened safely ({error})") from error
     except _UNREADABLE as error:
         if str(error).startswith(str(path)):
             raise
         raise ValueError(f"{path}: cannot be read as an image ({_reason(error)})") from error
-    names = ("icc_profile", "exif", "dpi")
-    keep = {name: image.info[name] for name in names if image.info.get(name)}
-    return _from_pillow(image, path, keep)
+    return _picture(upright(values, orientation), metadata, path)
 
 
 def write_picture(picture: Picture, path: Path) -> None:
@@ -81,18 +89,21 @@ def write_picture(picture: Picture, path: Path) -> None:
     OSError
         If the folder cannot be written or the disk is full.
     """
-    image = _to_pillow(picture)
     kind = format_of(path)
-    options: dict[str, Any] = dict(picture.metadata)
-    if kind == "JPEG":
-        options |= {"quality": 95, "subsampling": 0}
-    elif kind == "WEBP":
-        options["lossless"] = True
+    values = _to_values(picture)
+    if values.dtype != np.uint8 and kind not in _DEEP_FORMATS:
+        raise ValueError(f"{path}: {kind} holds 8 bits, this image has more: use .png or .tif")
+    if values.dtype == np.float32 and kind != "TIFF":
+        raise ValueError(f"{path}: {kind} cannot hold floats: use .tif")
+    if picture.alpha is not None and kind == "JPEG":
+        raise ValueError(f"{path}: JPEG cannot hold transparency: use .png, .tif or .webp")
     with atomic.replacing(path) as file:
-        try:
-            image.save(file, format=kind, **options)
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{path}: {kind} cannot hold this image ({error})") from error
+        if kind == "PNG" and values.dtype == np.uint16:
+            png.write(values, file, picture.metadata)
+        elif kind == "TIFF":
+            tiff.write(values, file, picture.metadata)
+        else:
+            _write_with_pillow(values, file, kind, picture.metadata)
 
 
 def format_of(path: Path) -> str:
@@ -112,68 +123,89 @@ def format_of(path: Path) -> str:
     return kind
 
 
-def _from_pillow(image: Image.Image, path: Path, metadata: dict[str, Any]) -> Picture:
+def _values(image: Image.Image, path: Path) -> Values:
+    """Pixels (H, W) or (H, W, C) as they stand in the file: uint8, uint16 or float32."""
+    if image.format == "PNG" and png.is_deep(path):
+        return png.read(path)
     if image.mode in _GREY_16:
-        grey = np.asarray(image).astype(np.int64)
-        if grey.min() < 0 or grey.max() > 65535:
-            raise ValueError(f"{path}: 32-bit integer images are not supported")
-        return Picture(torch.from_numpy(grey / 65535).float()[None], None, 65535, metadata)
-    if image.mode == "F":
-        values = np.array(image)
+        return _checked(np.asarray(image).astype(np.int64), path)
+    if "transparency" in image.info:
+        image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    elif image.mode == "1":
+        image = image.convert("L")
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        raise ValueError(f"{path}: images of mode {image.mode} are not supported, convert to RGB")
+    return np.asarray(image)
+
+
+def _checked(values: Values, path: Path) -> Values:
+    """Values as uint8, uint16 or float32; what is none of these is refused."""
+    if values.dtype == np.uint8:
+        return values
+    if np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float32)
         if np.isfinite(values).all() and not -1 <= values.min() <= values.max() <= 2:
             raise ValueError(
                 f"{path}: float images have black 0 and white 1, this reaches from "
                 f"{values.min():g} to {values.max():g}; divide it by its white level"
             )
-        return Picture(torch.from_numpy(values).float()[None], None, 0, metadata)
-    if "transparency" in image.info:
-        image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
-    elif image.mode == "P":
-        image = image.convert("RGB")
-    if image.mode == "1":
-        image = image.convert("L")
-    if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        raise ValueError(f"{path}: images of mode {image.mode} are not supported, convert to RGB")
-    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
-    values = np.asarray(image.convert("L" if image.mode in ("L", "LA") else "RGB"))
-    pixels = torch.from_numpy(values.astype(np.float32) / 255)
-    pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
-    return Picture(pixels, alpha, 255, metadata)
+        return values
+    if not np.issubdtype(values.dtype, np.integer):
+        raise ValueError(f"{path}: images of {values.dtype} are not supported")
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError(f"{path}: 32-bit integer images are not supported")
+    return values.astype(np.uint16)
 
 
-def _to_pillow(picture: Picture) -> Image.Image:
+def _picture(values: Values, metadata: Metadata, path: Path) -> Picture:
+    levels = 0 if values.dtype == np.float32 else int(np.iinfo(values.dtype).max)
+    planes = values[None] if values.ndim == 2 else np.moveaxis(values, 2, 0)
+    if len(planes) > 4:
+        raise ValueError(f"{path}: images of {len(planes)} channels are not supported")
+    scaled = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32) / (levels or 1))
+    colours = 1 if len(planes) < 3 else 3
+    alpha = scaled[colours:] if len(planes) > colours else None
+    return Picture(scaled[:colours], alpha, levels, metadata)
+
+
+def _to_values(picture: Picture) -> Values:
+    parts = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+    planes = torch.cat(parts)
     if picture.levels == 0:
-        return Image.fromarray(picture.pixels[0].numpy())
-    values = (picture.pixels.clamp(0, 1).double() * picture.levels).round().numpy()
-    if picture.levels == 65535:
-        return Image.fromarray(values[0].astype(np.uint16))
-    values = values.astype(np.uint8)
-    image = Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
-    if picture.alpha is not None:
-        image.putalpha(picture.alpha)
-    return image
+        values = planes.numpy()
+    else:
+        kind = np.uint8 if picture.levels == 255 else np.uint16
+        values = (planes.clamp(0, 1).double() * picture.levels).round().numpy().astype(kind)
+    return values[0] if len(values) == 1 else np.moveaxis(values, 0, 2)
+
+
+def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Metadata) -> None:
+    image = Image.fromarray(np.ascontiguousarray(values))
+    options: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("exif", metadata.exif),
+            ("icc_profile", metadata.icc),
+            ("dpi", metadata.dpi),
+        )
+        if value
+    }
+    if kind == "JPEG":
+        options |= {"quality": 95, "subsampling": 0}
+    elif kind == "WEBP":
+        options |= {"lossless": True, "exact": True}
+    image.save(file, format=kind, **options)
 
 
 def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
-    """Refuse what would come back as less than it was: frames, other formats, deep colour."""
+    """Refuse what would come back as less than it was: other formats, frames."""
     if image.format not in (*_FORMATS, "MPO"):
         raise ValueError(f"{path}: {image.format} files are not supported; convert to PNG or TIFF")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise ValueError(f"{path}: files of several images are not supported (this has {frames})")
-    # Pillow cuts 16-bit colour to 8 bits without a word.
-    if image.format == "PNG":
-        with path.open("rb") as file:
-            header = file.read(26)
-        deep = header[24] == 16 and header[25] in (2, 4, 6)
-    else:
-        bits = getattr(image, "tag_v2", {}).get(258, ())
-        deep = len(bits) > 1 and max(bits) > 8
-    if deep:
-        raise ValueError(
-            f"{path}: 16-bit images with colour or alpha are not supported yet; "
-            "convert to 8 bits, or to 16-bit grey"
-        )
 
 
 def _reason(error: Exception) -> str:

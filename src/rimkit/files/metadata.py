@@ -1,0 +1,90 @@
+"""What a file says besides its pixels: EXIF, colour profile, resolution, orientation."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+from PIL.ExifTags import IFD, Base
+
+# How the pixels of a TIFF are laid out stands among its EXIF tags; it is the new file's business.
+_DESCRIPTIVE = frozenset(
+    {
+        Base.ImageDescription,
+        Base.Make,
+        Base.Model,
+        Base.Software,
+        Base.DateTime,
+        Base.Artist,
+        Base.Copyright,
+        Base.HostComputer,
+        0x02BC,  # XMP
+    }
+)
+_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What is carried from the file that is read to the one that is written.
+
+    Attributes
+    ----------
+    exif
+        Descriptive tags, camera and position, without orientation and thumbnail; empty if none.
+    icc
+        Colour profile; empty if none.
+    dpi
+        Pixels per inch across and down.
+    """
+
+    exif: bytes = b""
+    icc: bytes = b""
+    dpi: tuple[float, float] | None = None
+
+
+def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
+    """Return what an opened file says, and its EXIF orientation (1 to 8)."""
+    kept, orientation = read_exif(image.getexif())
+    dpi = image.info.get("dpi")
+    metadata = Metadata(
+        exif=kept,
+        icc=image.info.get("icc_profile") or b"",
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+    )
+    return metadata, orientation
+
+
+def read_exif(exif: Image.Exif) -> tuple[bytes, int]:
+    """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation."""
+    orientation = exif.get(Base.Orientation, 1)
+    kept = Image.Exif()
+    for tag, value in exif.items():
+        if tag in _DESCRIPTIVE:
+            kept[tag] = value
+    for directory in _DIRECTORIES:
+        entries = dict(exif.get_ifd(directory))
+        entries.pop(IFD.Interop, None)
+        if entries:
+            kept.get_ifd(directory).update(entries)
+    filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
+    return kept.tobytes() if filled else b"", orientation if orientation in range(1, 9) else 1
+
+
+def upright(values: npt.NDArray[np.generic], orientation: int) -> npt.NDArray[np.generic]:
+    """Turn and mirror pixels (H, W, ...) as their EXIF orientation asks (EXIF 2.32, table 6)."""
+    turns = {3: 2, 4: 2, 5: -1, 6: -1, 7: 1, 8: 1}.get(orientation, 0)
+    values = np.rot90(values, turns)
+    return values[:, ::-1] if orientation in (2, 4, 5, 7) else values
+
+
+def profile_name(icc: bytes) -> str:
+    """What a colour profile calls itself; empty if it cannot be read."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        return ImageCms.getProfileDescription(profile).strip()
+    except (OSError, ImageCms.PyCMSError):
+        return ""

@@ -1,0 +1,69 @@
+"""PNG with 16-bit colour, which Pillow would cut to 8 bits."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+
+from rimkit.files.metadata import Metadata
+
+Values = npt.NDArray[Any]
+
+
+def is_deep(path: Path) -> bool:
+    """Whether a PNG holds 16-bit colour, or 16-bit grey with alpha."""
+    with path.open("rb") as file:
+        header = file.read(26)
+    return len(header) == 26 and header[24] == 16 and header[25] in (2, 4, 6)
+
+
+def read(path: Path) -> Values:
+    """Read (H, W, 2 to 4) as they are: alpha last.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    try:
+        values: Values = imagecodecs.png_decode(path.read_bytes())
+    except imagecodecs.PngError as error:
+        raise ValueError(f"{path}: cannot be read as an image ({error})") from error
+    return values
+
+
+def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
+    """Write (H, W) or (H, W, 2 to 4) of 8 or 16 bits."""
+    encoded = imagecodecs.png_encode(np.ascontiguousarray(values))
+    file.write(_with_chunks(bytes(encoded), _chunks(metadata)))
+
+
+def _chunks(metadata: Metadata) -> Iterable[tuple[bytes, bytes]]:
+    """The metadata as chunks (PNG, third edition, section 11.3)."""
+    if metadata.icc:
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
+    if metadata.dpi:
+        across, down = (round(dots / 0.0254) for dots in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", across, down, 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")
+
+
+def _with_chunks(png: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Put chunks behind the header."""
+    header_end = 8 + 8 + 13 + 4  # signature; length and name, content, checksum of IHDR
+    added = b"".join(
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+    return png[:header_end] + added + png[header_end:]

@@ -1,0 +1,191 @@
+"""TIFF of 8 and 16 bits and of floats: tifffile reads any layout, and here one is written.
+
+It is written here because neither Pillow (no 16-bit colour) nor tifffile (no EXIF) can write all
+that a photograph comes with.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
+from PIL.ExifTags import IFD
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from tifffile import PHOTOMETRIC
+
+from rimkit.files.metadata import Metadata, read_exif
+
+Values = npt.NDArray[Any]
+
+_ASSOCIATED = 1  # ExtraSamples: colours are multiplied with alpha
+_UNASSOCIATED = 2
+_STRIP_BYTES = 1 << 20
+_DEFLATE = 8
+_DAMAGED = (tifffile.TiffFileError, ValueError, RuntimeError, struct.error, OSError, KeyError)
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether a file begins as a TIFF does."""
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
+    """Read (H, W) or (H, W, C) as they are, alpha last; the metadata; and the orientation.
+
+    Palettes become colours, and colours that were multiplied with alpha are divided by it.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, has more than ``largest`` pixels, or is of a kind that would lose
+        something on the way.
+    """
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if len(tiff.pages) > 1:
+                raise ValueError(
+                    f"{path}: files of several images are not supported (this has "
+                    f"{len(tiff.pages)})"
+                )
+            page: Any = tiff.pages[0]
+            if page.imagewidth * page.imagelength > largest:
+                raise ValueError(
+                    f"{path}: too large to be opened safely "
+                    f"({page.imagewidth}x{page.imagelength} pixels)"
+                )
+            values = _pixels(page, path)
+            kept, orientation = _exif(tiff, path)
+            profile = page.tags.get(34675)
+            metadata = Metadata(
+                exif=kept, icc=bytes(profile.value) if profile else b"", dpi=_dpi(page)
+            )
+    except _DAMAGED as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{path}: cannot be read as an image ({error})") from error
+    return values, metadata, orientation
+
+
+def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
+    """Write (H, W) or (H, W, 2 to 4) of 8 or 16 bits or floats, compressed without loss."""
+    values = values if values.ndim == 3 else values[..., None]
+    height, width, channels = values.shape
+    colours = 1 if channels < 3 else 3
+    rows = max(1, _STRIP_BYTES // (width * channels * values.itemsize))
+    strips = [_compress(values[top : top + rows]) for top in range(0, height, rows)]
+    sizes = [len(strip) for strip in strips]
+
+    directory = ImageFileDirectory_v2()
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    for tag, value in exif.items():
+        if tag not in (IFD.Exif, IFD.GPSInfo):
+            directory[tag] = value
+    for tag in (IFD.Exif, IFD.GPSInfo):
+        if entries := dict(exif.get_ifd(tag)):
+            directory.tagtype[tag] = 4
+            directory[tag] = entries
+    directory[256], directory[257] = width, height
+    directory[258] = (8 * values.itemsize,) * channels
+    directory[259] = _DEFLATE
+    directory[262] = int(PHOTOMETRIC.RGB if colours == 3 else PHOTOMETRIC.MINISBLACK)
+    directory[273] = tuple(sum(sizes[:number]) for number in range(len(sizes)))
+    directory[277] = channels
+    directory[278] = rows
+    directory[279] = tuple(sizes)
+    directory[317] = 2 if np.issubdtype(values.dtype, np.integer) else 1
+    if channels > colours:
+        directory[338] = (_UNASSOCIATED,)
+    directory[339] = (1 if np.issubdtype(values.dtype, np.integer) else 3,) * channels
+    if metadata.dpi:
+        directory[282], directory[283], directory[296] = *metadata.dpi, 2
+    if metadata.icc:
+        directory.tagtype[34675] = 7
+        directory[34675] = metadata.icc
+    header = struct.pack("<2sHI", b"II", 42, 8)
+    file.write(header + directory.tobytes(len(header)))  # strip offsets count from its end
+    for strip in strips:
+        file.write(strip)
+
+
+def _exif(tiff: tifffile.TiffFile, path: Path) -> tuple[bytes, int]:
+    """The tags that are kept, and the orientation."""
+    page: Any = tiff.pages[0]
+    exif = Image.Exif()
+    exif.endian = tiff.byteorder
+    exif.bigtiff = tiff.is_bigtiff
+    with path.open("rb") as file:
+        try:
+            exif.load_from_fp(file, page.offset)
+        except struct.error:  # Pillow cannot read a BigTIFF that is big-endian
+            return b"", int(page.tags.valueof(274, 1))
+        return read_exif(exif)
+
+
+def _pixels(page: Any, path: Path) -> Values:
+    """Pixels of a page, channels last."""
+    kind = page.photometric
+    wanted = (
+        PHOTOMETRIC.MINISBLACK,
+        PHOTOMETRIC.MINISWHITE,
+        PHOTOMETRIC.RGB,
+        PHOTOMETRIC.PALETTE,
+        PHOTOMETRIC.YCBCR,
+    )
+    if kind not in wanted:
+        name = getattr(kind, "name", kind)
+        raise ValueError(f"{path}: images of mode {name} are not supported, convert to RGB")
+    values: Values = page.asarray()
+    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
+        values = np.moveaxis(values, 0, 2)
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8) * np.uint8(255)
+    if kind == PHOTOMETRIC.PALETTE:
+        colours: Values = page.colormap[:, values] >> 8
+        return colours.astype(np.uint8).transpose(1, 2, 0)
+    bits = page.bitspersample
+    if values.dtype == np.uint8 and bits < 8:
+        values = (values.astype(np.uint16) * 255 // (2**bits - 1)).astype(np.uint8)
+    elif values.dtype == np.uint16 and bits < 16:
+        values = (values.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
+    if kind == PHOTOMETRIC.MINISWHITE:
+        values = (_white(values) - values).astype(values.dtype)
+    return _divided(values) if _ASSOCIATED in tuple(page.extrasamples) else values
+
+
+def _divided(values: Values) -> Values:
+    """Colours that were multiplied with alpha, as they were before."""
+    white = _white(values)
+    alpha = values[..., -1:].astype(np.float64)
+    factor = np.divide(white, alpha, where=alpha > 0, out=np.zeros_like(alpha))
+    colours = values[..., :-1] * factor
+    if np.issubdtype(values.dtype, np.integer):
+        colours = np.rint(colours.clip(0, white))
+    return np.concatenate([colours.astype(values.dtype), values[..., -1:]], -1)
+
+
+def _white(values: Values) -> int:
+    return int(np.iinfo(values.dtype).max) if np.issubdtype(values.dtype, np.integer) else 1
+
+
+def _dpi(page: Any) -> tuple[float, float] | None:
+    factor = {2: 1.0, 3: 2.54}.get(int(page.tags.valueof(296, 2)))
+    values = [page.tags.valueof(tag) for tag in (282, 283)]
+    if factor is None or None in values or any(below == 0 for _, below in values):
+        return None
+    across, down = (factor * above / below for above, below in values)
+    return across, down
+
+
+def _compress(strip: Values) -> bytes:
+    """Horizontal differences, little-endian, deflated (TIFF 6.0, sections 14 and appendix)."""
+    if np.issubdtype(strip.dtype, np.integer):
+        strip = np.concatenate([strip[:, :1], np.diff(strip, axis=1)], 1)
+    return zlib.compress(strip.astype(strip.dtype.newbyteorder("<")).tobytes())

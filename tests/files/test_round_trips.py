@@ -1,0 +1,220 @@
+"""Every kind of file with every one of its features: what goes in comes out."""
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms, ImageOps
+from PIL.ExifTags import IFD, Base
+
+from rimkit.files.metadata import profile_name, upright
+from rimkit.files.picture import read_picture, write_picture
+
+RNG = np.random.default_rng(0)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+DEPTHS = {"8": np.uint8, "16": np.uint16, "float": np.float32}
+CHANNELS = {"grey": 1, "grey-alpha": 2, "colour": 3, "colour-alpha": 4}
+
+
+def pixels(depth: str, channels: int) -> np.ndarray:
+    shape = (9, 14) if channels == 1 else (9, 14, channels)
+    if depth == "float":
+        return RNG.random(shape, dtype=np.float32) * 1.2 - 0.1
+    kind = DEPTHS[depth]
+    return RNG.integers(0, np.iinfo(kind).max, shape, dtype=kind, endpoint=True)
+
+
+def save(path: Path, values: np.ndarray) -> None:
+    if path.suffix == ".tif":
+        extra = ["unassalpha"] if values.ndim == 3 and values.shape[2] in (2, 4) else None
+        colour = values.ndim == 3 and values.shape[2] > 2
+        tifffile.imwrite(
+            path, values, photometric="rgb" if colour else "minisblack", extrasamples=extra
+        )
+    elif path.suffix == ".png":
+        path.write_bytes(imagecodecs.png_encode(values))
+    else:
+        Image.fromarray(values).save(path, lossless=True, exact=True)
+
+
+def load(path: Path) -> np.ndarray:
+    if path.suffix == ".tif":
+        return tifffile.imread(path)
+    if path.suffix == ".png":
+        return imagecodecs.png_decode(path.read_bytes())
+    return np.asarray(Image.open(path))
+
+
+KEPT = [
+    (suffix, depth, channels)
+    for suffix, depths in ((".png", ("8", "16")), (".tif", ("8", "16", "float")), (".webp", ("8",)))
+    for depth in depths
+    for channels in CHANNELS
+    # WebP has no grey; its own way of alpha with grey does not exist.
+    if not (suffix == ".webp" and channels.startswith("grey"))
+]
+
+
+@pytest.mark.parametrize(("suffix", "depth", "channels"), KEPT)
+def test_pixels_come_back_to_the_bit(
+    tmp_path: Path, suffix: str, depth: str, channels: str
+) -> None:
+    values = pixels(depth, CHANNELS[channels])
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    save(source, values)
+    picture = read_picture(source)
+    assert picture.pixels.shape[0] == (3 if channels.startswith("colour") else 1)
+    assert (picture.alpha is not None) == channels.endswith("alpha")
+    write_picture(picture, target)
+    back = load(target)
+    assert back.dtype == values.dtype
+    assert np.array_equal(back, values)
+
+
+def camera() -> Image.Exif:
+    exif = Image.Exif()
+    exif[Base.Make] = "a maker"
+    exif[Base.Copyright] = "somebody"
+    directory = exif.get_ifd(IFD.Exif)
+    directory[Base.ISOSpeedRatings] = 400
+    directory[Base.DateTimeOriginal] = "2020:02:02 20:20:20"
+    directory[Base.FNumber] = 2.8
+    return exif
+
+
+DEEP_OR_NOT = [
+    (".jpg", "8"),
+    (".webp", "8"),
+    (".png", "8"),
+    (".png", "16"),
+    (".tif", "8"),
+    (".tif", "16"),
+    (".tif", "float"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "depth"), DEEP_OR_NOT)
+def test_camera_profile_and_resolution_are_kept(tmp_path: Path, suffix: str, depth: str) -> None:
+    source, target = tmp_path / "in.png", tmp_path / f"out{suffix}"
+    Image.fromarray(pixels("8", 3)).save(
+        source, exif=camera(), icc_profile=SRGB, dpi=(300.0, 300.0)
+    )
+    picture = read_picture(source)
+    levels = {"8": 255, "16": 65535, "float": 0}[depth]
+    colours = 1 if depth == "float" else 3  # Pillow, which looks below, opens no float colour
+    picture = dataclasses.replace(picture, levels=levels, pixels=picture.pixels[:colours])
+    write_picture(picture, target)
+    again = tmp_path / f"again{suffix}"
+    write_picture(read_picture(target), again)  # what we write we can read
+    for path in (target, again):
+        with Image.open(path) as image:
+            assert image.info["icc_profile"] == SRGB
+            if suffix != ".webp":
+                assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+            exif = image.getexif()
+            assert exif[Base.Make] == "a maker"
+            assert exif[Base.Copyright] == "somebody"
+            entries = exif.get_ifd(IFD.Exif)
+            assert entries[Base.ISOSpeedRatings] == 400
+            assert entries[Base.DateTimeOriginal] == "2020:02:02 20:20:20"
+            assert float(entries[Base.FNumber]) == pytest.approx(2.8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+def test_orientation_is_applied_once(tmp_path: Path, orientation: int, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    values = np.kron(pixels("8", 3)[:4, :6], np.ones((8, 8, 1), np.uint8))
+    source = tmp_path / f"in{suffix}"
+    Image.fromarray(values).save(source, exif=exif)
+    # Pillow turns a TIFF as it loads it, and only a TIFF.
+    stored = tifffile.imread(source) if suffix == ".tif" else np.asarray(Image.open(source))
+    image = Image.fromarray(stored)
+    image.getexif()[Base.Orientation] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(upright(stored, orientation), expected)
+    for name in ("once", "twice"):
+        picture = read_picture(source)
+        assert np.array_equal((picture.pixels * 255).round().numpy(), expected.transpose(2, 0, 1))
+        source = tmp_path / f"{name}.png"
+        write_picture(picture, source)
+
+
+def test_deep_orientation(tmp_path: Path) -> None:
+    values = pixels("16", 3)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="rgb", extratags=[(274, 3, 1, 6, True)]
+    )
+    picture = read_picture(tmp_path / "a.tif")
+    turned = np.rot90(values, -1).transpose(2, 0, 1)
+    assert np.array_equal((picture.pixels * 65535).round().numpy(), turned)
+
+
+def test_colours_multiplied_with_alpha_are_divided(tmp_path: Path) -> None:
+    colours = pixels("16", 3)
+    alpha = RNG.integers(30000, 65536, (9, 14, 1), dtype=np.uint16)
+    alpha[0, 0] = 0
+    stored = np.rint(colours.astype(float) * alpha / 65535).astype(np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.concatenate([stored, alpha], 2),
+        photometric="rgb",
+        extrasamples=["assocalpha"],
+    )
+    picture = read_picture(tmp_path / "a.tif")
+    read = picture.pixels.numpy().transpose(1, 2, 0) * 65535
+    assert np.abs(read - colours)[1:].max() < 2.5
+    assert (read[0, 0] == 0).all()
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd", "none"])
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+@pytest.mark.parametrize(("byteorder", "big"), [("<", True), (">", True), (">", False)])
+def test_tiffs_of_other_programs(
+    tmp_path: Path, compression: str, layout: str, byteorder: str, big: bool
+) -> None:
+    values = pixels("16", 3)
+    stored: Any = np.moveaxis(values, 2, 0) if layout == "separate" else values
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        stored,
+        photometric="rgb",
+        planarconfig=layout,
+        compression=compression,
+        byteorder=byteorder,
+        bigtiff=big,
+    )
+    picture = read_picture(tmp_path / "a.tif")
+    assert np.array_equal((picture.pixels * 65535).round().numpy(), np.moveaxis(values, 2, 0))
+
+
+def test_white_may_be_zero(tmp_path: Path) -> None:
+    values = pixels("16", 1)
+    tifffile.imwrite(tmp_path / "a.tif", 65535 - values, photometric="miniswhite")
+    picture = read_picture(tmp_path / "a.tif")
+    assert np.array_equal((picture.pixels[0] * 65535).round().numpy(), values)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_deep_files_that_are_cut_short(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    save(path, RNG.integers(0, 65536, (40, 40, 3), dtype=np.uint16))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(ValueError, match=rf"a{suffix}: cannot be read as an image"):
+        read_picture(path)
+
+
+def test_profiles_have_names() -> None:
+    assert "sRGB" in profile_name(SRGB)
+    assert profile_name(b"nonsense") == ""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    assert "sRGB" not in profile_name(lab)
+    assert profile_name(io.BytesIO(b"").getvalue()) == ""
