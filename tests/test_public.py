@@ -26,6 +26,7 @@ ORDER = [
     "solver",
     "rim",
     "classical",
+    "tiling",
     "estimation",
     "tasks",
     "data",

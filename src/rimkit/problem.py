@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rimkit import operators, tree
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise
-from rimkit.operators import Identity, Operator
+from rimkit.operators import Identity, Operator, Window
 
 
 @tree.register
@@ -37,6 +37,17 @@ class Problem:
     def initial(self, y: Tensor) -> Tensor:
         """Where a solver starts, in the shape of x."""
         return operators.initial(self.operator, y)
+
+    def crop(self, y: Tensor, window: Window) -> tuple[Problem, Tensor]:
+        """Return the problem and the measurement of a part of x, right but near its border.
+
+        Raises
+        ------
+        ValueError
+            If the operator cannot be cut.
+        """
+        operator, part = operators.crop(self.operator, y, window)
+        return Problem(operator, self.noise), part
 
     def log_prob(self, x: Tensor, y: Tensor) -> Tensor:
         """Log p(y | x) up to a constant: (N,)."""

@@ -2,12 +2,16 @@
 
 import pytest
 import torch
-from tests.cases import OPERATORS, SHAPE, normal
+from tests.cases import OPERATORS, SHAPE, normal, uniform
 
 from rimkit import operators
-from rimkit.operators import Operator
+from rimkit.operators import Blur, Operator, gaussian_kernel
 
 each = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
+
+WITHOUT_A_START = {
+    name: operator for name, operator in OPERATORS.items() if not isinstance(operator, Blur)
+}
 
 
 def inner(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -46,7 +50,7 @@ def test_samples_do_not_mix(operator: Operator) -> None:
     assert not torch.equal(z[1], z_changed[1])
 
 
-@each
+@pytest.mark.parametrize("operator", WITHOUT_A_START.values(), ids=WITHOUT_A_START.keys())
 def test_initial_minimises_the_residual_along_the_adjoint(operator: Operator) -> None:
     y = operator.A(normal(*SHAPE, seed=3))
     start = operators.initial(operator, y)
@@ -58,6 +62,15 @@ def test_initial_minimises_the_residual_along_the_adjoint(operator: Operator) ->
 
     assert (residual(1.0) <= residual(0.99)).all()
     assert (residual(1.0) <= residual(1.01)).all()
+
+
+def test_a_blur_starts_as_bright_as_the_image_was() -> None:
+    flat = torch.full(SHAPE, 0.7).double()
+    for kernel in (uniform(3, 5, 3, seed=1), gaussian_kernel(1.0).double()):
+        blur = Blur(kernel)
+        torch.testing.assert_close(blur.initial(blur.A(flat)), flat)
+    edges = torch.tensor([[[0.0, 0.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]).double()
+    assert not Blur(edges).initial(normal(*SHAPE)).any()
 
 
 @each

@@ -7,14 +7,18 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+Window = tuple[slice, slice]
+"""Rows and columns of an image."""
+
 
 @runtime_checkable
 class Operator(Protocol):
     """A forward model without noise, in the names of deepinv.
 
     Linear operators satisfy ``Re<A(x), y> = <x, A_adjoint(y)>`` for every x and y. Optional:
-    ``A_vjp(x, v)`` (needed where A is not linear and autograd is not wanted) and ``initial(y)``
-    (needed where A is not linear).
+    ``A_vjp(x, v)`` (needed where A is not linear and autograd is not wanted), ``initial(y)``
+    (needed where A is not linear), and ``crop(y, window)``, the operator and the measurement of a
+    part of x (needed where images are to be solved in tiles).
     """
 
     def A(self, x: Tensor) -> Tensor:
@@ -59,6 +63,22 @@ def initial(operator: Operator, y: Tensor) -> Tensor:
     denominator = _energy(operator.A(adjoint))
     scale = torch.where(denominator > 0, numerator / denominator, 0.0)
     return adjoint * scale.view(-1, *(1,) * (adjoint.ndim - 1))
+
+
+def crop(operator: Operator, y: Tensor, window: Window) -> tuple[Operator, Tensor]:
+    """Return the operator and the measurement of a part of x, right but near the part's border.
+
+    Raises
+    ------
+    ValueError
+        If the operator cannot be cut: every measurement says something of all of x.
+    """
+    own = getattr(operator, "crop", None)
+    if own is None:
+        raise ValueError(
+            f"{type(operator).__name__} cannot be solved in tiles: it has no method crop(y, window)"
+        )
+    return own(y, window)  # type: ignore[no-any-return]
 
 
 def _energy(value: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rimkit import tree
+from rimkit.operators.base import Window
 
 Padding = Literal["circular", "replicate"]
 
@@ -64,6 +65,27 @@ class Blur:
             shape[dim] = y.shape[dim]
             x = x.new_zeros(shape).index_add(dim, source, x)
         return x
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Start at the blurred image, as bright as the image was (kernels that sum to zero: at 0).
+
+        Another scale for every image, as the adjoint would have, could not be cut into tiles.
+        """
+        total = self.kernel.sum((1, 2))
+        scale = total / self.kernel.abs().sum((1, 2)).square()
+        return y * tree.per_sample(scale, y)
+
+    def crop(self, y: Tensor, window: Window) -> tuple[Blur, Tensor]:
+        """Cut y (N, C, H, W); what the kernel sees beyond a cut is wrong, within its radius.
+
+        Raises
+        ------
+        ValueError
+            If the padding is circular: the far side of the image would be missing.
+        """
+        if self.padding == "circular":
+            raise ValueError("a circular Blur cannot be solved in tiles: its border is far away")
+        return self, y[..., *window]
 
     def _sources(self, image: Tensor) -> list[tuple[int, Tensor]]:
         """For both dimensions: which pixel of the image each pixel of the padded image repeats."""

@@ -7,6 +7,7 @@ import dataclasses
 from torch import Tensor
 
 from rimkit import tree
+from rimkit.operators.base import Window
 
 
 @tree.register
@@ -25,6 +26,10 @@ class Identity:
     def initial(self, y: Tensor) -> Tensor:
         """Start at the measurement itself."""
         return y
+
+    def crop(self, y: Tensor, window: Window) -> tuple[Identity, Tensor]:
+        """Cut y (N, C, H, W)."""
+        return self, y[..., *window]
 
 
 @tree.register
@@ -60,3 +65,7 @@ class Mask:
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Set the missing pixels of y (N, C, H, W) to zero."""
         return y * self.mask.to(y)
+
+    def crop(self, y: Tensor, window: Window) -> tuple[Mask, Tensor]:
+        """Cut mask and y (N, C, H, W)."""
+        return Mask(self.mask[..., *window]), y[..., *window]

@@ -1,0 +1,206 @@
+"""Large images in tiles that overlap: iterate, state and likelihood are cut together."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from rimkit.operators import Window
+from rimkit.problem import Denoising, Problem
+from rimkit.solver import Solver
+
+_GRID = 8
+"""Tiles begin at multiples of this, so that strided networks see the same phase as untiled."""
+
+_FEATHER = 16
+"""Pixels over which a tile fades into its neighbour."""
+
+_PROBE = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """A part of an image.
+
+    Attributes
+    ----------
+    outer
+        What is solved.
+    kept
+        What counts of it: far enough from the cuts.
+    weight
+        (h, w) of ``kept``, 1 but where it fades; the weights of all tiles sum to one.
+    """
+
+    outer: Window
+    kept: Window
+    weight: Tensor
+
+
+def plan(height: int, width: int, *, side: int, overlap: int) -> list[list[Tile]]:
+    """Cut an image into rows of tiles.
+
+    Parameters
+    ----------
+    height, width
+        Of the image, in pixels.
+    side
+        The largest height and width of a tile, all included.
+    overlap
+        Pixels beyond what is kept of a tile that must be solved with it; see `reach`.
+
+    Raises
+    ------
+    ValueError
+        If tiles of that side would consist of overlap alone.
+    """
+    rows = _spans(height, side, overlap)
+    columns = _spans(width, side, overlap)
+    return [
+        [
+            Tile(
+                (row.outer, column.outer),
+                (row.kept, column.kept),
+                row.weight[:, None] * column.weight,
+            )
+            for column in columns
+        ]
+        for row in rows
+    ]
+
+
+def solve_tiled(
+    solver: Solver,
+    y: Tensor,
+    problem: Problem,
+    *,
+    side: int,
+    overlap: int,
+    steps: int | None = None,
+) -> Tensor:
+    """Solve in tiles: the estimate (N, C, H, W) of `Solver.solve`, in the memory of one tile.
+
+    Parameters
+    ----------
+    solver, y, problem, steps
+        As in `Solver.solve`; the problem's operator must have ``crop``, and y the size of x.
+    side, overlap
+        As in `plan`.
+
+    Raises
+    ------
+    ValueError
+        If the problem cannot be cut into tiles, or the tiles are too small.
+    """
+    x = torch.zeros_like(y)
+    for tile in _flat(plan(*y.shape[-2:], side=side, overlap=overlap)):
+        part, measured = problem.crop(y, tile.outer)
+        estimate = solver.solve(measured, part, steps=steps).x
+        x[..., *tile.kept] += tile.weight.to(x) * estimate[..., *inside(tile)]
+    return x
+
+
+def inside(tile: Tile) -> Window:
+    """Where in the solved part the kept part lies."""
+    rows, columns = (
+        slice(kept.start - outer.start, kept.stop - outer.start)
+        for kept, outer in zip(tile.kept, tile.outer, strict=True)
+    )
+    return rows, columns
+
+
+def reach(
+    solver: Solver,
+    sigma: float,
+    *,
+    channels: int = 1,
+    steps: int | None = None,
+    tolerance: float = 0.25 / 255,
+) -> int:
+    """How far a pixel of y is seen in the estimate over all steps: the overlap of tiles, in pixels.
+
+    Measured: pairs of noisy images that agree in their right halves, and in the left ones could
+    hardly differ more, are denoised; the reach is the distance from the middle within which the
+    estimates of a pair differ by the tolerance or more, rounded up to a multiple of eight. The
+    images are flat, striped, and of independent pixels.
+
+    Parameters
+    ----------
+    solver, steps
+        What is run.
+    sigma
+        Noise level of the image that is to be cut.
+    channels
+        Of the image.
+    tolerance
+        What counts as a difference; a quarter of a grey level of 255.
+
+    Raises
+    ------
+    ValueError
+        If the reach is more than 128 pixels.
+    """
+    generator = torch.Generator().manual_seed(0)
+    half = _PROBE // 2
+    clean = torch.empty(3, channels, half, _PROBE)
+    clean[0] = 0.5
+    clean[1] = torch.arange(_PROBE).div(4, rounding_mode="floor").remainder(2)
+    clean[2] = torch.rand(channels, half, _PROBE, generator=generator)
+    first = clean + sigma * torch.randn(clean.shape, generator=generator)
+    second = first.clone()
+    second[..., :half] = first.roll(1, 0)[..., :half]
+    problem = Denoising(sigma)
+    difference = (
+        solver.solve(first, problem, steps=steps).x - solver.solve(second, problem, steps=steps).x
+    )
+    seen = (difference[..., half:].abs().amax((0, 1, 2)) >= tolerance).nonzero()
+    distance = int(seen.max()) + 1 if len(seen) else 0
+    if distance > half - _GRID:
+        raise ValueError(f"this model sees further than {half} pixels: it cannot be run in tiles")
+    return -(-distance // _GRID) * _GRID
+
+
+@dataclasses.dataclass(frozen=True)
+class _Span:
+    outer: slice
+    kept: slice
+    weight: Tensor
+
+
+def _spans(length: int, side: int, overlap: int) -> list[_Span]:
+    """Tiles along one axis."""
+    if length <= side:
+        whole = slice(0, length)
+        return [_Span(whole, whole, torch.ones(length))]
+    fade = _FEATHER // 2
+    overlap = -(-overlap // _GRID) * _GRID
+    core = (side - 2 * (overlap + fade)) // _GRID * _GRID
+    if core < _FEATHER:
+        raise ValueError(
+            f"tiles of {side} pixels are too small for an overlap of {overlap}: "
+            f"at least {2 * (overlap + fade) + _FEATHER} are needed"
+        )
+    number = -(-length // core)
+    cuts = [length * i // number // _GRID * _GRID for i in range(number)] + [length]
+    spans = []
+    for start, stop in itertools.pairwise(cuts):
+        low = start - fade if start > 0 else 0
+        high = stop + fade if stop < length else length
+        weight = torch.ones(high - low)
+        ramp = (torch.arange(_FEATHER) + 0.5) / _FEATHER
+        if start > 0:
+            weight[:_FEATHER] = ramp
+        if stop < length:
+            weight[-_FEATHER:] = ramp.flip(0)
+        outer = slice(max(0, low - overlap), min(length, high + overlap))
+        spans.append(_Span(outer, slice(low, high), weight))
+    return spans
+
+
+def _flat(rows: list[list[Tile]]) -> Iterator[Tile]:
+    for row in rows:
+        yield from row

@@ -1,0 +1,116 @@
+"""Tiled is untiled, wherever the seams lie; what cannot be tiled says so."""
+
+import numpy as np
+import pytest
+import torch
+from tests.cases import uniform
+from torch import Tensor
+
+import rimkit
+from rimkit.classical import GradientDescent
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Blur, Mask, gaussian_kernel
+from rimkit.problem import Denoising, Problem
+from rimkit.tiling import inside, plan, reach, solve_tiled
+
+HALF_LEVEL = 0.5 / 255
+
+
+@pytest.mark.parametrize("size", [(40, 300), (201, 64), (97, 131), (500, 333), (8, 8)])
+@pytest.mark.parametrize(("side", "overlap"), [(64, 8), (96, 16), (128, 40), (80, 3)])
+def test_tiles_cover_everything_once(size: tuple[int, int], side: int, overlap: int) -> None:
+    if side <= 2 * (-(-overlap // 8) * 8 + 8) + 16:
+        return
+    height, width = size
+    total = torch.zeros(size)
+    image = torch.arange(height * width).view(size)
+    for row in plan(height, width, side=side, overlap=overlap):
+        for tile in row:
+            total[tile.kept] += tile.weight
+            assert torch.equal(image[tile.outer][inside(tile)], image[tile.kept])
+            for outer, kept, length in zip(tile.outer, tile.kept, size, strict=True):
+                assert outer.stop - outer.start <= max(side, length if length <= side else 0)
+                assert outer.start % 8 == 0
+                assert outer.start == 0 or kept.start - outer.start >= overlap
+                assert outer.stop == length or outer.stop - kept.stop >= overlap
+    torch.testing.assert_close(total, torch.ones(size))
+
+
+def test_tiles_of_overlap_alone_are_refused() -> None:
+    with pytest.raises(ValueError, match="too small for an overlap of 48"):
+        plan(500, 500, side=100, overlap=48)
+    assert len(plan(100, 100, side=100, overlap=48)) == 1
+
+
+def test_a_local_solver_is_tiled_to_the_bit() -> None:
+    y = uniform(2, 1, 90, 110)
+    mask = (uniform(1, 1, 90, 110, seed=1) > 0.3).double()
+    problem = Problem(Mask(mask), GaussianNoise(0.2))
+    solver = GradientDescent(step_size=0.01, steps=5)
+    whole = solver.solve(y, problem).x
+    torch.testing.assert_close(solve_tiled(solver, y, problem, side=48, overlap=0), whole)
+
+
+def test_blur_is_tiled_with_the_overlap_of_its_kernel() -> None:
+    problem = Problem(Blur(gaussian_kernel(1.0).double()), GaussianNoise(0.2))
+    y = problem.simulate(uniform(1, 1, 90, 110))
+    solver = GradientDescent(
+        step_size=0.01, steps=2
+    )  # each step looks a kernel further, there and back
+    whole = solver.solve(y, problem).x
+    torch.testing.assert_close(solve_tiled(solver, y, problem, side=80, overlap=16), whole)
+    wrong = solve_tiled(solver, y, problem, side=48, overlap=0)
+    assert not torch.allclose(wrong, whole, atol=1e-4)
+
+
+def test_what_cannot_be_tiled_says_so() -> None:
+    class Projection:
+        def A(self, x: Tensor) -> Tensor:
+            return x
+
+        def A_adjoint(self, y: Tensor) -> Tensor:
+            return y
+
+    y = uniform(1, 1, 90, 110)
+    for operator, message in (
+        (Blur(gaussian_kernel(1.0).double(), padding="circular"), "circular Blur cannot"),
+        (Projection(), "Projection cannot be solved in tiles"),
+    ):
+        problem = Problem(operator, GaussianNoise(0.2))
+        with pytest.raises(ValueError, match=message):
+            solve_tiled(GradientDescent(step_size=0.01, steps=2), y, problem, side=48, overlap=0)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 15.0, 50.0])
+@pytest.mark.parametrize("kind", ["photograph", "flat", "noise", "edges", "borders"])
+@pytest.mark.parametrize("name", rimkit.model_names())
+def test_a_shipped_model_is_tiled_within_half_a_level(
+    name: str, kind: str, sigma: float, photograph: Tensor
+) -> None:
+    model = rimkit.load(name)
+    channels = model.config.network.channels
+    level = sigma / 255
+    overlap = reach(model, level, channels=channels)
+    height, width = 200, 231
+    x = {
+        "photograph": photograph,
+        "flat": torch.full((1, 1, height, width), 1.0),
+        "noise": torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(1)),
+        "edges": (torch.arange(width) // 8 % 2).float().expand(1, 1, height, width),
+        "borders": torch.from_numpy(
+            np.add.outer(np.arange(height) // 40 % 2, np.arange(width) // 56 % 2) % 2
+        ).float()[None, None],
+    }[kind].expand(-1, channels, -1, -1)
+    problem = Denoising(level)
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(2))
+    whole = model.solve(y, problem).x
+    for side in (2 * overlap + 40, 2 * overlap + 96):
+        tiled = solve_tiled(model, y, problem, side=side, overlap=overlap)
+        assert (tiled - whole).abs().max() < HALF_LEVEL
+
+
+def test_reach_grows_with_noise_and_ends() -> None:
+    model = rimkit.load("denoise-gray")
+    few, many = (reach(model, 25 / 255, steps=steps) for steps in (1, 6))
+    assert 8 <= few <= many <= 64
+    assert reach(GradientDescent(step_size=0.001, steps=3), 0.1) == 0
