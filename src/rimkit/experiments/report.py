@@ -58,7 +58,7 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
     head = f"{'':<{width}}{'updates':>8}{'s each':>8}"
     head += "".join(f"{name.removeprefix('sigma_'):>8}" for name in names)
     rows = [title, "", head + f"{'mean':>8}{'+/-':>7}{'seeds':>6}{'gain':>7}{'late':>7}"]
-    group = None
+    group = ""
     for line in lines:
         if line.choice.group != group:
             group = line.choice.group
