@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rimkit.networks import NETWORKS, CompactConfig, CompactNetwork, State
-from rimkit.networks.cells import conv
+from rimkit.networks.cells import conv, start_at_rest
 from rimkit.training.data import training_paths
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, train
@@ -28,8 +28,7 @@ class UnsizedNetwork(CompactNetwork):
     def __init__(self, config: CompactConfig) -> None:
         super().__init__(config)
         self.out = conv(config.features, self.stride**2 * config.channels)
-        for parameter in self.out.parameters():
-            parameter.data.zero_()
+        start_at_rest(self.out)
 
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         hidden = self.next_state(eta, score, state[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -41,8 +40,8 @@ class Tile:
     weight: Tensor
 
 
-def plan(height: int, width: int, *, side: int, overlap: int) -> list[list[Tile]]:
-    """Cut an image into rows of tiles.
+def plan(height: int, width: int, *, side: int, overlap: int) -> list[Tile]:
+    """Cut an image into tiles, row by row.
 
     Parameters
     ----------
@@ -61,15 +60,11 @@ def plan(height: int, width: int, *, side: int, overlap: int) -> list[list[Tile]
     rows = _spans(height, side, overlap)
     columns = _spans(width, side, overlap)
     return [
-        [
-            Tile(
-                (row.outer, column.outer),
-                (row.kept, column.kept),
-                row.weight[:, None] * column.weight,
-            )
-            for column in columns
-        ]
+        Tile(
+            (row.outer, column.outer), (row.kept, column.kept), row.weight[:, None] * column.weight
+        )
         for row in rows
+        for column in columns
     ]
 
 
@@ -97,7 +92,7 @@ def solve_tiled(
         If the problem cannot be cut into tiles, or the tiles are too small.
     """
     x = torch.zeros_like(y)
-    for tile in _flat(plan(*y.shape[-2:], side=side, overlap=overlap)):
+    for tile in plan(*y.shape[-2:], side=side, overlap=overlap):
         part, measured = problem.crop(y, tile.outer)
         estimate = solver.solve(measured, part, steps=steps).x
         x[..., *tile.kept] += tile.weight.to(x) * estimate[..., *inside(tile)]
@@ -199,8 +194,3 @@ def _spans(length: int, side: int, overlap: int) -> list[_Span]:
         outer = slice(max(0, low - overlap), min(length, high + overlap))
         spans.append(_Span(outer, slice(low, high), weight))
     return spans
-
-
-def _flat(rows: list[list[Tile]]) -> Iterator[Tile]:
-    for row in rows:
-        yield from row

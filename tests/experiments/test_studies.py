@@ -103,6 +103,12 @@ def result(name: str, seed: int, db: float, late: float, seeds: int = 1) -> Resu
     return Result(Choice(name, group="g", seeds=seeds), seed, 0.6, 10, looks)
 
 
+def test_seeds_can_be_limited() -> None:
+    study = tiny().with_seeds(1)
+    assert [choice.seeds for choice in study.choices] == [1, 1]
+    assert [choice.seeds for choice in tiny().with_seeds(5).choices] == [2, 1]
+
+
 def test_a_choice_may_have_a_recipe_of_its_own() -> None:
     study = tiny(set=(), choices=(Choice("paper", recipe="denoise-paper"),))
     assert study.recipe_of(study.choices[0], updates=2).model.network.table_name == "paper"

@@ -126,6 +126,22 @@ def test_camera_profile_and_resolution_are_kept(tmp_path: Path, suffix: str, dep
             assert float(entries[Base.FNumber]) == pytest.approx(2.8)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_what_else_a_photograph_says_is_kept(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[Base.XPTitle] = "a title".encode("utf-16-le")
+    exif[Base.Rating] = 4
+    exif[Base.Orientation] = 1
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    Image.fromarray(pixels("8", 3)).save(source, exif=exif)
+    write_picture(read_picture(source), target)
+    with Image.open(target) as image:
+        kept = image.getexif()
+    assert bytes(kept[Base.XPTitle]) == "a title".encode("utf-16-le")
+    assert kept[Base.Rating] == 4
+    assert Base.Orientation not in kept
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
 def test_orientation_is_applied_once(tmp_path: Path, orientation: int, suffix: str) -> None:

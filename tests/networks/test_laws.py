@@ -125,3 +125,25 @@ def test_signatures_are_closed(config: Config) -> None:
 def test_the_last_layer_is_named_out(config: Config) -> None:
     network = build(config)
     assert network.out.weight.ndim == 4
+
+
+@each
+def test_a_fresh_network_stays_where_it_is(config: Config) -> None:
+    # Where sigma is small, random first steps through the steep score would overflow.
+    network = config(1).build()
+    eta, score = inputs()
+    delta, _ = network(eta, 1e4 * score, network.init_state(eta))
+    assert not delta.any()
+
+
+@each
+@pytest.mark.parametrize("fast", [False, True])
+def test_the_state_stays_channels_last(config: Config, fast: bool) -> None:
+    network = build(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    eta, score = inputs()
+    state = network.init_state(eta)
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        for _ in range(2):
+            _, state = network(eta, score, state)
+    assert all(part.is_contiguous(memory_format=torch.channels_last) for part in state)
+    assert all(part.dtype == torch.float32 for part in state)

@@ -89,9 +89,10 @@ def measure(
     problem = Denoising(torch.rand(workload.batch) * 0.2)
     y = problem.simulate(x)
     model = RIM(RIMConfig(network=NETWORKS[workload.network]()))
+    plain = _plain(model)
     flops = _count(model, x, y, problem, workload.steps)
     runs: dict[str, Callable[[], object]] = {
-        "plain float32": lambda: _update(_plain(model), x, y, problem, workload.steps, fast=False),
+        "plain float32": lambda: _update(plain, x, y, problem, workload.steps, fast=False),
         "float32": lambda: _update(model, x, y, problem, workload.steps, fast=False),
         "bfloat16": lambda: _update(model, x, y, problem, workload.steps, fast=True),
     }

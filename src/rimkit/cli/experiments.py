@@ -16,6 +16,8 @@ from rimkit.training.data import training_paths
 def run(options: argparse.Namespace) -> int:
     """Run a study and print its table."""
     study = load_study(options.study)
+    if options.seeds is not None:
+        study = study.with_seeds(options.seeds)
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
     results = run_study(
         study,

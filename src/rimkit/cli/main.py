@@ -135,12 +135,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        help="folder of clean images (default: the training images of BSDS300)",
-    )
+    _add_images(parser)
     parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
@@ -197,18 +192,14 @@ def _add_experiments(commands: _Commands[_Parser]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("study", help="name of a study (recipe), or a .toml file")
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        help="folder of clean images (default: the training images of BSDS300)",
-    )
+    _add_images(parser)
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="default: runs/experiments/STUDY"
     )
     parser.add_argument(
         "--jobs", type=_positive, default=1, help="trainings at a time (default: %(default)s)"
     )
+    parser.add_argument("--seeds", type=_positive, help="at most so many of every choice")
     parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
     parser.add_argument(
@@ -252,6 +243,15 @@ def _add_data(commands: _Commands[_Parser]) -> None:
         "data", help="download a data set into the cache folder", allow_abbrev=False
     )
     parser.add_argument("name", choices=["bsds300"])
+
+
+def _add_images(parser: _Parser) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="folder of clean images (default: the training images of BSDS300)",
+    )
 
 
 def _sigma(text: str) -> float | str:

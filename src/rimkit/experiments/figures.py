@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from rimkit.experiments.report import Line
-from rimkit.experiments.run import Look, Result
+from rimkit.experiments.run import Result
 
 
 def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
@@ -47,10 +46,9 @@ def curves_figure(title: str, results: Sequence[Result]) -> Figure:
         axis = figure.subplots()
         colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(_name, results)))}
         for result in results:
-            minutes = [look.update * result.seconds_per_update / 60 for look in result.looks]
             axis.plot(
-                minutes,
-                [_mean(look) for look in result.looks],
+                [result.minutes(look) for look in result.looks],
+                [look.mean for look in result.looks],
                 marker="o",
                 markersize=3,
                 color=colors[_name(result)],
@@ -70,11 +68,6 @@ def curves_figure(title: str, results: Sequence[Result]) -> Figure:
 
 def _name(result: Result) -> str:
     return result.choice.name
-
-
-def _mean(look: Look) -> float:
-    own = [db for name, db in look.psnr.items() if not name.endswith("_late")]
-    return statistics.mean(own)
 
 
 def _within(tick: float, axis: mpl.axes.Axes) -> bool:

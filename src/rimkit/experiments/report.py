@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from rimkit.experiments.run import Result
 from rimkit.experiments.study import Choice
 
-_LATE = "_late"
-
 
 @dataclasses.dataclass(frozen=True)
 class Line:
@@ -30,6 +28,8 @@ class Line:
         Over the validation problems.
     deviation
         Standard deviation of ``mean`` over the seeds; None for a single one.
+    seeds
+        How many trainings.
     late
         What ``mean`` gains or loses with ``late`` times as many steps.
     """
@@ -40,6 +40,7 @@ class Line:
     psnr: dict[str, float]
     mean: float
     deviation: float | None
+    seeds: int
     late: float
 
 
@@ -67,7 +68,7 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
         row = f"{line.choice.name:<{width}}{line.updates:>8}{line.seconds_per_update:>8.3f}"
         row += "".join(f"{line.psnr[name]:>8.2f}" for name in names)
         gain = line.mean - lines[0].mean
-        row += f"{line.mean:>8.2f}{spread:>7}{line.choice.seeds:>6}{gain:>+7.2f}{line.late:>+7.2f}"
+        row += f"{line.mean:>8.2f}{spread:>7}{line.seeds:>6}{gain:>+7.2f}{line.late:>+7.2f}"
         rows.append(row)
     return "\n".join(rows) + "\n"
 
@@ -81,24 +82,22 @@ def to_csv(results: Sequence[Result]) -> str:
     for result in results:
         choice = result.choice
         for look in result.looks:
-            minutes = look.update * result.seconds_per_update / 60
             what = (choice.group, choice.name, "; ".join(choice.set), result.seed)
             figures = (f"{look.psnr[name]:.4f}" for name in names)
-            writer.writerow([*what, look.update, f"{minutes:.2f}", *figures])
+            writer.writerow([*what, look.update, f"{result.minutes(look):.2f}", *figures])
     return stream.getvalue()
 
 
 def _line(results: Sequence[Result]) -> Line:
-    last = [result.looks[-1].psnr for result in results]
-    names = [name for name in last[0] if not name.endswith(_LATE)]
-    own = [statistics.mean(psnr[name] for name in names) for psnr in last]
-    late = [statistics.mean(psnr[name + _LATE] for name in names) for psnr in last]
+    last = [result.looks[-1] for result in results]
+    own = [look.mean for look in last]
     return Line(
         choice=results[0].choice,
         updates=results[0].updates,
         seconds_per_update=results[0].seconds_per_update,
-        psnr={name: statistics.mean(psnr[name] for psnr in last) for name in names},
+        psnr={name: statistics.mean(look.own[name] for look in last) for name in last[0].own},
         mean=statistics.mean(own),
         deviation=statistics.stdev(own) if len(own) > 1 else None,
-        late=statistics.mean(late) - statistics.mean(own),
+        seeds=len(own),
+        late=statistics.mean(look.late_mean for look in last) - statistics.mean(own),
     )

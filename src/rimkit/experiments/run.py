@@ -7,6 +7,7 @@ import dataclasses
 import json
 import multiprocessing
 import re
+import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -23,6 +24,7 @@ from rimkit.training.folder import RECIPE, saved_recipe
 from rimkit.training.run import RunOptions, default_precision, train
 
 _COSTS = "seconds-per-update.json"
+_LATE = "_late"
 _PASSES = 3  # over all choices, the shortest counts: a slow minute of the machine harms no choice
 
 
@@ -32,6 +34,21 @@ class Look:
 
     update: int
     psnr: dict[str, float]
+
+    @property
+    def own(self) -> dict[str, float]:
+        """After the machine's own number of steps, by the name of the validation problem."""
+        return {k: db for k, db in self.psnr.items() if not k.endswith(_LATE)}
+
+    @property
+    def mean(self) -> float:
+        """Mean over the validation problems after the machine's own number of steps."""
+        return statistics.mean(self.own.values())
+
+    @property
+    def late_mean(self) -> float:
+        """The same after ``late`` times as many steps."""
+        return statistics.mean(self.psnr[name + _LATE] for name in self.own)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +60,10 @@ class Result:
     seconds_per_update: float
     updates: int
     looks: list[Look]
+
+    def minutes(self, look: Look) -> float:
+        """Minutes of training before a look, nothing else running."""
+        return look.update * self.seconds_per_update / 60
 
 
 def run_study(

@@ -79,6 +79,11 @@ class Study:
                 raise ValueError(settings.unknown_key(choice.updates_of, names, where="study"))
             self.recipe_of(choice, updates=self.looks)  # a misspelt key is found now, not in hours
 
+    def with_seeds(self, most: int) -> Study:
+        """Return the study with at most so many seeds of every choice."""
+        choices = (dataclasses.replace(c, seeds=min(c.seeds, most)) for c in self.choices)
+        return dataclasses.replace(self, choices=tuple(choices))
+
     def recipe_of(self, choice: Choice, *, updates: int, seed: int = 0) -> Recipe:
         """Return the recipe of one training."""
         overrides = [

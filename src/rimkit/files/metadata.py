@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
+Values = npt.NDArray[Any]
+"""Pixels (H, W) or (H, W, C) as they stand in a file."""
+
 # How the pixels of a TIFF are laid out stands among its EXIF tags; it is the new file's business.
-_DESCRIPTIVE = frozenset(
+DESCRIPTIVE = frozenset(
     {
         Base.ImageDescription,
         Base.Make,
@@ -25,6 +29,7 @@ _DESCRIPTIVE = frozenset(
     }
 )
 _DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
+_ELSEWHERE = frozenset({Base.Orientation, *_DIRECTORIES})  # applied, or copied whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Metadata:
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
     """Return what an opened file says, and its EXIF orientation (1 to 8)."""
-    kept, orientation = read_exif(image.getexif())
+    kept, orientation = read_exif(image.getexif(), only=None)
     dpi = image.info.get("dpi")
     metadata = Metadata(
         exif=kept,
@@ -58,12 +63,15 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
     return metadata, orientation
 
 
-def read_exif(exif: Image.Exif) -> tuple[bytes, int]:
-    """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation."""
+def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) -> tuple[bytes, int]:
+    """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation.
+
+    ``only``: the tags of the main directory that may be kept; None: all, but the orientation.
+    """
     orientation = exif.get(Base.Orientation, 1)
     kept = Image.Exif()
     for tag, value in exif.items():
-        if tag in _DESCRIPTIVE:
+        if tag not in _ELSEWHERE and (only is None or tag in only):
             kept[tag] = value
     for directory in _DIRECTORIES:
         entries = dict(exif.get_ifd(directory))
@@ -74,7 +82,7 @@ def read_exif(exif: Image.Exif) -> tuple[bytes, int]:
     return kept.tobytes() if filled else b"", orientation if orientation in range(1, 9) else 1
 
 
-def upright(values: npt.NDArray[np.generic], orientation: int) -> npt.NDArray[np.generic]:
+def upright(values: Values, orientation: int) -> Values:
     """Turn and mirror pixels (H, W, ...) as their EXIF orientation asks (EXIF 2.32, table 6)."""
     turns = {3: 2, 4: 2, 5: -1, 6: -1, 7: 1, 8: 1}.get(orientation, 0)
     values = np.rot90(values, turns)

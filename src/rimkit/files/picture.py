@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from rimkit import atomic
 from rimkit.files import png, tiff
-from rimkit.files.metadata import Metadata, read_metadata, upright
-
-Values = npt.NDArray[Any]
+from rimkit.files.metadata import Metadata, Values, read_metadata, upright
 
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too

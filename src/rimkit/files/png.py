@@ -6,15 +6,12 @@ import struct
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import imagecodecs
 import numpy as np
-import numpy.typing as npt
 
-from rimkit.files.metadata import Metadata
-
-Values = npt.NDArray[Any]
+from rimkit.files.metadata import Metadata, Values
 
 
 def is_deep(path: Path) -> bool:

@@ -6,22 +6,20 @@ that a photograph comes with.
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 import tifffile
 from PIL import Image
 from PIL.ExifTags import IFD
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import PHOTOMETRIC
 
-from rimkit.files.metadata import Metadata, read_exif
-
-Values = npt.NDArray[Any]
+from rimkit.files.metadata import DESCRIPTIVE, Metadata, Values, read_exif
 
 _ASSOCIATED = 1  # ExtraSamples: colours are multiplied with alpha
 _UNASSOCIATED = 2
@@ -85,9 +83,8 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     directory = ImageFileDirectory_v2()
     exif = Image.Exif()
     exif.load(metadata.exif)
-    for tag, value in exif.items():
-        if tag not in (IFD.Exif, IFD.GPSInfo):
-            directory[tag] = value
+    for tag in DESCRIPTIVE & exif.keys():
+        directory[tag] = exif[tag]
     for tag in (IFD.Exif, IFD.GPSInfo):
         if entries := dict(exif.get_ifd(tag)):
             directory.tagtype[tag] = 4
@@ -96,7 +93,7 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     directory[258] = (8 * values.itemsize,) * channels
     directory[259] = _DEFLATE
     directory[262] = int(PHOTOMETRIC.RGB if colours == 3 else PHOTOMETRIC.MINISBLACK)
-    directory[273] = tuple(sum(sizes[:number]) for number in range(len(sizes)))
+    directory[273] = tuple(itertools.accumulate(sizes[:-1], initial=0))
     directory[277] = channels
     directory[278] = rows
     directory[279] = tuple(sizes)

@@ -182,8 +182,7 @@ def clip_gradients(model: RIM, *, largest: float) -> Tensor:
     parameters = [p for p in model.parameters() if p.grad is not None]
     norm = torch.nn.utils.clip_grad_norm_(parameters, largest)
     if not norm.isfinite():
-        for parameter in parameters:
-            torch.nn.init.zeros_(parameter.grad)  # type: ignore[arg-type]
+        model.zero_grad(set_to_none=False)
     return norm
 
 
