@@ -22,11 +22,11 @@ def test_tiles_cover_everything_once(size: tuple[int, int], side: int, overlap: 
     height, width = size
     total = torch.zeros(size)
     image = torch.arange(height * width).view(size)
-    for tile in plan(height, width, side=side, overlap=overlap):
+    for tile in plan(height, width, pixels=side**2, overlap=overlap):
         total[tile.kept] += tile.weight
         assert torch.equal(image[tile.outer][inside(tile)], image[tile.kept])
+        assert image[tile.outer].numel() <= side**2
         for outer, kept, length in zip(tile.outer, tile.kept, size, strict=True):
-            assert outer.stop - outer.start <= side
             assert outer.start % 8 == 0
             assert outer.start == 0 or kept.start - outer.start >= overlap
             assert outer.stop == length or outer.stop - kept.stop >= overlap
@@ -35,8 +35,14 @@ def test_tiles_cover_everything_once(size: tuple[int, int], side: int, overlap: 
 
 def test_tiles_of_overlap_alone_are_refused() -> None:
     with pytest.raises(ValueError, match="too small for an overlap of 48"):
-        plan(500, 500, side=100, overlap=48)
-    assert len(plan(100, 100, side=100, overlap=48)) == 1
+        plan(500, 500, pixels=100**2, overlap=48)
+    with pytest.raises(ValueError, match=r"at least (\d+) are needed") as caught:
+        plan(500, 70, pixels=1, overlap=48)
+    smallest = int(str(caught.value).split("at least ")[1].split()[0])
+    assert len(plan(500, 70, pixels=smallest, overlap=48)) > 1
+    with pytest.raises(ValueError, match="too small"):
+        plan(500, 70, pixels=smallest - 1, overlap=48)
+    assert len(plan(100, 100, pixels=100**2, overlap=48)) == 1
 
 
 def test_a_local_solver_is_tiled_to_the_bit() -> None:
@@ -45,7 +51,7 @@ def test_a_local_solver_is_tiled_to_the_bit() -> None:
     problem = Problem(Mask(mask), GaussianNoise(0.2))
     solver = GradientDescent(step_size=0.01, steps=5)
     whole = solver.solve(y, problem).x
-    torch.testing.assert_close(solve_tiled(solver, y, problem, side=48, overlap=0), whole)
+    torch.testing.assert_close(solve_tiled(solver, y, problem, pixels=48**2, overlap=0), whole)
 
 
 def test_blur_is_tiled_with_the_overlap_of_its_kernel() -> None:
@@ -55,8 +61,8 @@ def test_blur_is_tiled_with_the_overlap_of_its_kernel() -> None:
         step_size=0.01, steps=2
     )  # each step looks a kernel further, there and back
     whole = solver.solve(y, problem).x
-    torch.testing.assert_close(solve_tiled(solver, y, problem, side=80, overlap=16), whole)
-    wrong = solve_tiled(solver, y, problem, side=48, overlap=0)
+    torch.testing.assert_close(solve_tiled(solver, y, problem, pixels=80**2, overlap=16), whole)
+    wrong = solve_tiled(solver, y, problem, pixels=48**2, overlap=0)
     assert not torch.allclose(wrong, whole, atol=1e-4)
 
 
@@ -75,7 +81,9 @@ def test_what_cannot_be_tiled_says_so() -> None:
     ):
         problem = Problem(operator, GaussianNoise(0.2))
         with pytest.raises(ValueError, match=message):
-            solve_tiled(GradientDescent(step_size=0.01, steps=2), y, problem, side=48, overlap=0)
+            solve_tiled(
+                GradientDescent(step_size=0.01, steps=2), y, problem, pixels=48**2, overlap=0
+            )
 
 
 @pytest.mark.parametrize("sigma", [0.0, 15.0, 50.0])
@@ -101,8 +109,8 @@ def test_a_shipped_model_is_tiled_within_half_a_level(
     problem = Denoising(level)
     y = problem.simulate(x, generator=torch.Generator().manual_seed(2))
     whole = model.solve(y, problem).x
-    for side in (2 * overlap + 40, 2 * overlap + 96):
-        tiled = solve_tiled(model, y, problem, side=side, overlap=overlap)
+    for side in (2 * overlap + 56, 2 * overlap + 96):
+        tiled = solve_tiled(model, y, problem, pixels=side**2, overlap=overlap)
         assert (tiled - whole).abs().max() < HALF_LEVEL
 
 

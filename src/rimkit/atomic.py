@@ -1,13 +1,16 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and by one process at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+import filelock
 
 
 @contextlib.contextmanager
@@ -17,7 +20,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Until then, and whatever happens, what was at ``path`` stays. Missing folders are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".rimkit-", suffix=path.suffix)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".part")
     scratch = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -29,6 +32,35 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Yield whether this process may write ``path``; until the block ends, no other one may.
+
+    That holds among those that ask. A process that is killed loses its claim, and what it left
+    half-written is removed by the next one that asks. Missing folders are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.parent / f"{_prefix(path)}lock", blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        for left in path.parent.glob(f"{_prefix(path)}*.part"):
+            left.unlink(missing_ok=True)
+        yield True
+    finally:
+        # While it is held: whoever waits for a lock that is gone finds the file done.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _prefix(path: Path) -> str:
+    """How the names of scratch files for ``path`` begin: hidden, and short however long its is."""
+    return f".rimkit-{zlib.crc32(os.fsencode(path.name)):08x}-"
 
 
 def _umask() -> int:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 _PATCH = 8
 _MOST_PATCHES = 200_000
+_ROWS = 512  # looked at together
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
@@ -19,12 +20,13 @@ def estimate_sigma(y: Tensor) -> Tensor:
     Parameters
     ----------
     y
-        Images (N, C, H, W) of at least 8x8 pixels; the channels of an image share one sigma.
+        Images (N, C, H, W) of at least 8x8 pixels, floating or whole numbers; the channels of an
+        image share one sigma.
 
     Returns
     -------
     Tensor
-        (N,), not negative.
+        (N,), not negative; float32 for whole numbers, else in y's dtype.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def estimate_sigma(y: Tensor) -> Tensor:
     height, width = y.shape[-2:]
     if min(height, width) < _PATCH:
         raise ValueError(f"images are at least {_PATCH}x{_PATCH}, got {height}x{width}")
-    if not y.isfinite().all():
+    if not all(rows.isfinite().all() for rows in torch.split(y, _ROWS, -2)):
         raise ValueError("y holds NaN or infinite values")
     return torch.stack([_estimate(image) for image in y])
 
@@ -54,5 +56,6 @@ def _estimate(image: Tensor) -> Tensor:
         rest = eigenvalues[:count]
         if rest.mean() <= rest.median():
             break
-    sigma: Tensor = rest.mean().clamp(min=0).sqrt().to(image.dtype)
-    return sigma
+    sigma: Tensor = rest.mean().clamp(min=0).sqrt()
+    dtype = image.dtype if image.is_floating_point() else torch.float32
+    return sigma.to(dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -40,31 +41,30 @@ class Tile:
     weight: Tensor
 
 
-def plan(height: int, width: int, *, side: int, overlap: int) -> list[Tile]:
-    """Cut an image into tiles, row by row.
+def plan(height: int, width: int, *, pixels: int, overlap: int) -> list[Tile]:
+    """Cut an image into tiles, row by row, so that as little as possible is solved twice.
 
     Parameters
     ----------
     height, width
         Of the image, in pixels.
-    side
-        The largest height and width of a tile, all included.
+    pixels
+        The most that a tile may have, all included.
     overlap
         Pixels beyond what is kept of a tile that must be solved with it; see `reach`.
 
     Raises
     ------
     ValueError
-        If tiles of that side would consist of overlap alone.
+        If tiles of so few pixels would consist of overlap alone.
     """
-    rows = _spans(height, side, overlap)
-    columns = _spans(width, side, overlap)
+    rows, columns = _best_cuts(height, width, pixels, overlap)
     return [
         Tile(
             (row.outer, column.outer), (row.kept, column.kept), row.weight[:, None] * column.weight
         )
-        for row in rows
-        for column in columns
+        for row in _spans(rows, overlap)
+        for column in _spans(columns, overlap)
     ]
 
 
@@ -73,7 +73,7 @@ def solve_tiled(
     y: Tensor,
     problem: Problem,
     *,
-    side: int,
+    pixels: int,
     overlap: int,
     steps: int | None = None,
 ) -> Tensor:
@@ -83,7 +83,7 @@ def solve_tiled(
     ----------
     solver, y, problem, steps
         As in `Solver.solve`; the problem's operator must have ``crop``, and y the size of x.
-    side, overlap
+    pixels, overlap
         As in `plan`.
 
     Raises
@@ -92,7 +92,7 @@ def solve_tiled(
         If the problem cannot be cut into tiles, or the tiles are too small.
     """
     x = torch.zeros_like(y)
-    for tile in plan(*y.shape[-2:], side=side, overlap=overlap):
+    for tile in plan(*y.shape[-2:], pixels=pixels, overlap=overlap):
         part, measured = problem.crop(y, tile.outer)
         estimate = solver.solve(measured, part, steps=steps).x
         x[..., *tile.kept] += tile.weight.to(x) * estimate[..., *inside(tile)]
@@ -166,31 +166,63 @@ class _Span:
     weight: Tensor
 
 
-def _spans(length: int, side: int, overlap: int) -> list[_Span]:
-    """Tiles along one axis."""
-    if length <= side:
-        whole = slice(0, length)
-        return [_Span(whole, whole, torch.ones(length))]
-    fade = _FEATHER // 2
-    overlap = -(-overlap // _GRID) * _GRID
-    core = (side - 2 * (overlap + fade)) // _GRID * _GRID
-    if core < _FEATHER:
+def _best_cuts(height: int, width: int, pixels: int, overlap: int) -> tuple[list[int], list[int]]:
+    """Where to cut rows and columns, the ends included, so that the least is solved in all."""
+    rows, columns = (
+        [(cuts, *_sizes(cuts, overlap)) for cuts in _cuts(length)] for length in (height, width)
+    )
+    fitting = [
+        (all_rows * all_columns, row_cuts, column_cuts)
+        for row_cuts, tallest, all_rows in rows
+        for column_cuts, widest, all_columns in columns
+        if tallest * widest <= pixels
+    ]
+    if not fitting:
+        smallest = min(size for _, size, _ in rows) * min(size for _, size, _ in columns)
         raise ValueError(
-            f"tiles of {side} pixels are too small for an overlap of {overlap}: "
-            f"at least {2 * (overlap + fade) + _FEATHER} are needed"
+            f"tiles of {pixels} pixels are too small for an overlap of {overlap}: "
+            f"at least {smallest} are needed"
         )
-    number = -(-length // core)
-    cuts = [length * i // number // _GRID * _GRID for i in range(number)] + [length]
+    return min(fitting)[1:]
+
+
+def _cuts(length: int) -> Iterator[list[int]]:
+    """All ways to cut a length into equal parts that are long enough to fade at both ends."""
+    for number in range(1, max(1, length // (_FEATHER + _GRID)) + 1):
+        yield [length * i // number // _GRID * _GRID for i in range(number)] + [length]
+
+
+def _sizes(cuts: list[int], overlap: int) -> tuple[int, int]:
+    """Length of the longest tile, and of all together."""
+    sizes = [span.stop - span.start for span in _outer(cuts, overlap)]
+    return max(sizes), sum(sizes)
+
+
+def _outer(cuts: list[int], overlap: int) -> list[slice]:
+    margin = _margin(overlap)
+    return [
+        slice(max(0, start - margin), min(cuts[-1], stop + margin))
+        for start, stop in itertools.pairwise(cuts)
+    ]
+
+
+def _margin(overlap: int) -> int:
+    """From a cut to the end of the tile that reaches over it."""
+    return -(-overlap // _GRID) * _GRID + _FEATHER // 2
+
+
+def _spans(cuts: list[int], overlap: int) -> list[_Span]:
+    """Tiles along one axis."""
+    fade = _FEATHER // 2
+    ramp = (torch.arange(_FEATHER) + 0.5) / _FEATHER
     spans = []
-    for start, stop in itertools.pairwise(cuts):
+    for (start, stop), outer in zip(itertools.pairwise(cuts), _outer(cuts, overlap), strict=True):
         low = start - fade if start > 0 else 0
-        high = stop + fade if stop < length else length
+        high = stop + fade if stop < cuts[-1] else stop
         weight = torch.ones(high - low)
-        ramp = (torch.arange(_FEATHER) + 0.5) / _FEATHER
         if start > 0:
             weight[:_FEATHER] = ramp
-        if stop < length:
+        if stop < cuts[-1]:
             weight[-_FEATHER:] = ramp.flip(0)
-        outer = slice(max(0, low - overlap), min(length, high + overlap))
         spans.append(_Span(outer, slice(low, high), weight))
     return spans

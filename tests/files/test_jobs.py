@@ -25,8 +25,8 @@ def test_a_file_goes_beside_itself_or_where_it_is_told(folder: Path, tmp_path: P
 def test_a_folder_is_mirrored(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert plan(folder, out) == [
-        Job(folder / "a.png", out / "a.png"),
-        Job(folder / "deep" / "b.jpg", out / "deep" / "b.jpg"),
+        Job(folder / "a.png", out / "a.png", root=out),
+        Job(folder / "deep" / "b.jpg", out / "deep" / "b.jpg", root=out),
     ]
     assert plan(folder, None)[0].target == tmp_path / "in-restored" / "a.png"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
+from rimkit.footprint import return_large_blocks
 from rimkit.networks import NETWORKS
 from rimkit.problem import Denoising
 from rimkit.rim import RIM, RIMConfig
-from rimkit.training.allocator import return_large_blocks
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.unroll import unroll
 

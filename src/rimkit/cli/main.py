@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import rimkit
+from rimkit.cli import values
 
 _INTERRUPTED = 130
 
@@ -98,7 +99,7 @@ def _add_restore(commands: _Commands[_Parser]) -> None:
     )
     parser.add_argument(
         "--sigma",
-        type=_sigma,
+        type=values.sigma,
         default="auto",
         help="noise standard deviation in grey levels of 255, or auto: estimated (default)",
     )
@@ -107,9 +108,27 @@ def _add_restore(commands: _Commands[_Parser]) -> None:
         default="denoise-gray",
         help="a name from `rimkit models`, or a .safetensors file (default: %(default)s)",
     )
-    parser.add_argument("--steps", type=_positive, help="number of steps (default: the model's)")
+    parser.add_argument(
+        "--steps", type=values.positive, help="number of steps (default: the model's)"
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="in a folder, write outputs that exist again"
+    )
+    parser.add_argument(
+        "--memory",
+        type=values.size,
+        default="2GB",
+        help="the most that the process may hold, such as 800MB: what does not fit is solved in "
+        "tiles (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        choices=["float32", "bfloat16"],
+        help="in which the network computes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="write what became of each file as JSON"
     )
     parser.add_argument(
         "--strip-metadata",
@@ -146,9 +165,11 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         default=[],
         help="override a value of the recipe, such as optimizer.updates=1000; repeatable",
     )
-    parser.add_argument("--minutes", type=_minutes, help="stop, with a checkpoint, after so long")
+    parser.add_argument(
+        "--minutes", type=values.minutes, help="stop, with a checkpoint, after so long"
+    )
     parser.add_argument("--devices", default="1", help="how many, or which: Lightning's devices")
-    parser.add_argument("--nodes", type=_positive, default=1, help="number of machines")
+    parser.add_argument("--nodes", type=values.positive, default=1, help="number of machines")
     parser.add_argument("--accelerator", default="auto", help="cpu, gpu, ... (default: auto)")
     parser.add_argument("--strategy", default="auto", help="Lightning's strategy (default: auto)")
     parser.add_argument(
@@ -170,7 +191,9 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
     parser.add_argument(
         "--images", type=int, choices=[68, 100], default=100, help="how many (default: %(default)s)"
     )
-    parser.add_argument("--steps", type=_positive, help="number of steps (default: the model's)")
+    parser.add_argument(
+        "--steps", type=values.positive, help="number of steps (default: the model's)"
+    )
     parser.add_argument(
         "--precision",
         default="float32",
@@ -197,9 +220,9 @@ def _add_experiments(commands: _Commands[_Parser]) -> None:
         "--output", metavar="DIR", type=Path, help="default: runs/experiments/STUDY"
     )
     parser.add_argument(
-        "--jobs", type=_positive, default=1, help="trainings at a time (default: %(default)s)"
+        "--jobs", type=values.positive, default=1, help="trainings at a time (default: %(default)s)"
     )
-    parser.add_argument("--seeds", type=_positive, help="at most so many of every choice")
+    parser.add_argument("--seeds", type=values.positive, help="at most so many of every choice")
     parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
     parser.add_argument(
@@ -227,7 +250,7 @@ def _add_bench(commands: _Commands[_Parser]) -> None:
         help="which (default: all)",
     )
     parser.add_argument(
-        "--rounds", type=_positive, default=5, help="of all timings (default: %(default)s)"
+        "--rounds", type=values.positive, default=5, help="of all timings (default: %(default)s)"
     )
     parser.add_argument(
         "--compiled", action="store_true", help="time torch.compile, too (needs a C++ compiler)"
@@ -252,36 +275,6 @@ def _add_images(parser: _Parser) -> None:
         type=Path,
         help="folder of clean images (default: the training images of BSDS300)",
     )
-
-
-def _sigma(text: str) -> float | str:
-    if text == "auto":
-        return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(
-            f'sigma is a number from 0 (grey levels of 255) or "auto", got "{text}"'
-        )
-    return value
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'a whole number from 1 is needed, got "{text}"')
-    return int(text)
-
-
-def _minutes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f'a positive number of minutes is needed, got "{text}"')
-    return value
 
 
 if __name__ == "__main__":

@@ -3,92 +3,94 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
-import os
+import json
+import signal
 import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from rimkit import weights
+import rimkit
+from rimkit import atomic, weights
 from rimkit.cli.main import fail
-from rimkit.estimation import estimate_sigma
-from rimkit.files.jobs import Job, plan
-from rimkit.files.metadata import Metadata, profile_name
-from rimkit.files.picture import format_of, read_picture, write_picture
-from rimkit.restoration import Sigma, denoise
+from rimkit.denoiser import Denoiser
+from rimkit.files.jobs import plan
+from rimkit.files.run import Outcome, Wishes, restore_files
+from rimkit.footprint import resident, return_large_blocks
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS
-
-_VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
-_FAILURES = (ValueError, OSError, RuntimeError, MemoryError)
 
 
 def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
     jobs = plan(options.source, options.output)
     is_folder = options.source.is_dir()
-    skip = is_folder and not options.overwrite
-    todo = [job for job in jobs if not (skip and job.target.exists())]
     model = weights.load(options.model)
-    failed = 0
-    with _Progress(len(todo), quiet=options.quiet) as progress:
-        for job in todo:
-            try:
-                level = _restore(model, job, options, progress)
-            except _FAILURES as error:
-                failed += 1
-                progress.fail(job, error)
-            else:
-                progress.done(job, level, model)
-    if is_folder and not options.quiet:
-        done, skipped = len(todo) - failed, len(jobs) - len(todo)
-        print(f"{done} restored, {skipped} skipped, {failed} failed", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def _restore(model: RIM, job: Job, options: argparse.Namespace, progress: _Progress) -> float:
-    """Restore one file and return the sigma that was used.
-
-    Transparency is a plane of its own: mostly without noise, and then left as it is.
-    """
-    sigma: Sigma = options.sigma if options.sigma == "auto" else options.sigma / LEVELS
-    _check_target(job.target)
-    picture = read_picture(job.source)
-    profile = picture.metadata.icc
-    if profile and "sRGB" not in profile_name(profile):
-        name = profile_name(profile) or "one that cannot be read"
-        progress.warn(f"{job.source}: its colour profile is not sRGB but {name}; it is carried on")
-    if options.strip_metadata:
-        picture = dataclasses.replace(picture, metadata=Metadata(icc=profile))
-    pixels, level = denoise(
-        model, picture.pixels, sigma=sigma, steps=options.steps, on_step=progress.move
+    return_large_blocks()  # the budget is for what is held, not for what might be used again
+    denoiser = Denoiser(
+        model,
+        steps=options.steps,
+        memory=options.memory - resident(),
+        precision=options.precision,
     )
-    alpha = picture.alpha
-    if alpha is not None and (own := float(estimate_sigma(alpha[None]))) * LEVELS > _VISIBLE:
-        alpha, _ = denoise(model, alpha, sigma=own, steps=options.steps)
-    write_picture(dataclasses.replace(picture, pixels=pixels, alpha=alpha), job.target)
-    return level
+    wishes = Wishes(
+        sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
+        overwrite=options.overwrite or not is_folder,
+        strip_metadata=options.strip_metadata,
+    )
+    outcomes: list[Outcome] = []
+    try:
+        with _stoppable(), _Progress(model, quiet=options.quiet) as progress:
+            for outcome in restore_files(jobs, denoiser, wishes, on_progress=progress.move):
+                outcomes.append(outcome)
+                progress.tell(outcome)
+    finally:
+        if options.report is not None:
+            _write_report(options.report, options.model, outcomes)
+    count = Counter(outcome.status for outcome in outcomes)
+    if is_folder and not options.quiet:
+        parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
+        print(", ".join(parts), file=sys.stderr)
+    return 1 if count["failed"] else 0
 
 
-def _check_target(target: Path) -> None:
-    """Find out before the work whether its result can be written."""
-    format_of(target)
-    folder = next(parent for parent in target.parents if parent.exists())
-    if not folder.is_dir():
-        raise NotADirectoryError(20, os.strerror(20), str(folder))
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(13, os.strerror(13), str(folder))
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let a request to end (SIGTERM) end things as Ctrl-C does, with nothing half-done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _write_report(path: Path, model: str, outcomes: Sequence[Outcome]) -> None:
+    report = {
+        "rimkit": rimkit.__version__,
+        "model": model,
+        "weights_sha256": weights.sha256(model),
+        "files": [dataclasses.asdict(outcome) for outcome in outcomes],
+    }
+    with atomic.replacing(path) as file:
+        file.write(json.dumps(report, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
 class _Progress:
-    """A bar over all files, with the time left, and lines above it."""
+    """A bar over all pixels, with the time left, and lines above it."""
 
-    def __init__(self, files: int, *, quiet: bool) -> None:
+    def __init__(self, model: RIM, *, quiet: bool) -> None:
+        self._trained = model.training_record.get("task", {}).get("sigma")
         self._quiet = quiet
-        self._files = 0
         self._bar = tqdm(
-            total=files,
+            total=1.0,
             disable=quiet or None,
             leave=False,
             bar_format="{percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left",
@@ -101,40 +103,24 @@ class _Progress:
         self._bar.close()
 
     def move(self, share: float) -> None:
-        """Show that so much of the present file is done."""
-        self._bar.update(self._files + share - self._bar.n)
+        """Show that so much of all is done."""
+        self._bar.update(share - self._bar.n)
 
-    def done(self, job: Job, level: float, model: RIM) -> None:
-        """Say where a file went."""
-        self._next_file()
-        if self._quiet:
+    def tell(self, outcome: Outcome) -> None:
+        """Say what became of a file: failures whatever else is quiet."""
+        if outcome.status == "failed":
+            with tqdm.external_write_mode(file=sys.stderr):
+                fail(outcome.reason)
+        if outcome.status != "restored" or self._quiet:
             return
-        tqdm.write(f"{job.target} (sigma {level * LEVELS:.1f})", file=sys.stdout)
-        trained = model.training_record.get("task", {}).get("sigma")
-        if trained and not trained[0] <= level * LEVELS <= trained[1]:
-            self.warn(
-                f"{job.source}: sigma {level * LEVELS:.1f} is outside what the model was "
-                f"trained for ({trained[0]:g} to {trained[1]:g})"
+        tqdm.write(f"{outcome.target} (sigma {outcome.sigma:.1f})", file=sys.stdout)
+        for warning in outcome.warnings:
+            self._warn(f"{outcome.source}: {warning}")
+        if self._trained and not self._trained[0] <= (outcome.sigma or 0) <= self._trained[1]:
+            self._warn(
+                f"{outcome.source}: sigma {outcome.sigma:.1f} is outside what the model was "
+                f"trained for ({self._trained[0]:g} to {self._trained[1]:g})"
             )
 
-    def warn(self, message: str) -> None:
-        """Say something about a file that does not stop it."""
-        if not self._quiet:
-            tqdm.write(f"rimkit: {message}", file=sys.stderr)
-
-    def fail(self, job: Job, error: Exception) -> None:
-        """Say why a file failed, whatever else is quiet."""
-        self._next_file()
-        text = str(error)
-        if isinstance(error, OSError) and error.strerror:
-            text = f"{job.target}: {error.strerror}"
-        elif isinstance(error, MemoryError) or "allocate memory" in text:
-            text = "not enough memory for an image of this size"
-        if str(job.source) not in text and str(job.target) not in text:
-            text = f"{job.source}: {text}"
-        with tqdm.external_write_mode(file=sys.stderr):
-            fail(text)
-
-    def _next_file(self) -> None:
-        self._files += 1
-        self.move(0)
+    def _warn(self, message: str) -> None:
+        tqdm.write(f"rimkit: {message}", file=sys.stderr)

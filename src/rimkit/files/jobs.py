@@ -10,10 +10,19 @@ from rimkit.data.images import list_images
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One file to read and where its restoration goes."""
+    """One file to read and where its restoration goes.
+
+    Attributes
+    ----------
+    source, target
+        The two files.
+    root
+        The folder that the target must not leave, by no link either; None: there is none.
+    """
 
     source: Path
     target: Path
+    root: Path | None = None
 
 
 def plan(source: Path, output: Path | None) -> list[Job]:
@@ -60,4 +69,4 @@ def _plan_folder(source: Path, output: Path | None) -> list[Job]:
         raise ValueError(f"{output}: the output would overwrite the inputs")
     if not paths:
         raise ValueError(f"no images below {source} but those in the output folder {output}")
-    return [Job(path, output / path.relative_to(source)) for path in paths]
+    return [Job(path, output / path.relative_to(source), output) for path in paths]

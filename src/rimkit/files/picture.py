@@ -1,4 +1,4 @@
-"""One image file: pixels as floats in [0, 1] inside, the file's own kind outside."""
+"""One image file: its pixels as they stand there, and what is needed to write one of its kind."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
 from rimkit import atomic
 from rimkit.files import png, tiff
@@ -25,24 +23,30 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, UnidentifiedImageError)
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """The pixels of a file, and what is needed to write a file of the same kind.
+    """The pixels of a file, and what it says of itself.
 
     Attributes
     ----------
-    pixels
-        (C, H, W), C 1 or 3, in [0, 1] (float files: as they are).
-    alpha
-        (1, H, W) in [0, 1]; the colours are not multiplied with it. None if there is none.
-    levels
-        255, 65535, or 0 for floats.
+    values
+        (H, W, C) of uint8, uint16 or float32 (black 0, white 1); C is 1 or 3, one more with alpha.
+        The colours are not multiplied with alpha. The file's one copy: to be changed in place.
     metadata
         EXIF, colour profile and resolution.
     """
 
-    pixels: Tensor
-    alpha: Tensor | None
-    levels: int
+    values: Values
     metadata: Metadata = Metadata()  # noqa: RUF009, frozen
+
+    @property
+    def colours(self) -> Values:
+        """A view of the pixels without alpha: (H, W, 1 or 3)."""
+        return self.values[..., : 1 if self.values.shape[2] < 3 else 3]
+
+    @property
+    def alpha(self) -> Values | None:
+        """A view of alpha, (H, W, 1); None if there is none."""
+        colours = self.colours.shape[2]
+        return self.values[..., colours:] if self.values.shape[2] > colours else None
 
 
 def read_picture(path: Path) -> Picture:
@@ -76,6 +80,19 @@ def read_picture(path: Path) -> Picture:
     return _picture(upright(values, orientation), metadata, path)
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """(H, W) as the header says, not turned; (0, 0) if it cannot be read. Fast: no pixel is."""
+    try:
+        if tiff.is_tiff(path):
+            return tiff.size_of(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return image.height, image.width
+    except (*_UNREADABLE, Image.DecompressionBombError):
+        return 0, 0
+
+
 def write_picture(picture: Picture, path: Path) -> None:
     """Write an image file whole or not at all: a failure leaves what was at ``path`` before.
 
@@ -87,7 +104,7 @@ def write_picture(picture: Picture, path: Path) -> None:
         If the folder cannot be written or the disk is full.
     """
     kind = format_of(path)
-    values = _to_values(picture)
+    values = picture.values
     if values.dtype != np.uint8 and kind not in _DEEP_FORMATS:
         raise ValueError(f"{path}: {kind} holds 8 bits, this image has more: use .png or .tif")
     if values.dtype == np.float32 and kind != "TIFF":
@@ -142,7 +159,7 @@ def _checked(values: Values, path: Path) -> Values:
     if values.dtype == np.uint8:
         return values
     if np.issubdtype(values.dtype, np.floating):
-        values = values.astype(np.float32)
+        values = values.astype(np.float32, copy=False)
         if np.isfinite(values).all() and not -1 <= values.min() <= values.max() <= 2:
             raise ValueError(
                 f"{path}: float images have black 0 and white 1, this reaches from "
@@ -157,29 +174,16 @@ def _checked(values: Values, path: Path) -> Values:
 
 
 def _picture(values: Values, metadata: Metadata, path: Path) -> Picture:
-    levels = 0 if values.dtype == np.float32 else int(np.iinfo(values.dtype).max)
-    planes = values[None] if values.ndim == 2 else np.moveaxis(values, 2, 0)
-    if len(planes) > 4:
-        raise ValueError(f"{path}: images of {len(planes)} channels are not supported")
-    scaled = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32) / (levels or 1))
-    colours = 1 if len(planes) < 3 else 3
-    alpha = scaled[colours:] if len(planes) > colours else None
-    return Picture(scaled[:colours], alpha, levels, metadata)
-
-
-def _to_values(picture: Picture) -> Values:
-    parts = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
-    planes = torch.cat(parts)
-    if picture.levels == 0:
-        values = planes.numpy()
-    else:
-        kind = np.uint8 if picture.levels == 255 else np.uint16
-        values = (planes.clamp(0, 1).double() * picture.levels).round().numpy().astype(kind)
-    return values[0] if len(values) == 1 else np.moveaxis(values, 0, 2)
+    values = values[..., None] if values.ndim == 2 else values
+    if values.shape[2] > 4:
+        raise ValueError(f"{path}: images of {values.shape[2]} channels are not supported")
+    values = np.ascontiguousarray(values)
+    # Pillow's arrays may not be changed.
+    return Picture(values if values.flags.writeable else values.copy(), metadata)
 
 
 def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Metadata) -> None:
-    image = Image.fromarray(np.ascontiguousarray(values))
+    image = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
     options: dict[str, Any] = {
         name: value
         for name, value in (

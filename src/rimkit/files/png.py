@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO
 
 import imagecodecs
-import numpy as np
 
 from rimkit.files.metadata import Metadata, Values
 
@@ -37,9 +36,14 @@ def read(path: Path) -> Values:
 
 
 def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
-    """Write (H, W) or (H, W, 2 to 4) of 8 or 16 bits."""
-    encoded = imagecodecs.png_encode(np.ascontiguousarray(values))
-    file.write(_with_chunks(bytes(encoded), _chunks(metadata)))
+    """Write (H, W, 1 to 4) of 8 or 16 bits."""
+    encoded = imagecodecs.png_encode(values[..., 0] if values.shape[2] == 1 else values)
+    header_end = 8 + 8 + 13 + 4  # signature; length and name, content, checksum of IHDR
+    file.write(encoded[:header_end])
+    for kind, content in _chunks(metadata):
+        file.write(struct.pack(">I", len(content)) + kind + content)
+        file.write(struct.pack(">I", zlib.crc32(kind + content)))
+    file.write(memoryview(encoded)[header_end:])
 
 
 def _chunks(metadata: Metadata) -> Iterable[tuple[bytes, bytes]]:
@@ -51,16 +55,3 @@ def _chunks(metadata: Metadata) -> Iterable[tuple[bytes, bytes]]:
         yield b"pHYs", struct.pack(">IIB", across, down, 1)
     if metadata.exif:
         yield b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")
-
-
-def _with_chunks(png: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Put chunks behind the header."""
-    header_end = 8 + 8 + 13 + 4  # signature; length and name, content, checksum of IHDR
-    added = b"".join(
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
-    )
-    return png[:header_end] + added + png[header_end:]

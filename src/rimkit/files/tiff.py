@@ -25,7 +25,15 @@ _ASSOCIATED = 1  # ExtraSamples: colours are multiplied with alpha
 _UNASSOCIATED = 2
 _STRIP_BYTES = 1 << 20
 _DEFLATE = 8
-_DAMAGED = (tifffile.TiffFileError, ValueError, RuntimeError, struct.error, OSError, KeyError)
+_DAMAGED = (
+    tifffile.TiffFileError,
+    struct.error,
+    IndexError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def is_tiff(path: Path) -> bool:
@@ -71,14 +79,22 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
     return values, metadata, orientation
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Return (H, W) of the first image; ValueError or OSError if that cannot be read."""
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            page: Any = tiff.pages[0]
+            return int(page.imagelength), int(page.imagewidth)
+    except _DAMAGED as error:
+        raise ValueError(f"{path}: cannot be read as an image ({error})") from error
+
+
 def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
-    """Write (H, W) or (H, W, 2 to 4) of 8 or 16 bits or floats, compressed without loss."""
-    values = values if values.ndim == 3 else values[..., None]
+    """Write (H, W, 1 to 4) of 8 or 16 bits or floats, compressed without loss."""
     height, width, channels = values.shape
     colours = 1 if channels < 3 else 3
     rows = max(1, _STRIP_BYTES // (width * channels * values.itemsize))
-    strips = [_compress(values[top : top + rows]) for top in range(0, height, rows)]
-    sizes = [len(strip) for strip in strips]
+    tops = range(0, height, rows)
 
     directory = ImageFileDirectory_v2()
     exif = Image.Exif()
@@ -93,10 +109,8 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     directory[258] = (8 * values.itemsize,) * channels
     directory[259] = _DEFLATE
     directory[262] = int(PHOTOMETRIC.RGB if colours == 3 else PHOTOMETRIC.MINISBLACK)
-    directory[273] = tuple(itertools.accumulate(sizes[:-1], initial=0))
     directory[277] = channels
     directory[278] = rows
-    directory[279] = tuple(sizes)
     directory[317] = 2 if np.issubdtype(values.dtype, np.integer) else 1
     if channels > colours:
         directory[338] = (_UNASSOCIATED,)
@@ -106,10 +120,24 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     if metadata.icc:
         directory.tagtype[34675] = 7
         directory[34675] = metadata.icc
+    # Directory first, strips behind it: its length is known before theirs are.
+    begin = file.tell()
+    file.write(_with_strips(directory, [0] * len(tops)))
+    sizes = [file.write(_compress(values[top : top + rows])) for top in tops]
+    end = file.tell()
+    file.seek(begin)
+    file.write(_with_strips(directory, sizes))
+    file.seek(end)
+
+
+def _with_strips(directory: ImageFileDirectory_v2, sizes: list[int]) -> bytes:
+    """Header and directory of a file whose strips, of these sizes, follow it."""
+    for tag in (273, 279):
+        directory.tagtype[tag] = 4
+    directory[273] = tuple(itertools.accumulate(sizes[:-1], initial=0))  # Pillow adds its own end
+    directory[279] = tuple(sizes)
     header = struct.pack("<2sHI", b"II", 42, 8)
-    file.write(header + directory.tobytes(len(header)))  # strip offsets count from its end
-    for strip in strips:
-        file.write(strip)
+    return header + directory.tobytes(len(header))
 
 
 def _exif(tiff: tifffile.TiffFile, path: Path) -> tuple[bytes, int]:
@@ -154,18 +182,21 @@ def _pixels(page: Any, path: Path) -> Values:
         values = (values.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
     if kind == PHOTOMETRIC.MINISWHITE:
         values = (_white(values) - values).astype(values.dtype)
-    return _divided(values) if _ASSOCIATED in tuple(page.extrasamples) else values
+    if _ASSOCIATED in tuple(page.extrasamples):
+        _divide(values)
+    return values
 
 
-def _divided(values: Values) -> Values:
-    """Colours that were multiplied with alpha, as they were before."""
+def _divide(values: Values) -> None:
+    """Undo that colours are multiplied with alpha, in place and strip by strip."""
     white = _white(values)
-    alpha = values[..., -1:].astype(np.float64)
-    factor = np.divide(white, alpha, where=alpha > 0, out=np.zeros_like(alpha))
-    colours = values[..., :-1] * factor
-    if np.issubdtype(values.dtype, np.integer):
-        colours = np.rint(colours.clip(0, white))
-    return np.concatenate([colours.astype(values.dtype), values[..., -1:]], -1)
+    for strip in np.array_split(values, -(-values.nbytes // _STRIP_BYTES)):
+        alpha = strip[..., -1:].astype(np.float64)
+        factor = np.divide(white, alpha, where=alpha > 0, out=np.zeros_like(alpha))
+        colours = strip[..., :-1] * factor
+        if np.issubdtype(values.dtype, np.integer):
+            colours = np.rint(colours.clip(0, white))
+        strip[..., :-1] = colours
 
 
 def _white(values: Values) -> int:

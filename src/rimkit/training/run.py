@@ -15,8 +15,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 
 from rimkit import settings
+from rimkit.footprint import return_large_blocks
 from rimkit.training import folder
-from rimkit.training.allocator import return_large_blocks
 from rimkit.training.callbacks import (
     AtomicCheckpointIO,
     FinalCheckpoint,

@@ -1,0 +1,49 @@
+"""Values of options, from text; what cannot be one is an error of one line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+
+def sigma(text: str) -> float | str:
+    """Grey levels of 255, or ``auto``."""
+    if text == "auto":
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f'sigma is a number from 0 (grey levels of 255) or "auto", got "{text}"'
+        )
+    return value
+
+
+def size(text: str) -> float:
+    """Bytes, from such as 800MB or 2GiB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f'an amount such as 800MB or 2GB is needed, got "{text}"')
+    number, letter, binary = match.groups()
+    base = 1024 if binary else 1000
+    return float(number) * float(base ** " KMGT".index(letter.upper() or " "))
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'a whole number from 1 is needed, got "{text}"')
+    return int(text)
+
+
+def minutes(text: str) -> float:
+    """More than none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f'a positive number of minutes is needed, got "{text}"')
+    return value

@@ -1,0 +1,256 @@
+"""Restore files one after the other: equal images together, and never one file twice."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from rimkit import atomic
+from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.files.jobs import Job
+from rimkit.files.metadata import Metadata, profile_name
+from rimkit.files.picture import Picture, format_of, read_picture, size_of, write_picture
+from rimkit.tasks import LEVELS
+
+FAILURES = (ValueError, OSError, RuntimeError, MemoryError)
+_DONE = "it is there already"
+_VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of one file.
+
+    Attributes
+    ----------
+    source, target
+        Which, and where it went or was to go.
+    status
+        ``"skipped"``: it was there already, or another process is at it.
+    reason
+        Why it was skipped or failed, in one line.
+    warnings
+        What one should know of a file that was restored.
+    sigma
+        Noise level that was used, in grey levels of 255.
+    width, height
+        In pixels, upright.
+    seconds
+        For reading, restoring and writing; of files that were restored together, a share.
+    """
+
+    source: str
+    target: str
+    status: Literal["restored", "skipped", "failed"]
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    sigma: float | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """How files are to be restored.
+
+    Attributes
+    ----------
+    sigma
+        Noise level where white is 1, or ``"auto"``.
+    overwrite
+        Whether a target that exists is written again.
+    strip_metadata
+        Whether camera, position, author and date are left out.
+    """
+
+    sigma: Sigma = "auto"
+    overwrite: bool = False
+    strip_metadata: bool = False
+
+
+def restore_files(
+    jobs: Sequence[Job],
+    denoiser: Denoiser,
+    wishes: Wishes,
+    *,
+    on_progress: Callable[[float], None] | None = None,
+) -> Iterator[Outcome]:
+    """Restore files and yield what became of each, as it is known; a bad file stops no other.
+
+    Parameters
+    ----------
+    jobs
+        What to restore.
+    denoiser, wishes
+        How.
+    on_progress
+        Called now and then with the share of the work that is done, up to 1.
+    """
+    todo = []
+    for job in jobs:
+        if job.target.exists() and not wishes.overwrite:
+            yield _outcome(job, "skipped", _DONE)
+        else:
+            todo.append((size_of(job.source), job))
+    todo.sort(key=lambda item: item[0])  # stable: images of one size follow each other, by name
+    work = _Work(sum(height * width for (height, width), _ in todo), on_progress)
+    waiting: list[_Opened] = []
+    try:
+        for size, group in itertools.groupby(todo, key=lambda item: item[0]):
+            for _, job in group:
+                opened = _open(job, wishes)
+                if isinstance(opened, Outcome):
+                    work.finish(math.prod(size))
+                    yield opened
+                    continue
+                if waiting and waiting[0].picture.values.shape != opened.picture.values.shape:
+                    yield from _restore(waiting, denoiser, work)
+                waiting.append(opened)
+                if len(waiting) >= denoiser.capacity(opened.picture.values):
+                    yield from _restore(waiting, denoiser, work)
+            yield from _restore(waiting, denoiser, work)
+    finally:
+        for opened in waiting:
+            opened.claim.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opened:
+    """A file that has been read; no other process works on it until the claim is closed."""
+
+    job: Job
+    picture: Picture
+    noisy: tuple[Noisy, ...]  # views of the picture: colours, then alpha if it is noisy, too
+    warnings: tuple[str, ...]
+    claim: contextlib.ExitStack
+    seconds: float
+
+
+def _open(job: Job, wishes: Wishes) -> _Opened | Outcome:
+    began = time.perf_counter()
+    try:
+        with contextlib.ExitStack() as stack:
+            _check_target(job)
+            if not stack.enter_context(atomic.claimed(job.target)):
+                return _outcome(job, "skipped", "another process is at it")
+            if job.target.exists() and not wishes.overwrite:
+                return _outcome(job, "skipped", _DONE)
+            picture = read_picture(job.source)
+            noisy = _noisy(picture, wishes.sigma)
+            claim = stack.pop_all()  # kept until the file is written
+    except FAILURES as error:
+        return _failure(job, error)
+    profile = picture.metadata.icc
+    warnings = []
+    if profile and "sRGB" not in profile_name(profile):
+        name = profile_name(profile) or "one that cannot be read"
+        warnings.append(f"its colour profile is not sRGB but {name}; it is carried on")
+    if wishes.strip_metadata:
+        picture = dataclasses.replace(picture, metadata=Metadata(icc=profile))
+    seconds = time.perf_counter() - began
+    return _Opened(job, picture, noisy, tuple(warnings), claim, seconds)
+
+
+def _noisy(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
+    """What of a picture is to be denoised. Alpha is mostly clean, and then left alone."""
+    colours = Noisy(picture.colours, noise_level(picture.colours, sigma))
+    if picture.alpha is None or (level := noise_level(picture.alpha)) * LEVELS <= _VISIBLE:
+        return (colours,)
+    return colours, Noisy(picture.alpha, level)
+
+
+def _restore(waiting: list[_Opened], denoiser: Denoiser, work: _Work) -> Iterator[Outcome]:
+    """Restore what is waiting, write it, and wait no longer."""
+    if not waiting:
+        return
+    began = time.perf_counter()
+    pixels = math.prod(waiting[0].picture.values.shape[:2])
+    problem: Exception | None = None
+    try:
+        denoiser.denoise(
+            [opened.noisy[0] for opened in waiting],
+            on_progress=lambda share: work.show(share * pixels * len(waiting)),
+        )
+        denoiser.denoise([alpha for opened in waiting for alpha in opened.noisy[1:]])
+    except FAILURES as error:
+        problem = error
+    each = (time.perf_counter() - began) / len(waiting)
+    while waiting:
+        opened = waiting[0]
+        began = time.perf_counter()
+        try:
+            if problem is not None:
+                raise problem
+            write_picture(opened.picture, opened.job.target)
+        except FAILURES as error:
+            outcome = _failure(opened.job, error)
+        else:
+            height, width = opened.picture.values.shape[:2]
+            outcome = Outcome(
+                str(opened.job.source),
+                str(opened.job.target),
+                "restored",
+                warnings=opened.warnings,
+                sigma=opened.noisy[0].sigma * LEVELS,
+                width=width,
+                height=height,
+                seconds=opened.seconds + each + time.perf_counter() - began,
+            )
+        waiting.pop(0).claim.close()
+        work.finish(pixels)
+        yield outcome
+
+
+def _check_target(job: Job) -> None:
+    """Find out before the work whether its result can be written, and where it would go."""
+    format_of(job.target)
+    folder = next(parent for parent in job.target.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(20, os.strerror(20), str(folder))
+    leaves = job.root is not None and not folder.resolve().is_relative_to(job.root.resolve())
+    if leaves and job.root is not None and job.root.exists():
+        raise ValueError(f"{folder}: this link leads out of the output folder {job.root}")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(13, os.strerror(13), str(folder))
+
+
+def _outcome(job: Job, status: Literal["skipped", "failed"], reason: str) -> Outcome:
+    return Outcome(str(job.source), str(job.target), status, reason)
+
+
+def _failure(job: Job, error: Exception) -> Outcome:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{job.target}: {error.strerror}"
+    elif isinstance(error, MemoryError) or "allocate memory" in text:
+        text = "not enough memory for an image of this size"
+    if str(job.source) not in text and str(job.target) not in text:
+        text = f"{job.source}: {text}"
+    return _outcome(job, "failed", " ".join(text.split()))
+
+
+class _Work:
+    """How much is done, in pixels."""
+
+    def __init__(self, pixels: int, listener: Callable[[float], None] | None) -> None:
+        self._all = max(1, pixels)
+        self._finished = 0
+        self._shown = 0.0
+        self._listener = listener
+
+    def show(self, pixels: float) -> None:
+        """So many pixels are done beyond the finished files. It never goes back."""
+        self._shown = max(self._shown, min(1.0, (self._finished + pixels) / self._all))
+        if self._listener is not None:
+            self._listener(self._shown)
+
+    def finish(self, pixels: int) -> None:
+        self._finished += pixels
+        self.show(0)

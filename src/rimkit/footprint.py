@@ -1,0 +1,81 @@
+"""What a solver holds in memory while it runs, and what a process holds."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import weakref
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from rimkit.problem import Denoising
+from rimkit.solver import Solver
+
+_PROBE = 96
+_M_MMAP_THRESHOLD = -3
+_LARGE = 1 << 19
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def return_large_blocks() -> None:
+    """Make this process hand every block of half a megabyte or more back once it is freed.
+
+    By itself glibc keeps and splits large blocks, and the memory of one segment of steps does not
+    fit into the holes that the last one left: the peak grows with every segment (see
+    ``rimkit bench train``). Fresh blocks cost time, which is why this is not the rule. Elsewhere
+    than under glibc nothing is done.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def bytes_per_pixel(solver: Solver, *, channels: int) -> float:
+    """The most that a solver holds at once in tensors, per pixel of the image, its input included.
+
+    Counted over two steps on a small image. What libraries use inside a convolution is not seen.
+    """
+    with _LiveTensors() as live, torch.no_grad():
+        y = torch.full((1, channels, _PROBE, _PROBE), 0.5)
+        solver.solve(y, Denoising(0.1), steps=2)
+    return float(live.peak / _PROBE**2)
+
+
+class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of the tensors that are made within it and still there."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak: int = 0
+        self._held = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._see(leaf.untyped_storage())
+        return result
+
+    def _see(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._known:
+            return
+        self._known.add(key)
+        self._held += storage.nbytes()
+        self.peak = max(self.peak, self._held)
+        weakref.finalize(storage, self._forget, key, storage.nbytes()).atexit = False
+
+    def _forget(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self._held -= size

@@ -1,0 +1,332 @@
+"""Folders: batches, claims, interruptions, and people who mean no good."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rimkit import atomic
+from rimkit.cli.main import main
+from rimkit.denoiser import Denoiser, Noisy
+from rimkit.files.jobs import plan
+from rimkit.files.picture import read_picture
+from rimkit.files.run import Outcome, Wishes, restore_files
+from rimkit.networks import CompactConfig
+from rimkit.rim import RIM, RIMConfig
+from rimkit.weights import store
+
+
+@pytest.fixture(scope="module")
+def model() -> RIM:
+    torch.manual_seed(0)
+    rim = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
+    torch.nn.init.normal_(rim.network.out.weight, std=0.02)
+    return rim
+
+
+@pytest.fixture(scope="module")
+def saved(model: RIM, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    store.save(model, path)
+    return path
+
+
+def save(path: Path, *size: int, seed: int = 0) -> None:
+    values = np.random.default_rng(seed).normal(128, 25, size).clip(0, 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path, format="PNG")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for number in range(5):
+        save(tmp_path / "in" / f"{number}.png", 20, 24, seed=number)
+        save(tmp_path / "in" / f"{number}-tall.png", 24, 20, seed=number)
+    save(tmp_path / "in" / "colour.png", 20, 24, 3)
+    return tmp_path / "in"
+
+
+def restore(photos: Path, model: RIM, **wishes: object) -> list[Outcome]:
+    jobs = plan(photos, photos.with_name("out"))
+    return list(restore_files(jobs, Denoiser(model), Wishes(sigma=0.1, **wishes)))
+
+
+def test_equal_images_are_restored_together(
+    photos: Path, model: RIM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    original = Denoiser.denoise
+
+    def spied(self: Denoiser, images: list[Noisy], **options: object) -> None:
+        if images:
+            batches.append(len(images))
+        original(self, images, **options)
+
+    monkeypatch.setattr(Denoiser, "denoise", spied)
+    outcomes = restore(photos, model)
+    assert Counter(outcome.status for outcome in outcomes) == {"restored": 11}
+    assert sorted(batches) == [1, 5, 5]
+    monkeypatch.undo()
+    for outcome in outcomes:  # together is as alone
+        values = read_picture(Path(outcome.source)).values
+        Denoiser(model).denoise([Noisy(values, 0.1)])
+        difference = read_picture(Path(outcome.target)).values.astype(int) - values
+        assert np.abs(difference).max() <= 1
+
+
+def test_a_bad_file_spoils_no_batch(photos: Path, model: RIM) -> None:
+    whole = (photos / "1.png").read_bytes()
+    (photos / "1.png").write_bytes(whole[: len(whole) // 2])
+    outcomes = {Path(outcome.source).name: outcome for outcome in restore(photos, model)}
+    assert outcomes.pop("1.png").status == "failed"
+    assert {outcome.status for outcome in outcomes.values()} == {"restored"}
+
+
+def test_progress_ends_at_one(photos: Path, model: RIM) -> None:
+    (photos / "bad.png").write_bytes(b"")
+    seen: list[float] = []
+    jobs = plan(photos, photos.with_name("out"))
+    list(restore_files(jobs, Denoiser(model), Wishes(sigma=0.1), on_progress=seen.append))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_what_another_process_claims_is_left_to_it(photos: Path, model: RIM) -> None:
+    out = photos.with_name("out")
+    with atomic.claimed(out / "2.png") as mine:
+        assert mine
+        outcomes = restore(photos, model)
+    (skipped,) = (outcome for outcome in outcomes if outcome.status == "skipped")
+    assert Path(skipped.source).name == "2.png"
+    assert skipped.reason == "another process is at it"
+    assert not (out / "2.png").exists()
+    assert Counter(outcome.status for outcome in restore(photos, model)) == {
+        "restored": 1,
+        "skipped": 10,
+    }
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        path.name for path in photos.iterdir()
+    )  # no scratch files
+
+
+def test_a_claim_ends_with_its_block_and_removes_what_a_dead_process_left(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    with atomic.claimed(target) as mine, atomic.claimed(target) as second:
+        assert (mine, second) == (True, False)
+        with atomic.claimed(tmp_path / "b.png") as other:
+            assert other
+    with atomic.replacing(target):
+        (part,) = tmp_path.iterdir()
+        (tmp_path / f"{part.stem}x.part").write_bytes(b"half")  # a process that was killed
+    assert len(list(tmp_path.iterdir())) == 2
+    with atomic.claimed(target):
+        pass
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def command(photos: Path, saved: Path, *options: str) -> list[str]:
+    out = str(photos.with_name("out"))
+    arguments = ["restore", str(photos), "-o", out, "--sigma", "25", "--model", str(saved)]
+    return [sys.executable, "-m", "rimkit", *arguments, *options]
+
+
+def test_several_processes_do_no_file_twice(tmp_path: Path, saved: Path) -> None:
+    for number in range(40):
+        save(tmp_path / "in" / f"{number}.png", 40 + number, 60)
+    running = [
+        subprocess.Popen(
+            command(tmp_path / "in", saved, "--report", str(tmp_path / f"{number}.json")),
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        for number in range(3)
+    ]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    restored = [
+        Path(entry["source"]).name
+        for number in range(3)
+        for entry in json.loads((tmp_path / f"{number}.json").read_text())["files"]
+        if entry["status"] == "restored"
+    ]
+    assert sorted(restored) == sorted(path.name for path in (tmp_path / "in").iterdir())
+    assert len(list((tmp_path / "out").iterdir())) == 40
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int) -> None:
+    photos, out = tmp_path / "in", tmp_path / "out"
+    for place in range(30):
+        save(photos / f"{place:02}.png", 400 + 8 * place, 400)
+    report = tmp_path / "report.json"
+    process = subprocess.Popen(
+        command(photos, saved, "--report", str(report)),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    while not out.exists() or not list(out.glob("*.png")):
+        time.sleep(0.01)
+        assert process.poll() is None
+    process.send_signal(number)
+    error = process.communicate(timeout=60)[1]
+    assert "Traceback" not in error
+    done = {path: path.read_bytes() for path in out.glob("*.png")}
+    assert 0 < len(done) < 30
+    for path in done:  # whole
+        assert read_picture(path).values.shape[1] == 400
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "interrupted" in error
+        assert {path.name for path in out.iterdir()} == {path.name for path in done}
+        assert len(json.loads(report.read_text())["files"]) == len(done)
+    assert subprocess.run(command(photos, saved), check=False, capture_output=True).returncode == 0
+    assert len(list(out.iterdir())) == 30  # and nothing hidden
+    assert all(path.read_bytes() == content for path, content in done.items())
+
+
+def test_a_report_tells_of_every_file(
+    photos: Path, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "bad.png").write_text("no image")
+    report = tmp_path / "report.json"
+    assert main([*command(photos, saved, "--report", str(report))[3:]]) == 1
+    written = json.loads(report.read_text())
+    files = {Path(entry["source"]).name: entry for entry in written["files"]}
+    assert len(files) == 12
+    assert written["weights_sha256"]
+    assert files["bad.png"]["status"] == "failed"
+    assert "no known image format" in files["bad.png"]["reason"]
+    entry = files["colour.png"]
+    assert (entry["status"], entry["sigma"]) == ("restored", 25)
+    assert (entry["width"], entry["height"]) == (24, 20)
+    assert entry["seconds"] > 0
+    assert "11 restored, 0 skipped, 1 failed" in capsys.readouterr().err
+
+
+def test_links_out_of_the_output_folder_are_not_followed(
+    photos: Path, model: RIM, tmp_path: Path
+) -> None:
+    save(photos / "deep" / "a.png", 20, 24)
+    elsewhere, out = tmp_path / "elsewhere", tmp_path / "out"
+    elsewhere.mkdir()
+    out.mkdir()
+    (out / "deep").symlink_to(elsewhere)
+    (elsewhere / "precious").write_text("mine")
+    (out / "0.png").symlink_to(elsewhere / "precious")
+    outcomes = {Path(o.source).name: o for o in restore(photos, model, overwrite=True)}
+    assert outcomes["a.png"].status == "failed"
+    assert "leads out of the output folder" in outcomes["a.png"].reason
+    assert outcomes["0.png"].status == "restored"
+    assert not (out / "0.png").is_symlink()
+    assert [path.name for path in elsewhere.iterdir()] == ["precious"]
+    assert (elsewhere / "precious").read_text() == "mine"
+
+
+def test_strange_names_stay_where_they_are(tmp_path: Path, model: RIM) -> None:
+    names = ["..png", "...png", "a\nb.png", "-o.png", "ä\u202e.png", "x" * 250 + ".png", "~.png"]
+    for name in names:
+        save(tmp_path / "in" / name, 20, 24)
+    outcomes = restore(tmp_path / "in", model)
+    assert {outcome.status for outcome in outcomes} == {"restored"}
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {name for name in names if not name.startswith(".")}
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+
+def png_header(width: int, height: int, depth: int = 8) -> bytes:
+    content = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0)
+    chunk = b"IHDR" + content
+    data = zlib.compress(bytes(1000))
+    idat = b"IDAT" + data
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", len(content))
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + struct.pack(">I", len(data))
+        + idat
+        + struct.pack(">I", zlib.crc32(idat))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.png", b"", "no known image format"),
+        ("claim.png", png_header(60_000, 60_000), "too large to be opened safely"),
+        ("deep.png", png_header(60_000, 60_000, 16), "too large to be opened safely"),
+        ("short.png", png_header(2_000, 2_000), "cannot be read as an image"),
+        ("short-deep.png", png_header(2_000, 2_000, 16), "cannot be read as an image"),
+        ("zip.png", b"PK\x03\x04" + bytes(100), "no known image format"),
+        ("tiff.tif", b"II*\0\xff\xff\xff\x7f", "cannot be read as an image"),
+    ],
+)
+def test_files_that_mean_no_good(
+    tmp_path: Path, model: RIM, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(content)
+    (outcome,) = restore(tmp_path / "in", model)
+    assert outcome.status == "failed"
+    assert message in outcome.reason
+    assert name in outcome.reason
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_tiff_that_claims_to_be_huge(tmp_path: Path, model: RIM) -> None:
+    entries = [
+        (256, 4, 60_000), (257, 4, 60_000), (258, 3, 8), (259, 3, 1), (262, 3, 1),
+        (273, 4, 8), (277, 3, 1), (278, 4, 60_000), (279, 4, 100),
+    ]  # fmt: skip
+    body = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    header = b"II*\0" + struct.pack("<IH", 8, len(entries)) + body + bytes(4)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tif").write_bytes(header + bytes(200))
+    (outcome,) = restore(tmp_path / "in", model)
+    assert "too large to be opened safely (60000x60000" in outcome.reason
+
+
+SCRIPT = """
+import resource, sys
+from rimkit.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_full_disk_in_the_middle_of_a_folder(tmp_path: Path, saved: Path) -> None:
+    """A limit on the size of files stands for the disk that fills up."""
+    save(tmp_path / "in" / "small.png", 60, 60)
+    save(tmp_path / "in" / "large.png", 600, 600)
+    save(tmp_path / "in" / "tall.png", 61, 60)
+    arguments = command(tmp_path / "in", saved)[3:]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "large.png: File too large" in done.stderr
+    assert "2 restored, 0 skipped, 1 failed" in done.stderr
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["small.png", "tall.png"]
+
+
+def test_a_read_only_output(photos: Path, model: RIM, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = photos.with_name("out")
+    out.mkdir(mode=0o500)
+    if os.geteuid() == 0:  # the superuser may write anywhere, and is asked as if not
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    outcomes = restore(photos, model)
+    assert {outcome.status for outcome in outcomes} == {"failed"}
+    assert all("Permission denied" in outcome.reason for outcome in outcomes)
+    assert list(out.iterdir()) == []

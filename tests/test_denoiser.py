@@ -1,0 +1,160 @@
+"""Images of any size and kind, in the memory there is."""
+
+import numpy as np
+import pytest
+import torch
+from tests.cases import uniform
+from torch import Tensor
+
+import rimkit
+from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.footprint import bytes_per_pixel
+from rimkit.networks import CompactConfig
+from rimkit.problem import Denoising
+from rimkit.restoration import restore
+from rimkit.rim import RIM, RIMConfig
+
+
+@pytest.fixture
+def model() -> RIM:
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
+    torch.nn.init.normal_(model.network.out.weight, std=0.1)
+    return model
+
+
+def run(model: RIM, image: np.ndarray, sigma: Sigma, **options: object) -> np.ndarray:
+    values = image.copy()
+    Denoiser(model, **options).denoise([Noisy(values, noise_level(values, sigma))])
+    return values
+
+
+def test_a_grey_model_takes_colours_one_by_one(model: RIM) -> None:
+    image = uniform(12, 13, 3).float().numpy()
+    x = run(model, image, 0.1)
+    for channel in range(3):
+        y = torch.from_numpy(image[None, None, ..., channel])
+        alone = model(y, Denoising(0.1))[0, 0]
+        torch.testing.assert_close(torch.from_numpy(x[..., channel]), alone, rtol=1e-5, atol=1e-5)
+
+
+def test_grey_stays_grey_in_three_channels(model: RIM) -> None:
+    image = uniform(12, 13, 1).float().numpy().repeat(3, 2)
+    x = run(model, image, 0.1)
+    assert np.array_equal(x[..., 0], x[..., 1])
+    assert np.array_equal(x[..., 0], x[..., 2])
+
+
+def test_auto_uses_an_estimate(model: RIM) -> None:
+    image = np.random.default_rng(0).normal(0.5, 0.1, (64, 64, 1)).astype(np.float32)
+    sigma = noise_level(image)
+    assert sigma == pytest.approx(0.1, rel=0.05)
+    assert np.array_equal(run(model, image, "auto"), run(model, image, sigma))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_estimate_is_in_units_of_white(dtype: type) -> None:
+    white = np.iinfo(dtype).max
+    unit = np.random.default_rng(0).normal(0.5, 0.1, (64, 64, 1))
+    image = np.rint(unit.clip(0, 1) * white).astype(dtype)
+    assert noise_level(image) == pytest.approx(0.1, rel=0.05)
+
+
+def test_work_is_counted(model: RIM) -> None:
+    seen: list[float] = []
+    noisy = [Noisy(uniform(9, 9, c).numpy(), 0.1) for c in (1, 3)]
+    Denoiser(model, steps=4).denoise(noisy[:1], on_progress=seen.append)
+    assert seen == [0.25, 0.5, 0.75, 1.0]
+    Denoiser(model, steps=1).denoise(noisy[1:], on_progress=seen.append)
+    assert seen[4:] == [1.0]
+
+
+@pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf"), "25"])
+def test_bad_sigma(sigma: float) -> None:
+    with pytest.raises(ValueError, match="sigma"):
+        noise_level(np.zeros((9, 9, 1)), sigma)
+
+
+def test_bad_images(model: RIM) -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        noise_level(np.full((9, 9, 1), np.nan))
+    with pytest.raises(ValueError, match="8x8, got 7x9"):
+        noise_level(np.zeros((7, 9, 1)), 0.1)
+    colour = RIM(RIMConfig(network=CompactConfig(channels=3, features=8, blocks=1), steps=2))
+    with pytest.raises(ValueError, match="takes 3 channels, the image has 1"):
+        run(colour.eval(), np.zeros((9, 9, 1)), 0.1)
+
+
+def test_nothing_to_remove_leaves_every_bit(model: RIM) -> None:
+    image = uniform(12, 13, 3).numpy()
+    assert np.array_equal(run(model, image, 0.0), image)
+    flat = np.full((64, 64, 1), 200, dtype=np.uint8)
+    assert noise_level(flat) == 0
+    assert np.array_equal(run(model, flat, "auto"), flat)
+
+
+@pytest.mark.parametrize("level", [0, 1, 64, 128, 200, 254, 255])
+@pytest.mark.parametrize("sigma", [1, 15, 25, 50])
+@pytest.mark.parametrize("name", rimkit.model_names())
+def test_a_flat_image_stays_flat_whatever_is_believed_of_its_noise(
+    name: str, level: int, sigma: int
+) -> None:
+    image = np.full((48, 56), level, dtype=np.uint8)
+    assert np.array_equal(restore(image, sigma=sigma / 255, model=name), image)
+
+
+# Large images
+
+
+def noisy_ramp(height: int, width: int, channels: int) -> np.ndarray:
+    clean = np.add.outer(np.linspace(0, 0.5, height), np.linspace(0, 0.5, width))[..., None]
+    return clean + np.random.default_rng(0).normal(0, 0.1, (height, width, channels))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("shape", [(300, 211, 3), (97, 700, 1), (700, 50, 1)])
+def test_large_images_are_solved_in_tiles(
+    model: RIM, dtype: type, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = noisy_ramp(*shape)
+    if np.issubdtype(dtype, np.integer):
+        image = image.clip(0, 1) * np.iinfo(dtype).max
+    image = image.astype(dtype)
+    solved: list[int] = []
+
+    def spied(self: RIM, y: Tensor, *arguments: object, **options: object) -> object:
+        solved.append(y.shape[-1] * y.shape[-2])
+        return original(self, y, *arguments, **options)
+
+    original = RIM.iterate
+    whole = run(model, image, 0.1)
+    monkeypatch.setattr(RIM, "iterate", spied)
+    tiled = run(model, image, 0.1, memory=image.nbytes + 1.0e6)
+    assert len(solved) > 3 * shape[2]
+    assert max(solved) * bytes_per_pixel(model, channels=1) < 1e6
+    white = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    difference = np.abs(tiled.astype(float) - whole).max() / white
+    assert difference <= (1 / 255 if dtype == np.uint8 else 0.5 / 255)
+
+
+def test_too_little_memory_is_said(model: RIM) -> None:
+    with pytest.raises(ValueError, match="an image of 400x300 needs more memory than 0 MB"):
+        run(model, np.zeros((300, 400, 1)), 0.1, memory=1e5)
+
+
+def test_equal_images_go_together(model: RIM) -> None:
+    images = [noisy_ramp(20, 24, 1) for _ in range(5)]
+    alone = [run(model, image, 0.02 * (1 + i)) for i, image in enumerate(images)]
+    denoiser = Denoiser(model, memory=3.5 * (20 * 24) * 1.2 * bytes_per_pixel(model, channels=1))
+    assert 2 <= denoiser.capacity(images[0]) <= 3
+    denoiser.denoise([Noisy(image, 0.02 * (1 + i)) for i, image in enumerate(images)])
+    for image, expected in zip(images, alone, strict=True):
+        np.testing.assert_allclose(image, expected, atol=1e-5)
+
+
+def test_bfloat16_is_close(model: RIM) -> None:
+    image = noisy_ramp(40, 48, 1).astype(np.float32)
+    x = run(model, image, 0.1)
+    half = run(model, image, 0.1, precision="bfloat16")
+    assert not np.array_equal(half, x)
+    assert np.abs(half - x).max() < 0.05
