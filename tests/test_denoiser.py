@@ -145,7 +145,9 @@ def test_too_little_memory_is_said(model: RIM) -> None:
 def test_equal_images_go_together(model: RIM) -> None:
     images = [noisy_ramp(20, 24, 1) for _ in range(5)]
     alone = [run(model, image, 0.02 * (1 + i)) for i, image in enumerate(images)]
-    denoiser = Denoiser(model, memory=3.5 * (20 * 24) * 1.2 * bytes_per_pixel(model, channels=1))
+    denoiser = Denoiser(
+        model, memory=3.5 * (20 * 24) * (8 + 2 * bytes_per_pixel(model, channels=1))
+    )
     assert 2 <= denoiser.capacity(images[0]) <= 3
     denoiser.denoise([Noisy(image, 0.02 * (1 + i)) for i, image in enumerate(images)])
     for image, expected in zip(images, alone, strict=True):

@@ -26,7 +26,7 @@ Precision = Literal["float32", "bfloat16"]
 Array = npt.NDArray[Any]
 
 _LARGEST_SIGMA = 4.0
-_MARGIN = 1.15  # what the allocator and the convolutions take beside the tensors
+_MARGIN = 2.0  # what the allocator leaves in holes, and the convolutions take, beside the tensors
 _ROWS = 512  # looked at together
 _NEIGHBOURHOOD = 7
 
@@ -87,7 +87,8 @@ class Denoiser:
     steps
         Number of steps; the model's own if None.
     memory
-        Bytes that the images and all that is computed may take together.
+        Bytes that the images and all that is computed may take, beside what the process holds once
+        a model has run in it. An attribute: it may be changed.
     precision
         In which the network computes.
     """
@@ -102,7 +103,7 @@ class Denoiser:
     ) -> None:
         self.model = model
         self._steps = model.steps if steps is None else steps
-        self._memory = memory
+        self.memory = memory
         self._precision = precision
         self._channels = model.config.network.channels
         with self._computing():
@@ -112,7 +113,7 @@ class Denoiser:
         """How many images like this one fit into the memory at once; 0: it must be cut."""
         pixels = math.prod(values.shape[:2])
         parts = len(self._parts(values))
-        return int(self._memory // (values.nbytes + parts * pixels * self._bytes_per_pixel))
+        return int(self.memory // (values.nbytes + parts * pixels * self._bytes_per_pixel))
 
     def denoise(
         self, images: Sequence[Noisy], *, on_progress: Callable[[float], None] | None = None
@@ -136,7 +137,7 @@ class Denoiser:
         if not parts:
             return
         progress = _Progress(on_progress)
-        spare = self._memory - sum(image.values.nbytes for image in images)
+        spare = self.memory - sum(image.values.nbytes for image in images)
         pixels = math.prod(parts[0].values.shape[:2])
         together = int(spare // (pixels * self._bytes_per_pixel))
         with torch.no_grad(), self._computing():
@@ -171,7 +172,7 @@ class Denoiser:
             return plan(height, width, pixels=int(side**2), overlap=overlap)
         except ValueError as error:
             raise ValueError(
-                f"an image of {width}x{height} needs more memory than {self._memory / 1e6:.0f} MB"
+                f"an image of {width}x{height} needs more memory than {self.memory / 1e6:.0f} MB"
             ) from error
 
     def _denoise_whole(self, parts: Sequence[Noisy], progress: _Progress) -> None:
@@ -185,7 +186,7 @@ class Denoiser:
         values, sigma = part.values, torch.tensor(part.sigma)
         height, width, channels = values.shape
         bands = [
-            list(band) for _, band in itertools.groupby(tiles, lambda tile: tile.outer[0].start)
+            list(band) for _, band in itertools.groupby(tiles, lambda tile: tile.kept[0].start)
         ]
         source = values[bands[0][0].outer[0]].copy()
         shared = torch.zeros(channels, 0, width)  # rows on which the last band has worked, too

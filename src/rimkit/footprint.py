@@ -17,8 +17,8 @@ from rimkit.problem import Denoising
 from rimkit.solver import Solver
 
 _PROBE = 96
+_M_TRIM_THRESHOLD = -1  # malloc.h
 _M_MMAP_THRESHOLD = -3
-_LARGE = 1 << 19
 
 
 def resident() -> int:
@@ -34,8 +34,23 @@ def return_large_blocks() -> None:
     ``rimkit bench train``). Fresh blocks cost time, which is why this is not the rule. Elsewhere
     than under glibc nothing is done.
     """
+    _mallopt(_M_MMAP_THRESHOLD, 1 << 19)
+
+
+def keep_large_blocks() -> None:
+    """Make this process use the memory of freed blocks again, up to 256 MB each.
+
+    By itself glibc hands blocks from 32 MB back, and the pages of the next one are made anew: on
+    large tiles that takes as long as all the arithmetic (see ``rimkit bench restore``). It costs
+    memory, in holes. Elsewhere than under glibc nothing is done.
+    """
+    _mallopt(_M_MMAP_THRESHOLD, 1 << 28)
+    _mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def _mallopt(parameter: int, value: int) -> None:
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        ctypes.CDLL(None).mallopt(parameter, value)
 
 
 def bytes_per_pixel(solver: Solver, *, channels: int) -> float:

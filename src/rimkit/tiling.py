@@ -193,17 +193,19 @@ def _cuts(length: int) -> Iterator[list[int]]:
 
 
 def _sizes(cuts: list[int], overlap: int) -> tuple[int, int]:
-    """Length of the longest tile, and of all together."""
-    sizes = [span.stop - span.start for span in _outer(cuts, overlap)]
-    return max(sizes), sum(sizes)
+    """Length of a tile, and of all together."""
+    outer = _outer(cuts, overlap)[0]
+    return outer.stop, outer.stop * (len(cuts) - 1)
 
 
 def _outer(cuts: list[int], overlap: int) -> list[slice]:
-    margin = _margin(overlap)
-    return [
-        slice(max(0, start - margin), min(cuts[-1], stop + margin))
-        for start, stop in itertools.pairwise(cuts)
-    ]
+    """What is solved: all of one size, so that every tile fits where the last one was in memory."""
+    length, margin = cuts[-1], _margin(overlap)
+    pairs = list(itertools.pairwise(cuts))
+    size = max(stop - start for start, stop in pairs) + 2 * margin
+    size = min(length, size + (length - size) % _GRID)  # the last one begins on the grid, too
+    begins = [min(max(0, start - margin), length - size) for start, _ in pairs]
+    return [slice(begin, begin + size) for begin in begins]
 
 
 def _margin(overlap: int) -> int:

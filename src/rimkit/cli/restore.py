@@ -21,7 +21,7 @@ from rimkit.cli.main import fail
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import plan
 from rimkit.files.run import Outcome, Wishes, restore_files
-from rimkit.footprint import resident, return_large_blocks
+from rimkit.footprint import keep_large_blocks, resident
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS
 
@@ -31,13 +31,9 @@ def run(options: argparse.Namespace) -> int:
     jobs = plan(options.source, options.output)
     is_folder = options.source.is_dir()
     model = weights.load(options.model)
-    return_large_blocks()  # the budget is for what is held, not for what might be used again
-    denoiser = Denoiser(
-        model,
-        steps=options.steps,
-        memory=options.memory - resident(),
-        precision=options.precision,
-    )
+    keep_large_blocks()
+    denoiser = Denoiser(model, steps=options.steps, precision=options.precision)
+    denoiser.memory = options.memory - resident()
     wishes = Wishes(
         sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
         overwrite=options.overwrite or not is_folder,

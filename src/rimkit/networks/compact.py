@@ -64,8 +64,14 @@ class CompactNetwork(UpdateNetwork):
     def next_state(self, eta: Tensor, score: Tensor, hidden: Tensor) -> Tensor:
         """Gate what the blocks find into the state (N, features, H/2, W/2)."""
         pixels = F.pixel_unshuffle(torch.cat([eta - 0.5, score], 1), self.stride)
-        value = self.blocks(self.enter(torch.cat([pixels, hidden], 1)))
-        update, candidate = self.gate(torch.cat([value, hidden], 1)).chunk(2, 1)
+        # What the blocks find has no name here, so that it is not kept while it is gated.
+        gates = self.gate(_beside(self.blocks(self.enter(torch.cat([pixels, hidden], 1))), hidden))
+        update, candidate = gates.chunk(2, 1)
         return torch.lerp(
             hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden)
         )
+
+
+def _beside(value: Tensor, hidden: Tensor) -> Tensor:
+    """Join in the precision of ``value``: autocast would convert the longer one otherwise."""
+    return torch.cat([value, hidden.to(value)], 1)
