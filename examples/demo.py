@@ -9,25 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from skimage import data
-from skimage.restoration import denoise_nl_means
-from torch import Tensor
 
 import rimkit
+from rimkit import baselines
 from rimkit.evaluation.figures import demo_figure
 
 SIGMA = 25 / 255
 OUTPUT = Path("demo")
 
-# Chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py.
-TV_WEIGHT = 7.0
-NLM_STRENGTH = 0.7
-
-
-def non_local_means(y: Tensor) -> Tensor:
-    x = denoise_nl_means(
-        y[0, 0].numpy(), patch_size=5, patch_distance=6, sigma=SIGMA, h=NLM_STRENGTH * SIGMA
-    )
-    return torch.from_numpy(x.astype(np.float32))[None, None]
+TV_WEIGHT = 7.0  # chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py
 
 
 def main() -> None:
@@ -38,10 +28,13 @@ def main() -> None:
     model = rimkit.load("denoise-gray")
     descent = rimkit.GradientDescent(step_size=SIGMA**2)
     total_variation = rimkit.TotalVariation(weight=TV_WEIGHT)
+    non_local_means = baselines.installed()["non-local means"]
     methods = {
         "gradient descent": lambda: descent.solve(y, problem).x,
         "total variation": lambda: total_variation.solve(y, problem).x,
-        "non-local means": lambda: non_local_means(y),
+        "non-local means": lambda: torch.from_numpy(non_local_means(y[0, 0].numpy(), SIGMA))[
+            None, None
+        ],
         "rimkit denoise-gray": lambda: model.solve(y, problem).x,
     }
     print(f"{'':<22}{'PSNR dB':>8}{'SSIM':>8}{'seconds':>9}")

@@ -12,7 +12,7 @@ from torch import Tensor
 from rimkit.links import LINKS, Link
 from rimkit.networks import NETWORKS, NetworkConfig
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise
-from rimkit.operators import Blur, Identity, Mask, Operator, gaussian_kernel
+from rimkit.operators import Blur, Downsampling, Identity, Mask, Operator, gaussian_kernel
 from rimkit.problem import Problem
 
 SHAPE = (3, 2, 11, 14)
@@ -52,6 +52,12 @@ OPERATORS: dict[str, Operator] = {
     # Wider than the image: the border repeats more than once.
     "blur-wide": Blur(uniform(1, 25, 31, seed=2), padding="circular"),
     "blur-wide-replicate": Blur(uniform(1, 25, 31, seed=2), padding="replicate"),
+    "smaller-2": Downsampling(2, size=(11, 14)),
+    "smaller-3": Downsampling(3, size=(11, 14)),
+    "smaller-2.7": Downsampling(2.7, size=(11, 14)),
+    # The kernel is wider than the image.
+    "smaller-8": Downsampling(8, size=(11, 14)),
+    "smaller-1": Downsampling(1),
     "complex": ComplexRotation(torch.polar(uniform(1, 2, 11, 14), normal(1, 2, 11, 14))),
 }
 

@@ -28,6 +28,7 @@ ORDER = [
     "classical",
     "tiling",
     "footprint",
+    "baselines",
     "estimation",
     "denoiser",
     "tasks",

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from rimkit.estimation import estimate_sigma
     from rimkit.metrics import psnr, ssim
     from rimkit.noises import GaussianNoise, PoissonNoise
-    from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
-    from rimkit.problem import Denoising, Problem, as_problem
+    from rimkit.operators import Blur, Downsampling, Identity, Mask, gaussian_kernel
+    from rimkit.problem import Denoising, Problem, SuperResolution, as_problem
     from rimkit.restoration import restore
     from rimkit.rim import RIM, RIMConfig
     from rimkit.solver import Iterate, Solution, Solver
@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Blur": "operators",
     "Denoising": "problem",
+    "Downsampling": "operators",
     "GaussianNoise": "noises",
     "GradientDescent": "classical",
     "Identity": "operators",
@@ -34,6 +35,7 @@ _HOMES = {
     "RIMConfig": "rim",
     "Solution": "solver",
     "Solver": "solver",
+    "SuperResolution": "problem",
     "TotalVariation": "classical",
     "as_problem": "problem",
     "estimate_sigma": "estimation",
@@ -49,6 +51,7 @@ __all__ = [
     "RIM",
     "Blur",
     "Denoising",
+    "Downsampling",
     "GaussianNoise",
     "GradientDescent",
     "Identity",
@@ -59,6 +62,7 @@ __all__ = [
     "RIMConfig",
     "Solution",
     "Solver",
+    "SuperResolution",
     "TotalVariation",
     "as_problem",
     "estimate_sigma",

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rimkit.estimation import estimate_sigma
-from rimkit.footprint import bytes_per_pixel
+from rimkit.footprint import bytes_per_pixel, give_back
 from rimkit.problem import Denoising
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.tiling import Tile, inside, plan, reach
@@ -26,7 +26,7 @@ Precision = Literal["float32", "bfloat16"]
 Array = npt.NDArray[Any]
 
 _LARGEST_SIGMA = 4.0
-_MARGIN = 2.0  # what the allocator leaves in holes, and the convolutions take, beside the tensors
+_MARGIN = 2.1  # what the allocator leaves in holes, and the convolutions take, beside the tensors
 _ROWS = 512  # looked at together
 _NEIGHBOURHOOD = 7
 
@@ -149,8 +149,10 @@ class Denoiser:
             levels = {part.sigma: part for part in parts}  # the channels of an image share one
             tiles = {sigma: self._plan(part, spare) for sigma, part in levels.items()}
             progress.expect(sum(_area(tiles[part.sigma]) for part in parts) * self._steps)
+            give_back()  # what reading the image has left
             for part in parts:
                 self._denoise_tiled(part, tiles[part.sigma], progress)
+            give_back()  # for writing it
 
     def _parts(self, values: Array) -> list[Array]:
         """Views of an image that have the channels of the model."""

@@ -48,6 +48,12 @@ def keep_large_blocks() -> None:
     _mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def give_back() -> None:
+    """Hand back what freed blocks are kept for now: before and after something large."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _mallopt(parameter: int, value: int) -> None:
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(parameter, value)

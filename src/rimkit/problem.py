@@ -10,7 +10,9 @@ from torch import Tensor
 
 from rimkit import operators, tree
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise
-from rimkit.operators import Identity, Operator, Window
+from rimkit.operators import Downsampling, Identity, Operator, Window
+
+_ROUNDING = 1 / (255 * 12**0.5)  # of a uniform error of one grey level
 
 
 @tree.register
@@ -69,6 +71,22 @@ def Denoising(sigma: Tensor | float) -> Problem:
         value per sample (N,).
     """
     return Problem(operator=Identity(), noise=GaussianNoise(sigma))
+
+
+def SuperResolution(
+    scale: float, *, size: tuple[int, int] | None = None, sigma: Tensor | float = _ROUNDING
+) -> Problem:
+    """Return the problem of an image that was made ``scale`` times smaller.
+
+    Parameters
+    ----------
+    scale, size
+        As in `rimkit.operators.Downsampling`.
+    sigma
+        Standard deviation of what the small image has besides, in its units; that of rounding to
+        8 bits if not said.
+    """
+    return Problem(operator=Downsampling(scale, size), noise=GaussianNoise(sigma))
 
 
 def as_problem(physics: Any) -> Problem:

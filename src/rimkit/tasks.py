@@ -1,16 +1,42 @@
-"""Named tasks: how the operator, the noise and so y are drawn, for training and for evaluation."""
+"""Named tasks: how the operator, the noise and so y are drawn, for training and for validation."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from rimkit.problem import Denoising, Problem
+from rimkit import settings
+from rimkit.operators import matlab_imresize
+from rimkit.problem import Denoising, Problem, SuperResolution
 
 LEVELS = 255
 """Grey levels between black and white: sigma = 25 on the outside is 25 / LEVELS inside."""
+
+Measure = Callable[[Tensor, torch.Generator], tuple[Problem, Tensor]]
+"""From clean images x (N, C, H, W) in [0, 1] to a problem and its y."""
+
+
+class Task(Protocol):
+    """What a machine is trained for; a frozen dataclass whose fields are read from recipes.
+
+    ``table_name`` is its name there.
+    """
+
+    table_name: ClassVar[str]
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+        """Draw the problem of a training batch x (N, C, H, W) in [0, 1], and measure it."""
+        ...
+
+    def validation(self) -> dict[str, Measure]:
+        """What the training is watched on, by the name under which its PSNR is logged."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +63,83 @@ class DenoisingTask:
         if not all(0 <= sigma < float("inf") for sigma in self.validation_sigmas):
             raise ValueError(f"validation_sigmas are not negative, got {self.validation_sigmas}")
 
-    def draw(self, size: int, *, generator: torch.Generator) -> Problem:
-        """Draw the problem of a training batch of ``size`` samples."""
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+        """Draw sigma for every sample, and noise."""
         low, high = self.sigma
-        sigma = torch.rand(size, generator=generator) * (high - low) + low
-        return Denoising(sigma / LEVELS)
+        sigma = torch.rand(x.shape[0], generator=generator) * (high - low) + low
+        return _noisy(sigma, x, generator)
 
-    def validation(self) -> dict[str, Problem]:
-        """Return the problems of validation, by the name under which their PSNR is logged."""
-        return {f"sigma_{sigma:g}": Denoising(sigma / LEVELS) for sigma in self.validation_sigmas}
+    def validation(self) -> dict[str, Measure]:
+        """Fixed levels."""
+        return {f"sigma_{s:g}": functools.partial(_noisy, s) for s in self.validation_sigmas}
+
+
+@dataclasses.dataclass(frozen=True)
+class SuperResolutionTask:
+    """Images made smaller by MATLAB's ``imresize``, rounded to 8 bits; one scale a batch.
+
+    Attributes
+    ----------
+    scales
+        From which that of a batch is drawn.
+    sigma
+        How far the files are from the linear operator, in grey levels.
+    """
+
+    table_name: ClassVar[str] = "super-resolution"
+
+    scales: tuple[float, ...] = (2.0, 3.0, 4.0)
+    sigma: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not self.scales or not all(1 <= scale < float("inf") for scale in self.scales):
+            raise ValueError(f"scales are at least 1, got {self.scales}")
+        if not 0 < self.sigma < float("inf"):
+            raise ValueError(f"sigma is positive, got {self.sigma}")
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+        """Draw a scale for the batch."""
+        place = int(torch.randint(len(self.scales), (), generator=generator))
+        return self._smaller(self.scales[place], x, generator)
+
+    def validation(self) -> dict[str, Measure]:
+        """Every scale."""
+        return {f"x{scale:g}": functools.partial(self._smaller, scale) for scale in self.scales}
+
+    def _smaller(
+        self, scale: float, x: Tensor, generator: torch.Generator
+    ) -> tuple[Problem, Tensor]:
+        n, channels, height, width = x.shape
+        # All images as channels of one: they are resized alike.
+        planes = (x * LEVELS).round().byte().flatten(0, 1).permute(1, 2, 0).cpu().numpy()
+        small = matlab_imresize(np.ascontiguousarray(planes), 1 / scale)
+        y = torch.from_numpy(small).to(x).permute(2, 0, 1) / LEVELS
+        y = y.reshape(n, channels, *y.shape[1:])
+        return SuperResolution(scale, size=(height, width), sigma=self.sigma / LEVELS), y
+
+
+TASKS: dict[str, type[Any]] = {
+    task.table_name: task for task in (DenoisingTask, SuperResolutionTask)
+}
+
+
+def task_from_table(table: Mapping[str, Any]) -> Task:
+    """Build a task from a table that says its ``name``; denoising if it says none.
+
+    Raises
+    ------
+    ValueError
+        If the name, a key or a value is not what it should be.
+    """
+    if not isinstance(table, Mapping):
+        raise ValueError(f"a task is a table with a name ({', '.join(TASKS)}), got {table!r}")
+    name = table.get("name", DenoisingTask.table_name)
+    if name not in TASKS:
+        raise ValueError(settings.unknown_key(str(name), TASKS, where="task"))
+    task: Task = settings.from_table(TASKS[name], table, where="recipe.task")
+    return task
+
+
+def _noisy(sigma: Tensor | float, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+    problem = Denoising(sigma / LEVELS)
+    return problem, problem.simulate(x, generator=generator)

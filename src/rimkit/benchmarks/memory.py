@@ -48,17 +48,17 @@ def main(network: str, steps: int, segment: int) -> None:
     x = torch.rand(BATCH, 1, PATCH, PATCH)
     problem = Denoising(torch.full((BATCH,), 0.1))
     y = problem.simulate(x)
-    idle = _megabytes("VmRSS")
+    idle = megabytes("VmRSS")
     with torch.autocast("cpu", torch.bfloat16):
         start = model.init(y, problem)
         unrolled = unroll(model, start, y, problem, steps=steps, segment=segment or None)
         loss = trajectory_loss(unrolled.estimates, x, weights=[1.0] * steps)
     loss.backward()  # type: ignore[no-untyped-call]
-    print(_megabytes("VmHWM") - idle)  # noqa: T201
+    print(megabytes("VmHWM") - idle)  # noqa: T201
 
 
-def _megabytes(field: str) -> float:
-    """A size of this process, as Linux counts it."""
+def megabytes(field: str) -> float:
+    """A size of this process by its name in Linux (``VmHWM``: the peak), in 2^20 bytes."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     match = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
     if match is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from rimkit.benchmarks.restoring import Size, Speed
 from rimkit.benchmarks.throughput import Throughput
 from rimkit.benchmarks.updates import UpdateTime
 
@@ -68,4 +69,26 @@ def memory_text(network: str, peaks: Mapping[tuple[int | None, int], float]) -> 
         name = "all steps kept" if segment is None else f"segments of {segment} steps"
         row = "".join(f"{peaks[segment, number]:>12.0f}" for number in steps)
         lines.append(f"{name:<26}{row}")
+    return "\n".join(lines) + "\n"
+
+
+def speed_text(speeds: Sequence[Speed]) -> str:
+    """One row for every method and way."""
+    lines = [f"{'one megapixel, grey':<20}{'way':<24}{'threads':>8}{'s':>8}{'megapixels/s':>14}"]
+    lines += [
+        f"{speed.method:<20}{speed.way:<24}{speed.threads:>8}{speed.seconds:>8.2f}"
+        f"{speed.per_second:>14.2f}"
+        for speed in speeds
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def size_text(title: str, sizes: Sequence[Size]) -> str:
+    """One row for every size of image."""
+    lines = [title, f"{'megapixels':>10}{'peak MB':>10}{'s':>8}{'s a megapixel':>15}"]
+    lines += [
+        f"{size.megapixels:>10g}{size.peak / 1e6:>10.0f}{size.seconds:>8.1f}"
+        f"{size.seconds / size.megapixels:>15.2f}"
+        for size in sizes
+    ]
     return "\n".join(lines) + "\n"

@@ -9,18 +9,40 @@ import numpy as np
 
 from rimkit import atomic
 from rimkit.benchmarks.memory import peak_memory_of_update
-from rimkit.benchmarks.report import machine, memory_text, throughput_text, update_text
+from rimkit.benchmarks.report import (
+    machine,
+    memory_text,
+    size_text,
+    speed_text,
+    throughput_text,
+    update_text,
+)
+from rimkit.benchmarks.restoring import SIGMA, measure_size, measure_speed, tiled_difference
 from rimkit.benchmarks.throughput import WORKLOADS, measure
 from rimkit.benchmarks.updates import time_update
+from rimkit.cli.values import size as size_in_bytes
+from rimkit.footprint import keep_large_blocks
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import default_precision
 
 _STEPS = (10, 20, 50, 100)
 _SEGMENT = 10
+_BUDGET = "2GB"
+_PRECISION = "bfloat16"
+_FIGURE_PIXELS = 300**2
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure what training costs, and print it."""
+    """Measure what training or restoring costs, and print it."""
+    text = _train(options) if options.what == "train" else _restore(options)
+    if options.text is not None:
+        with atomic.replacing(options.text) as file:
+            file.write(text.encode())
+    print(text, end="")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> str:
     workloads = [load for load in WORKLOADS if load.network in options.networks]
     results = [
         result
@@ -43,12 +65,35 @@ def run(options: argparse.Namespace) -> int:
                 peaks[segment, steps] = peak
         parts.append(memory_text(load.network, peaks))
 
-    text = "\n".join(parts)
-    if options.text is not None:
-        with atomic.replacing(options.text) as file:
-            file.write(text.encode())
-    print(text, end="")
-    return 0
+    return "\n".join(parts)
+
+
+def _restore(options: argparse.Namespace) -> str:
+    keep_large_blocks()
+    parts = [f"{machine()}\n", speed_text(list(measure_speed(rounds=options.rounds, say=_say)))]
+    sizes = []
+    for megapixels in options.megapixels:
+        _say(f"{megapixels:g} megapixels")
+        sizes.append(measure_size(megapixels, memory=_BUDGET, precision=_PRECISION))
+    if sizes:
+        title = f"rimkit restore, grey, --memory {_BUDGET} --precision {_PRECISION}, in all"
+        parts.append(size_text(title, sizes))
+    if options.figure is not None:
+        from skimage import data
+
+        from rimkit.benchmarks.figures import large_images_figure
+
+        clean = np.asarray(data.camera(), dtype=np.float32) / 255  # type: ignore[no-untyped-call]
+        noise = np.random.default_rng(0).normal(0, SIGMA, clean.shape)
+        difference, *seams = tiled_difference(
+            (clean + noise).astype(np.float32), pixels=_FIGURE_PIXELS
+        )
+        figure = large_images_figure(
+            sizes, memory=size_in_bytes(_BUDGET), difference=difference, seams=(seams[0], seams[1])
+        )
+        with atomic.replacing(options.figure) as file:
+            figure.savefig(file, format="png")
+    return "\n".join(parts)
 
 
 def _say(line: str) -> None:

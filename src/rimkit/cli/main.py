@@ -236,29 +236,41 @@ def _add_experiments(commands: _Commands[_Parser]) -> None:
 def _add_bench(commands: _Commands[_Parser]) -> None:
     parser = commands.add_parser(
         "bench",
-        help="measure what training costs on this machine",
+        help="measure what training and restoring cost on this machine",
         description="train: throughput of every update network against a plain implementation and "
-        "against its convolutions alone, where an update's time goes, and peak memory by steps.",
+        "against its convolutions alone, where an update's time goes, and peak memory by steps. "
+        "restore: megapixels a second beside other methods that are installed, and memory and time "
+        "against the size of an image.",
         allow_abbrev=False,
     )
-    parser.add_argument("what", choices=["train"])
+    parser.add_argument("what", choices=["train", "restore"])
     parser.add_argument(
+        "--rounds", type=values.positive, default=5, help="of all timings (default: %(default)s)"
+    )
+    parser.add_argument("--text", metavar="FILE", type=Path, help="write what is printed to a file")
+    train = parser.add_argument_group("train")
+    train.add_argument(
         "--networks",
         nargs="+",
         choices=["paper", "atrous", "compact"],
         default=["paper", "atrous", "compact"],
         help="which (default: all)",
     )
-    parser.add_argument(
-        "--rounds", type=values.positive, default=5, help="of all timings (default: %(default)s)"
-    )
-    parser.add_argument(
+    train.add_argument(
         "--compiled", action="store_true", help="time torch.compile, too (needs a C++ compiler)"
     )
-    parser.add_argument(
+    train.add_argument(
         "--no-memory", dest="memory", action="store_false", help="leave the memory out"
     )
-    parser.add_argument("--text", metavar="FILE", type=Path, help="write what is printed to a file")
+    restore = parser.add_argument_group("restore")
+    restore.add_argument(
+        "--megapixels",
+        nargs="*",
+        type=values.positive,
+        default=[1, 4, 10, 25, 50, 100],
+        help="sizes of images for memory and time (default: %(default)s)",
+    )
+    restore.add_argument("--figure", metavar="FILE", type=Path, help="draw both to a PNG")
 
 
 def _add_data(commands: _Commands[_Parser]) -> None:

@@ -3,10 +3,12 @@
 from rimkit.operators.base import A_vjp, Operator, Window, crop, initial
 from rimkit.operators.blur import Blur, gaussian_kernel
 from rimkit.operators.pixelwise import Identity, Mask
+from rimkit.operators.resampling import Downsampling, matlab_imresize
 
 __all__ = [
     "A_vjp",
     "Blur",
+    "Downsampling",
     "Identity",
     "Mask",
     "Operator",
@@ -14,4 +16,5 @@ __all__ = [
     "crop",
     "gaussian_kernel",
     "initial",
+    "matlab_imresize",
 ]

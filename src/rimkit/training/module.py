@@ -18,6 +18,7 @@ from rimkit.metrics import psnr
 from rimkit.problem import Problem
 from rimkit.rim import RIM
 from rimkit.solver import Iterate
+from rimkit.tasks import Measure
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.recipe import OptimizerRecipe, Recipe
 from rimkit.training.unroll import unroll
@@ -104,10 +105,15 @@ class RIMTraining(lightning.LightningModule):
         return loss
 
     def _begin(self, x: Tensor, generator: torch.Generator) -> Rollout:
-        problem = self.recipe.task.draw(x.shape[0], generator=generator)
-        y = problem.simulate(x.cpu(), generator=generator).to(self.device)
-        problem = tree.move(problem, device=self.device)
+        problem, y = self._measure(self.recipe.task.draw, x, generator)
         return Rollout(x, y, problem, self.model.init(y, problem))
+
+    def _measure(
+        self, measure: Measure, x: Tensor, generator: torch.Generator
+    ) -> tuple[Problem, Tensor]:
+        """Measure on the processor, where a generator always gives the same, and move."""
+        problem, y = measure(x.cpu(), generator)
+        return tree.move(problem, device=self.device), y.to(self.device)
 
     def _keep(self, rollout: Rollout, generator: torch.Generator) -> None:
         """Keep samples for the next update to go on from, cut from this one's graph.
@@ -127,9 +133,9 @@ class RIMTraining(lightning.LightningModule):
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the PSNR after the machine's own number of steps, and ``late`` times as many."""
-        for name, problem in self.recipe.task.validation().items():
+        for name, measure in self.recipe.task.validation().items():
             generator = seeded(self.recipe.seed, 3, batch_idx)
-            y = problem.simulate(batch.cpu(), generator=generator).to(self.device)
+            problem, y = self._measure(measure, batch, generator)
             run = self.model.iterate(y, problem, steps=self.recipe.late * self.model.steps)
             trajectory = [iterate.x for iterate in run]
             for label, step in ((name, self.model.steps - 1), (f"{name}_late", -1)):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from rimkit import settings
 from rimkit.rim import RIMConfig
-from rimkit.tasks import DenoisingTask
+from rimkit.tasks import DenoisingTask, Task, task_from_table
 from rimkit.training.loss import DistanceName
 
 
@@ -155,7 +155,9 @@ class Recipe:
         The machine is watched after its own number of steps and after ``late`` times as many.
     """
 
-    task: DenoisingTask = dataclasses.field(default_factory=DenoisingTask)
+    task: Task = dataclasses.field(
+        default_factory=DenoisingTask, metadata={"table": task_from_table}
+    )
     model: RIMConfig = dataclasses.field(default_factory=RIMConfig)
     data: DataRecipe = dataclasses.field(default_factory=DataRecipe)
     unroll: UnrollRecipe = dataclasses.field(default_factory=UnrollRecipe)

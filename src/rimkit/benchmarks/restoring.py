@@ -1,0 +1,165 @@
+"""What restoring costs: megapixels a second, and memory and time against the size of an image.
+
+Run as a module it is the command line, and prints the most memory that it held, in bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import runpy
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from rimkit import baselines, weights
+from rimkit.benchmarks.memory import megabytes
+from rimkit.denoiser import Denoiser, Noisy, Precision
+from rimkit.problem import Denoising
+from rimkit.tiling import plan, reach, solve_tiled
+
+SIGMA = 25 / 255
+_MEMORY = {"all at once": 8e9, "500 MB": 5e8, "150 MB": 1.5e8}
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """How fast a method is on one image.
+
+    Attributes
+    ----------
+    method, way
+        What ran, and in which precision and how many tiles.
+    threads
+        Of torch.
+    megapixels
+        Of the image.
+    seconds
+        The shortest of the rounds.
+    """
+
+    method: str
+    way: str
+    threads: int
+    megapixels: float
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Megapixels of the image a second: what tiles share is not counted twice."""
+        return self.megapixels / self.seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """What ``rimkit restore`` took for a file of so many megapixels.
+
+    Attributes
+    ----------
+    megapixels
+        Of the image, grey and of 8 bits.
+    peak
+        Most memory of the process, in bytes.
+    seconds
+        From start to end.
+    """
+
+    megapixels: float
+    peak: float
+    seconds: float
+
+
+def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) -> Iterator[Speed]:
+    """Time all models in the package, and the other methods that are installed, side by side."""
+    y = noisy_image(side, side).astype(np.float32) / np.float32(255)
+    megapixels = side**2 / 1e6
+    most = torch.get_num_threads()
+    for threads in sorted({1, most}):
+        torch.set_num_threads(threads)
+        for name in weights.model_names():
+            model = weights.load(name)
+            precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+            for precision in precisions:
+                denoiser = Denoiser(model, precision=precision)
+                for memory, size in _MEMORY.items():
+                    denoiser.memory = size
+                    run = _denoising(denoiser, y)
+                    way = f"{precision}, {memory}"
+                    say(f"{name}, {way}, {threads} threads")
+                    yield Speed(name, way, threads, megapixels, _shortest(run, rounds))
+    torch.set_num_threads(most)
+    for name, method in baselines.installed().items():
+        say(name)
+        seconds = _shortest(_calling(method, y), min(rounds, 2))
+        yield Speed(name, "float32", most, megapixels, seconds)
+
+
+def measure_size(megapixels: float, *, memory: str, precision: str) -> Size:
+    """Restore a file of so many megapixels in a process of its own. Linux only."""
+    side = round((megapixels * 1e6) ** 0.5)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "noisy.png"
+        Image.fromarray(noisy_image(side, side)).save(source, compress_level=1)
+        arguments = ["restore", str(source), "--memory", memory, "--precision", precision]
+        command = [sys.executable, "-m", __name__, *arguments, "--sigma", "25", "--quiet"]
+        began = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        seconds = time.perf_counter() - began
+    return Size(megapixels, float(done.stdout), seconds)
+
+
+def tiled_difference(
+    image: npt.NDArray[np.float32], *, pixels: int
+) -> tuple[npt.NDArray[np.float32], Sequence[int], Sequence[int]]:
+    """Tiled minus untiled estimate of an image (H, W), in grey levels, and where the seams are."""
+    model = weights.load("denoise-gray")
+    y = torch.from_numpy(image)[None, None]
+    overlap = reach(model, SIGMA)
+    problem = Denoising(SIGMA)
+    whole = model.solve(y, problem).x
+    tiled = solve_tiled(model, y, problem, pixels=pixels, overlap=overlap)
+    kept = [tile.kept for tile in plan(*image.shape, pixels=pixels, overlap=overlap)]
+    rows = sorted({rows.start for rows, _ in kept} - {0})
+    columns = sorted({columns.start for _, columns in kept} - {0})
+    return 255 * (tiled - whole)[0, 0].numpy(), rows, columns
+
+
+def noisy_image(height: int, width: int) -> npt.NDArray[np.uint8]:
+    """A bright slope with noise, in tiles of one square: quickly made, and in little memory."""
+    square = 512
+    slope = np.add.outer(np.linspace(0, 100, square), np.linspace(50, 100, square))
+    noise = np.random.default_rng(0).normal(0, 255 * SIGMA, slope.shape)
+    values = np.rint((slope + noise).clip(0, 255)).astype(np.uint8)
+    repeats = -(-height // square), -(-width // square)
+    return np.tile(values, repeats)[:height, :width]
+
+
+def _denoising(denoiser: Denoiser, y: npt.NDArray[np.float32]) -> Callable[[], object]:
+    return lambda: denoiser.denoise([Noisy(y[..., None].copy(), SIGMA)])
+
+
+def _calling(method: baselines.Method, y: npt.NDArray[np.float32]) -> Callable[[], object]:
+    return lambda: method(y, SIGMA)
+
+
+def _shortest(run: Callable[[], object], rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+if __name__ == "__main__":
+    try:
+        runpy.run_module("rimkit", run_name="__main__")
+    finally:
+        print(megabytes("VmHWM") * 2**20)  # noqa: T201

@@ -1,0 +1,110 @@
+"""Against MATLAB's own files where they are, and against what must hold anywhere."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.cases import uniform
+
+from rimkit.data import bsds300
+from rimkit.operators import Downsampling, matlab_imresize
+
+SCALES = (2, 3, 4)
+
+
+@pytest.fixture
+def small_images() -> Path:
+    """The 300 test inputs of Huang et al. (2015), made by MATLAB."""
+    folder = Path(os.environ.get("RIMKIT_BSD100_SR", "absent"))
+    if not folder.is_dir() or "RIMKIT_BSDS300" not in os.environ:
+        pytest.skip("the test inputs are absent: set RIMKIT_BSD100_SR and RIMKIT_BSDS300")
+    return folder
+
+
+def cropped(path: Path, scale: int) -> np.ndarray:
+    image = np.asarray(Image.open(path))
+    height, width = (side // scale * scale for side in image.shape[:2])
+    return image[:height, :width]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("scale", SCALES)
+def test_matlab_to_the_bit(small_images: Path, scale: int) -> None:
+    paths = bsds300.image_paths("test")
+    assert len(paths) == 100
+    for path in paths:
+        expected = np.asarray(Image.open(small_images / f"x{scale}" / f"{path.stem}.png"))
+        assert np.array_equal(matlab_imresize(cropped(path, scale), 1 / scale), expected), path
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_linear_operator_is_near_it(small_images: Path, scale: int) -> None:
+    path = bsds300.image_paths("train")[7]
+    image = cropped(path, scale)
+    x = torch.from_numpy(image.astype(np.float64)).permute(2, 0, 1)[None]
+    y = Downsampling(scale).A(x)[0].permute(1, 2, 0).numpy()
+    difference = y - matlab_imresize(image, 1 / scale)
+    assert 0.2 < difference.std() < 0.6
+    assert abs(difference.mean()) < 0.1
+    assert small_images.is_dir()
+
+
+@pytest.mark.parametrize("scale", [1, 1.5, 2, 2.5, 3, 3.7, 4])
+@pytest.mark.parametrize("side", [8, 9, 23, 64])
+def test_a_flat_image_stays_flat_both_ways(scale: float, side: int) -> None:
+    operator = Downsampling(scale)
+    flat = torch.full((1, 1, side, side), 0.7, dtype=torch.float64)
+    larger = operator.initial(flat)
+    assert larger.shape[-2:] == (int(side * scale), int(side * scale))
+    torch.testing.assert_close(larger, torch.full_like(larger, 0.7))
+    torch.testing.assert_close(operator.A(larger), flat)  # and the sizes agree
+
+
+@pytest.mark.parametrize("scale", [2, 3, 2.5])
+def test_a_slope_is_where_it_was(scale: float) -> None:
+    """Pixels are areas: a pixel of y lies over the middle of those of x that it covers."""
+    size = 60
+    slope = torch.arange(size, dtype=torch.float64).expand(1, 1, 8, size)
+    y = Downsampling(scale).A(slope)[0, 0, 0]
+    expected = (torch.arange(len(y)) + 0.5) * scale - 0.5
+    inside = slice(4, len(y) - 4)  # away from the border
+    # A kernel widened by a fraction is sampled off its middle.
+    torch.testing.assert_close(y[inside], expected[inside].double(), rtol=0, atol=0.02)
+    back = Downsampling(scale, size=(8, size)).initial(Downsampling(scale).A(slope))[0, 0, 0]
+    torch.testing.assert_close(back[20:40], slope[0, 0, 0, 20:40], rtol=0, atol=0.02)
+
+
+def test_scale_one_changes_nothing() -> None:
+    x = uniform(2, 3, 9, 11)
+    operator = Downsampling(1)
+    for y in (operator.A(x), operator.A_adjoint(x), operator.initial(x)):
+        torch.testing.assert_close(y, x)
+
+
+def test_colours_and_grey_alike() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (30, 41, 3), dtype=np.uint8)
+    whole = matlab_imresize(image, 1 / 3)
+    assert whole.shape == (10, 14, 3)
+    for channel in range(3):
+        assert np.array_equal(matlab_imresize(image[..., channel], 1 / 3), whole[..., channel])
+    assert matlab_imresize(image, 2).shape == (60, 82, 3)
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    for scale in (0.5, 0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="scale is at least 1"):
+            Downsampling(scale)
+    with pytest.raises(ValueError, match="both positive"):
+        Downsampling(2, size=(0, 4))
+    with pytest.raises(ValueError, match=r"x has size \(8, 8\), got shape \(1, 1, 9, 8\)"):
+        Downsampling(2, size=(8, 8)).A(torch.zeros(1, 1, 9, 8))
+    with pytest.raises(ValueError, match=r"8x9 has a y of 4x5, got shape \(1, 1, 4, 4\)"):
+        Downsampling(2, size=(8, 9)).A_adjoint(torch.zeros(1, 1, 4, 4))
+    with pytest.raises(ValueError, match="8-bit image"):
+        matlab_imresize(np.zeros((8, 8)), 0.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="positive and finite"):
+        matlab_imresize(np.zeros((8, 8), np.uint8), 0)

@@ -1,0 +1,74 @@
+"""Problems are drawn as the task says, and y is a measurement of x under them."""
+
+import pytest
+import torch
+from tests.cases import uniform
+
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Downsampling, Identity
+from rimkit.tasks import DenoisingTask, SuperResolutionTask, task_from_table
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+X = (uniform(4, 3, 24, 36) * 255).round().float() / 255
+
+
+def test_denoising_draws_a_level_for_every_sample() -> None:
+    x = torch.zeros(400, 1, 16, 16)
+    problem, y = DenoisingTask(sigma=(10, 50)).draw(x, generator())
+    assert isinstance(problem.operator, Identity)
+    assert isinstance(problem.noise, GaussianNoise)
+    sigma = 255 * problem.noise.sigma
+    assert isinstance(sigma, torch.Tensor)
+    assert 10 <= sigma.min() < 12
+    assert 48 < sigma.max() <= 50
+    torch.testing.assert_close(255 * y.flatten(1).std(1), sigma, rtol=0.2, atol=0)
+
+
+def test_every_scale_is_drawn_and_is_the_problem_s() -> None:
+    task = SuperResolutionTask()
+    drawn = set()
+    for seed in range(20):
+        problem, y = task.draw(X, generator(seed))
+        assert isinstance(problem.operator, Downsampling)
+        drawn.add(problem.operator.scale)
+        assert y.shape == problem.operator.A(X).shape
+        assert torch.equal((y * 255).round(), y * 255) or (y * 255 % 1).abs().max() < 1e-3
+        difference = 255 * (problem.operator.A(X) - y)
+        assert difference[..., 2:-2, 2:-2].std() < 0.7  # rounded twice, and clipped
+    assert drawn == {2.0, 3.0, 4.0}
+
+
+def test_images_of_a_batch_are_resized_alone() -> None:
+    task = SuperResolutionTask(scales=(3,))
+    _, together = task.draw(X, generator())
+    for number in range(len(X)):
+        _, alone = task.draw(X[number : number + 1], generator())
+        assert torch.equal(alone[0], together[number])
+
+
+@pytest.mark.parametrize("task", [DenoisingTask(), SuperResolutionTask()])
+def test_validation_is_fixed(task: DenoisingTask | SuperResolutionTask) -> None:
+    for measure in task.validation().values():
+        _, first = measure(X, generator())
+        _, second = measure(X, generator())
+        assert torch.equal(first, second)
+
+
+def test_tasks_are_read_from_tables() -> None:
+    assert task_from_table({}) == DenoisingTask()
+    assert task_from_table({"name": "denoising", "sigma": [5, 10]}) == DenoisingTask((5.0, 10.0))
+    table = {"name": "super-resolution", "scales": [2, 2.5]}
+    assert task_from_table(table) == SuperResolutionTask((2.0, 2.5))
+    for wrong, message in (
+        ({"name": "denoisng"}, 'did you mean "denoising"'),
+        ({"name": "super-resolution", "sigma": 0}, "sigma is positive"),
+        ({"name": "super-resolution", "scales": [0.5]}, "scales are at least 1"),
+        ({"sigma": [10, 5]}, "sigma is a range"),
+        ("denoising", "a task is a table"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            task_from_table(wrong)  # type: ignore[arg-type]
