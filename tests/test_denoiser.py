@@ -1,5 +1,7 @@
 """Images of any size and kind, in the memory there is."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,14 @@ from tests.cases import uniform
 from torch import Tensor
 
 import rimkit
+from rimkit import denoiser
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.footprint import bytes_per_pixel
 from rimkit.networks import CompactConfig
 from rimkit.problem import Denoising
 from rimkit.restoration import restore
 from rimkit.rim import RIM, RIMConfig
+from rimkit.tiling import Tile
 
 
 @pytest.fixture
@@ -129,12 +133,45 @@ def test_large_images_are_solved_in_tiles(
     original = RIM.iterate
     whole = run(model, image, 0.1)
     monkeypatch.setattr(RIM, "iterate", spied)
-    tiled = run(model, image, 0.1, memory=image.nbytes + 1.2e6)
+    tiled = run(model, image, 0.1, memory=image.nbytes + 1.5e6)
     assert len(solved) > 3 * shape[2]
-    assert max(solved) * bytes_per_pixel(model, channels=1) < 1.2e6
+    assert max(solved) * bytes_per_pixel(model, channels=1) < 1.5e6
     white = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
     difference = np.abs(tiled.astype(float) - whole).max() / white
     assert difference <= (1 / 255 if dtype == np.uint8 else 0.5 / 255)
+
+
+def test_no_band_reads_what_an_earlier_one_has_written(
+    model: RIM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts shorter than the overlap: a band looks back over several others."""
+    image = noisy_ramp(400, 60, 1).astype(np.float32)
+    whole = run(model, image, 0.1)
+    monkeypatch.setattr(denoiser, "reach", lambda *_, **__: 64)
+    budget = image.nbytes + 2.2 * 60 * 180 * bytes_per_pixel(model, channels=1)
+    plans: list[Sequence[Tile]] = []
+    original = Denoiser._denoise_tiled
+    monkeypatch.setattr(
+        Denoiser,
+        "_denoise_tiled",
+        lambda self, part, tiles, progress: (
+            plans.append(tiles),
+            original(self, part, tiles, progress),
+        ),
+    )
+    tiled = run(model, image, 0.1, memory=budget)
+    ((first, *others),) = plans
+    assert len(others) > 4
+    assert first.kept[0].stop < 64
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [">f4", "f8", "f4"])
+def test_grey_levels_are_noticed_whether_sigma_is_said_or_not(dtype: str) -> None:
+    image = np.random.default_rng(0).normal(128, 25, (64, 64, 1))
+    assert noise_level((image / 255).astype(dtype)) == pytest.approx(25 / 255, rel=0.1)
+    with pytest.raises(ValueError, match="grey levels of 255"):
+        noise_level(image.astype(dtype))
 
 
 def test_too_little_memory_is_said(model: RIM) -> None:
@@ -145,11 +182,9 @@ def test_too_little_memory_is_said(model: RIM) -> None:
 def test_equal_images_go_together(model: RIM) -> None:
     images = [noisy_ramp(20, 24, 1) for _ in range(5)]
     alone = [run(model, image, 0.02 * (1 + i)) for i, image in enumerate(images)]
-    denoiser = Denoiser(
-        model, memory=3.5 * (20 * 24) * (8 + 2 * bytes_per_pixel(model, channels=1))
-    )
-    assert 2 <= denoiser.capacity(images[0]) <= 3
-    denoiser.denoise([Noisy(image, 0.02 * (1 + i)) for i, image in enumerate(images)])
+    small = Denoiser(model, memory=3.5 * (20 * 24) * (8 + 2 * bytes_per_pixel(model, channels=1)))
+    assert 2 <= small.capacity(images[0]) <= 3
+    small.denoise([Noisy(image, 0.02 * (1 + i)) for i, image in enumerate(images)])
     for image, expected in zip(images, alone, strict=True):
         np.testing.assert_allclose(image, expected, atol=1e-5)
 

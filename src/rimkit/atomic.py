@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -53,14 +53,15 @@ def claimed(path: Path) -> Iterator[bool]:
             left.unlink(missing_ok=True)
         yield True
     finally:
-        # While it is held: whoever waits for a lock that is gone finds the file done.
-        Path(lock.lock_file).unlink(missing_ok=True)
+        # While it is held: who has opened the lock meanwhile looks again whether the file is done.
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
         lock.release()
 
 
 def _prefix(path: Path) -> str:
     """How the names of scratch files for ``path`` begin: hidden, and short however long its is."""
-    return f".rimkit-{zlib.crc32(os.fsencode(path.name)):08x}-"
+    return f".rimkit-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}-"
 
 
 def _umask() -> int:

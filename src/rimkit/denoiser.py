@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 
 _LARGEST_SIGMA = 4.0
 _MARGIN = 2.1  # what the allocator leaves in holes, and the convolutions take, beside the tensors
-_ROWS = 512  # looked at together
+_ROWS = 64  # looked at together
 _NEIGHBOURHOOD = 7
 
 
@@ -67,12 +67,15 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
     if floating and not all(np.isfinite(values[top : top + _ROWS]).all() for top in rows):
         raise ValueError("the image holds NaN or infinite values")
     if sigma == "auto":
-        image = torch.from_numpy(values).permute(2, 0, 1)
-        return float(estimate_sigma(image[None])) / _white(values)
-    Denoising(sigma)  # which checks it
-    if sigma > _LARGEST_SIGMA:
-        raise ValueError(f"sigma is {sigma:g} where white is 1; are these grey levels of 255?")
-    return sigma
+        kind = np.dtype(np.float32) if floating else values.dtype
+        image = torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)
+        level = float(estimate_sigma(image[None])) / _white(values)
+    else:
+        Denoising(sigma)  # which checks it
+        level = sigma
+    if level > _LARGEST_SIGMA:
+        raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
+    return level
 
 
 class Denoiser:
@@ -202,12 +205,14 @@ class Denoiser:
                 x = self._solve(y[None], sigma, progress)[0]
                 sums[..., tile.kept[1]] += tile.weight * x[:, *inside(tile)]
             end = height
-            if following:
-                source = values[following[0].outer[0]].copy()  # before this band changes it
-                end = following[0].kept[0].start
+            if following:  # its upper rows as they were: these values may have changed
+                after, end = following[0].outer[0], following[0].kept[0].start
+                fresh = values[outer.stop : after.stop]
+                source = np.concatenate([source[after.start - outer.start :], fresh])
             done = end - kept.start
             _write(values[kept.start : end], sums[:, :done])
-            shared = sums[:, done:]
+            shared = sums[:, done:].clone()  # a view would keep the whole band
+            del sums
 
     def _solve(self, y: Tensor, sigma: Tensor, progress: _Progress) -> Tensor:
         x = y
@@ -267,8 +272,10 @@ def _to_unit(values: Array) -> Tensor:
 
 
 def _write(values: Array, x: Tensor) -> None:
-    """Write (C, H, W) with white 1 into (H, W, C) of any kind."""
+    """Write (C, H, W) with white 1 into (H, W, C) of any kind, a few rows at a time."""
     white = _white(values)
-    if white > 1:
-        x = (x.clamp(0, 1) * white).round()
-    values[...] = x.permute(1, 2, 0).numpy()
+    for top in range(0, len(values), _ROWS):
+        rows = x[:, top : top + _ROWS]
+        if white > 1:
+            rows = (rows.clamp(0, 1) * white).round()
+        values[top : top + _ROWS] = rows.permute(1, 2, 0).numpy()

@@ -44,7 +44,8 @@ def keep_large_blocks() -> None:
     large tiles that takes as long as all the arithmetic (see ``rimkit bench restore``). It costs
     memory, in holes. Elsewhere than under glibc nothing is done.
     """
-    _mallopt(_M_MMAP_THRESHOLD, 1 << 28)
+    if not _mallopt(_M_MMAP_THRESHOLD, 1 << 28):
+        _mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the most that glibc before 2.35 takes
     _mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
@@ -54,9 +55,8 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _mallopt(parameter: int, value: int) -> None:
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(parameter, value)
+def _mallopt(parameter: int, value: int) -> bool:
+    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).mallopt(parameter, value))
 
 
 def bytes_per_pixel(solver: Solver, *, channels: int) -> float:

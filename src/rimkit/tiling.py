@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +18,9 @@ _GRID = 8
 
 _FEATHER = 16
 """Pixels over which a tile fades into its neighbour."""
+
+_SHORTEST = _FEATHER + _GRID
+"""The least that is kept of a tile: it must fade at both ends."""
 
 _PROBE = 256
 
@@ -32,13 +35,19 @@ class Tile:
         What is solved.
     kept
         What counts of it: far enough from the cuts.
-    weight
-        (h, w) of ``kept``, 1 but where it fades; the weights of all tiles sum to one.
+    profiles
+        How it fades along rows (h,) and along columns (w,) of ``kept``.
     """
 
     outer: Window
     kept: Window
-    weight: Tensor
+    profiles: tuple[Tensor, Tensor]
+
+    @property
+    def weight(self) -> Tensor:
+        """(h, w) of ``kept``: 1 but where it fades; the weights of all tiles sum to one."""
+        down, across = self.profiles
+        return down[:, None] * across
 
 
 def plan(height: int, width: int, *, pixels: int, overlap: int) -> list[Tile]:
@@ -58,13 +67,11 @@ def plan(height: int, width: int, *, pixels: int, overlap: int) -> list[Tile]:
     ValueError
         If tiles of so few pixels would consist of overlap alone.
     """
-    rows, columns = _best_cuts(height, width, pixels, overlap)
+    rows, columns = _numbers(height, width, pixels, overlap)
     return [
-        Tile(
-            (row.outer, column.outer), (row.kept, column.kept), row.weight[:, None] * column.weight
-        )
-        for row in _spans(rows, overlap)
-        for column in _spans(columns, overlap)
+        Tile((row.outer, column.outer), (row.kept, column.kept), (row.profile, column.profile))
+        for row in _spans(height, rows, overlap)
+        for column in _spans(width, columns, overlap)
     ]
 
 
@@ -163,49 +170,37 @@ def reach(
 class _Span:
     outer: slice
     kept: slice
-    weight: Tensor
+    profile: Tensor
 
 
-def _best_cuts(height: int, width: int, pixels: int, overlap: int) -> tuple[list[int], list[int]]:
-    """Where to cut rows and columns, the ends included, so that the least is solved in all."""
-    rows, columns = (
-        [(cuts, *_sizes(cuts, overlap)) for cuts in _cuts(length)] for length in (height, width)
+def _numbers(height: int, width: int, pixels: int, overlap: int) -> tuple[int, int]:
+    """How many tiles down and across, so that the least is solved in all."""
+    down, across = (
+        np.arange(1, max(1, length // _SHORTEST) + 1, dtype=np.int64) for length in (height, width)
     )
-    fitting = [
-        (all_rows * all_columns, row_cuts, column_cuts)
-        for row_cuts, tallest, all_rows in rows
-        for column_cuts, widest, all_columns in columns
-        if tallest * widest <= pixels
-    ]
-    if not fitting:
-        smallest = min(size for _, size, _ in rows) * min(size for _, size, _ in columns)
+    tall = np.array([_size(height, int(number), overlap) for number in down])
+    wide = np.array([_size(width, int(number), overlap) for number in across])
+    fits = np.multiply.outer(tall, wide) <= pixels
+    if not fits.any():
         raise ValueError(
             f"tiles of {pixels} pixels are too small for an overlap of {overlap}: "
-            f"at least {smallest} are needed"
+            f"at least {tall.min() * wide.min()} are needed"
         )
-    return min(fitting)[1:]
+    area = np.multiply.outer(tall * down, wide * across)
+    best = np.where(fits, area, np.iinfo(np.int64).max).argmin()
+    row, column = np.unravel_index(best, area.shape)
+    return int(down[row]), int(across[column])
 
 
-def _cuts(length: int) -> Iterator[list[int]]:
-    """All ways to cut a length into equal parts that are long enough to fade at both ends."""
-    for number in range(1, max(1, length // (_FEATHER + _GRID)) + 1):
-        yield [length * i // number // _GRID * _GRID for i in range(number)] + [length]
+def _size(length: int, number: int, overlap: int) -> int:
+    """Length of what is solved with each of so many parts.
 
-
-def _sizes(cuts: list[int], overlap: int) -> tuple[int, int]:
-    """Length of a tile, and of all together."""
-    outer = _outer(cuts, overlap)[0]
-    return outer.stop, outer.stop * (len(cuts) - 1)
-
-
-def _outer(cuts: list[int], overlap: int) -> list[slice]:
-    """What is solved: all of one size, so that every tile fits where the last one was in memory."""
-    length, margin = cuts[-1], _margin(overlap)
-    pairs = list(itertools.pairwise(cuts))
-    size = max(stop - start for start, stop in pairs) + 2 * margin
-    size = min(length, size + (length - size) % _GRID)  # the last one begins on the grid, too
-    begins = [min(max(0, start - margin), length - size) for start, _ in pairs]
-    return [slice(begin, begin + size) for begin in begins]
+    The same for all, so that every tile fits where the last one was in memory.
+    """
+    if number == 1:
+        return length
+    size = -(-length // (number * _GRID)) * _GRID + 2 * _margin(overlap)
+    return min(length, size + (length - size) % _GRID)  # the last one begins on the grid, too
 
 
 def _margin(overlap: int) -> int:
@@ -213,18 +208,21 @@ def _margin(overlap: int) -> int:
     return -(-overlap // _GRID) * _GRID + _FEATHER // 2
 
 
-def _spans(cuts: list[int], overlap: int) -> list[_Span]:
+def _spans(length: int, number: int, overlap: int) -> list[_Span]:
     """Tiles along one axis."""
-    fade = _FEATHER // 2
+    size, fade = _size(length, number, overlap), _FEATHER // 2
+    units = -(-length // _GRID)
+    cuts = [units * i // number * _GRID for i in range(number)] + [length]
     ramp = (torch.arange(_FEATHER) + 0.5) / _FEATHER
     spans = []
-    for (start, stop), outer in zip(itertools.pairwise(cuts), _outer(cuts, overlap), strict=True):
+    for start, stop in itertools.pairwise(cuts):
         low = start - fade if start > 0 else 0
-        high = stop + fade if stop < cuts[-1] else stop
-        weight = torch.ones(high - low)
+        high = stop + fade if stop < length else stop
+        profile = torch.ones(high - low)
         if start > 0:
-            weight[:_FEATHER] = ramp
-        if stop < cuts[-1]:
-            weight[-_FEATHER:] = ramp.flip(0)
-        spans.append(_Span(outer, slice(low, high), weight))
+            profile[:_FEATHER] = ramp
+        if stop < length:
+            profile[-_FEATHER:] = ramp.flip(0)
+        begin = min(max(0, start - _margin(overlap)), length - size)
+        spans.append(_Span(slice(begin, begin + size), slice(low, high), profile))
     return spans

@@ -284,6 +284,80 @@ def test_files_that_mean_no_good(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"II*\0\x08\0",
+        b"II*\0\x08\0\0\0\x01\0\x00\x01\x02\0\x04\0\0\0abc\0\0\0\0\0",  # ImageWidth as text
+    ],
+)
+def test_metadata_that_mean_no_good_stop_no_folder(photos: Path, model: RIM, exif: bytes) -> None:
+    values = np.zeros((20, 24), np.uint8)
+    Image.fromarray(values).save(photos / "odd.png", exif=exif)
+    outcomes = {Path(o.source).name: o for o in restore(photos, model)}
+    odd = outcomes.pop("odd.png")
+    assert odd.status in ("restored", "failed")
+    assert {outcome.status for outcome in outcomes.values()} == {"restored"}
+
+
+def test_what_a_model_cannot_take_stops_no_folder(photos: Path) -> None:
+    torch.manual_seed(0)
+    network = CompactConfig(channels=3, features=8, blocks=1)
+    outcomes = restore(photos, RIM(RIMConfig(network=network, steps=2)).eval())
+    by_status = Counter(outcome.status for outcome in outcomes)
+    assert by_status == {"restored": 1, "failed": 10}
+    assert any("takes 3 channels, the image has 1" in outcome.reason for outcome in outcomes)
+
+
+def test_sigma_zero_leaves_noisy_transparency(tmp_path: Path, model: RIM) -> None:
+    save(tmp_path / "in" / "a.png", 64, 64, 4)
+    jobs = plan(tmp_path / "in", tmp_path / "out")
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.0))
+    before, after = (read_picture(Path(path)) for path in (outcome.source, outcome.target))
+    assert np.array_equal(before.values, after.values)
+
+
+def test_what_the_ending_cannot_hold_is_refused_before_the_work(
+    tmp_path: Path, model: RIM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "a.png", 64, 64, 4)
+    monkeypatch.setattr(Denoiser, "denoise", lambda *_, **__: pytest.fail("worked"))
+    jobs = plan(tmp_path / "a.png", tmp_path / "a.jpg")
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes())
+    assert "cannot hold transparency" in outcome.reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes")
+def test_names_that_are_no_text(tmp_path: Path, saved: Path) -> None:
+    save(tmp_path / "in" / "a.png", 20, 24)
+    os.rename(tmp_path / "in" / "a.png", os.fsencode(tmp_path / "in") + b"/caf\xe9.png")
+    save(tmp_path / "in" / "z.png", 20, 24)
+    report = tmp_path / "report.json"
+    done = subprocess.run(
+        command(tmp_path / "in", saved, "--report", str(report)), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(report.read_text())["files"]) == 2
+
+
+LIMITED = """
+import resource, sys
+from rimkit.cli.main import main
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_many_small_images_open_few_files(tmp_path: Path, saved: Path) -> None:
+    for number in range(150):
+        save(tmp_path / "in" / f"{number}.png", 8, 8)
+    arguments = command(tmp_path / "in", saved)[3:]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *arguments], capture_output=True, text=True, check=False
+    )
+    assert "150 restored, 0 skipped, 0 failed" in done.stderr
+
+
 def test_a_tiff_that_claims_to_be_huge(tmp_path: Path, model: RIM) -> None:
     entries = [
         (256, 4, 60_000), (257, 4, 60_000), (258, 3, 8), (259, 3, 1), (262, 3, 1),

@@ -108,3 +108,14 @@ def test_what_makes_no_sense_is_refused() -> None:
         matlab_imresize(np.zeros((8, 8)), 0.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="positive and finite"):
         matlab_imresize(np.zeros((8, 8), np.uint8), 0)
+
+
+def test_what_is_kept_of_an_inference_may_be_differentiated() -> None:
+    operator = Downsampling(3)
+    with torch.inference_mode():
+        operator.A_adjoint(operator.A(uniform(1, 1, 33, 27)))
+        operator.initial(uniform(1, 1, 11, 9))
+    x = uniform(1, 1, 33, 27).requires_grad_()
+    y = operator.A(x)
+    (operator.A_adjoint(y).square().sum() + operator.initial(y).square().sum()).backward()
+    assert x.grad is not None

@@ -106,6 +106,28 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.parametrize("name", ["denoise-color", "super-resolution"])
+def test_other_recipes_train_a_few_updates_and_go_on(
+    name: str, images: Path, tmp_path: Path, overrides: list[str]
+) -> None:
+    paths = training_paths(images)
+    output = tmp_path / "run"
+    for updates, resume in ((4, False), (6, True)):
+        changed = ["data.patch=24", f"optimizer.updates={updates}", "validate_every=2"]
+        recipe = load_recipe(name, overrides=[*overrides, *changed])
+        options = RunOptions(output=output, resume=resume, accelerator="cpu", progress=False)
+        model = weights.load(train(recipe, paths, options))
+    assert model.training_record["updates"] == 6
+    assert model.config.network.channels == 3
+    task = model.training_record["task"]["name"]
+    assert task == {"denoise-color": "denoising"}.get(name, name)
+
+
+def test_samples_of_several_scales_do_not_go_on() -> None:
+    with pytest.raises(ValueError, match="continued is 0 for super-resolution"):
+        load_recipe("super-resolution", overrides=["unroll.continued=0.25"])
+
+
 def test_a_killed_training_resumes_to_the_same_bits(
     tmp_path: Path, images: Path, overrides: list[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import io
 import json
 import signal
 import sys
@@ -23,7 +24,7 @@ from rimkit.files.jobs import plan
 from rimkit.files.run import Outcome, Wishes, restore_files
 from rimkit.footprint import keep_large_blocks, resident
 from rimkit.rim import RIM
-from rimkit.tasks import LEVELS
+from rimkit.tasks import LEVELS, DenoisingTask
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,9 +32,19 @@ def run(options: argparse.Namespace) -> int:
     jobs = plan(options.source, options.output)
     is_folder = options.source.is_dir()
     model = weights.load(options.model)
+    task = model.training_record.get("task", {}).get("name", DenoisingTask.table_name)
+    if task != DenoisingTask.table_name:
+        raise ValueError(f"{options.model} is trained for {task}, not for denoising")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     keep_large_blocks()
     denoiser = Denoiser(model, steps=options.steps, precision=options.precision)
     denoiser.memory = options.memory - resident()
+    if denoiser.memory <= 0:
+        raise ValueError(
+            f"--memory: {resident() / 1e6:.0f} MB are taken before any image is, "
+            f"{options.memory / 1e6:.0f} MB are too few"
+        )
     wishes = Wishes(
         sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
         overwrite=options.overwrite or not is_folder,
@@ -52,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
     if is_folder and not options.quiet:
         parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
         print(", ".join(parts), file=sys.stderr)
+    if not is_folder and count["skipped"]:
+        return fail(f"{jobs[0].target}: {outcomes[0].reason}")
     return 1 if count["failed"] else 0
 
 
@@ -76,7 +89,7 @@ def _write_report(path: Path, model: str, outcomes: Sequence[Outcome]) -> None:
         "files": [dataclasses.asdict(outcome) for outcome in outcomes],
     }
     with atomic.replacing(path) as file:
-        file.write(json.dumps(report, indent=1, ensure_ascii=False).encode() + b"\n")
+        file.write(json.dumps(report, indent=1).encode() + b"\n")
 
 
 class _Progress:
@@ -109,7 +122,8 @@ class _Progress:
                 fail(outcome.reason)
         if outcome.status != "restored" or self._quiet:
             return
-        tqdm.write(f"{outcome.target} (sigma {outcome.sigma:.1f})", file=sys.stdout)
+        target = " ".join(outcome.target.split("\n"))
+        tqdm.write(f"{target} (sigma {outcome.sigma:.1f})", file=sys.stdout)
         for warning in outcome.warnings:
             self._warn(f"{outcome.source}: {warning}")
         if self._trained and not self._trained[0] <= (outcome.sigma or 0) <= self._trained[1]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +20,19 @@ _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
 _DEEP_FORMATS = ("PNG", "TIFF")
 _GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
-_UNREADABLE = (OSError, SyntaxError, ValueError, UnidentifiedImageError)
+# What libraries raise on malformed files is not theirs to say.
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +75,12 @@ def read_picture(path: Path) -> Picture:
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
     if tiff.is_tiff(path):
-        values, metadata, orientation = tiff.read(path, largest=_LARGEST)
+        try:
+            values, metadata, orientation = tiff.read(path, largest=_LARGEST)
+        except _UNREADABLE as error:
+            if str(error).startswith(str(path)):
+                raise
+            raise ValueError(f"{path}: cannot be read as an image ({_reason(error)})") from error
         return _picture(upright(_checked(values, path), orientation), metadata, path)
     try:
         with warnings.catch_warnings():
@@ -103,14 +122,8 @@ def write_picture(picture: Picture, path: Path) -> None:
     OSError
         If the folder cannot be written or the disk is full.
     """
-    kind = format_of(path)
+    kind = check_format(picture, path)
     values = picture.values
-    if values.dtype != np.uint8 and kind not in _DEEP_FORMATS:
-        raise ValueError(f"{path}: {kind} holds 8 bits, this image has more: use .png or .tif")
-    if values.dtype == np.float32 and kind != "TIFF":
-        raise ValueError(f"{path}: {kind} cannot hold floats: use .tif")
-    if picture.alpha is not None and kind == "JPEG":
-        raise ValueError(f"{path}: JPEG cannot hold transparency: use .png, .tif or .webp")
     with atomic.replacing(path) as file:
         if kind == "PNG" and values.dtype == np.uint16:
             png.write(values, file, picture.metadata)
@@ -118,6 +131,24 @@ def write_picture(picture: Picture, path: Path) -> None:
             tiff.write(values, file, picture.metadata)
         else:
             _write_with_pillow(values, file, kind, picture.metadata)
+
+
+def check_format(picture: Picture, path: Path) -> str:
+    """Return Pillow's name of the format that ``path`` asks for, if it can hold the picture.
+
+    Raises
+    ------
+    ValueError
+        If it cannot, or the ending names no format.
+    """
+    kind = format_of(path)
+    if picture.values.dtype != np.uint8 and kind not in _DEEP_FORMATS:
+        raise ValueError(f"{path}: {kind} holds 8 bits, this image has more: use .png or .tif")
+    if picture.values.dtype == np.float32 and kind != "TIFF":
+        raise ValueError(f"{path}: {kind} cannot hold floats: use .tif")
+    if picture.alpha is not None and kind == "JPEG":
+        raise ValueError(f"{path}: JPEG cannot hold transparency: use .png, .tif or .webp")
+    return kind
 
 
 def format_of(path: Path) -> str:
@@ -142,7 +173,7 @@ def _values(image: Image.Image, path: Path) -> Values:
     if image.format == "PNG" and png.is_deep(path):
         return png.read(path)
     if image.mode in _GREY_16:
-        return _checked(np.asarray(image).astype(np.int64), path)
+        return _checked(np.asarray(image), path)
     if "transparency" in image.info:
         image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
     elif image.mode == "P":
@@ -170,7 +201,7 @@ def _checked(values: Values, path: Path) -> Values:
         raise ValueError(f"{path}: images of {values.dtype} are not supported")
     if values.min() < 0 or values.max() > 65535:
         raise ValueError(f"{path}: 32-bit integer images are not supported")
-    return values.astype(np.uint16)
+    return values.astype(np.uint16, copy=False)
 
 
 def _picture(values: Values, metadata: Metadata, path: Path) -> Picture:

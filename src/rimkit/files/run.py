@@ -1,4 +1,4 @@
-"""Restore files one after the other: equal images together, and never one file twice."""
+"""Restore files one after the other: equal images together, each claimed by one process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,19 @@ from rimkit import atomic
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.files.jobs import Job
 from rimkit.files.metadata import Metadata, profile_name
-from rimkit.files.picture import Picture, format_of, read_picture, size_of, write_picture
+from rimkit.files.picture import (
+    Picture,
+    check_format,
+    format_of,
+    read_picture,
+    size_of,
+    write_picture,
+)
 from rimkit.tasks import LEVELS
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError)
 _DONE = "it is there already"
+_MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
 _VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
 
 
@@ -95,7 +103,7 @@ def restore_files(
     """
     todo = []
     for job in jobs:
-        if job.target.exists() and not wishes.overwrite:
+        if not wishes.overwrite and os.path.exists(job.target):
             yield _outcome(job, "skipped", _DONE)
         else:
             todo.append((size_of(job.source), job))
@@ -105,7 +113,7 @@ def restore_files(
     try:
         for size, group in itertools.groupby(todo, key=lambda item: item[0]):
             for _, job in group:
-                opened = _open(job, wishes)
+                opened = _open(job, denoiser, wishes)
                 if isinstance(opened, Outcome):
                     work.finish(math.prod(size))
                     yield opened
@@ -113,7 +121,7 @@ def restore_files(
                 if waiting and waiting[0].picture.values.shape != opened.picture.values.shape:
                     yield from _restore(waiting, denoiser, work)
                 waiting.append(opened)
-                if len(waiting) >= denoiser.capacity(opened.picture.values):
+                if len(waiting) >= min(_MOST_TOGETHER, denoiser.capacity(opened.picture.colours)):
                     yield from _restore(waiting, denoiser, work)
             yield from _restore(waiting, denoiser, work)
     finally:
@@ -133,7 +141,7 @@ class _Opened:
     seconds: float
 
 
-def _open(job: Job, wishes: Wishes) -> _Opened | Outcome:
+def _open(job: Job, denoiser: Denoiser, wishes: Wishes) -> _Opened | Outcome:
     began = time.perf_counter()
     try:
         with contextlib.ExitStack() as stack:
@@ -144,6 +152,9 @@ def _open(job: Job, wishes: Wishes) -> _Opened | Outcome:
                 return _outcome(job, "skipped", _DONE)
             picture = read_picture(job.source)
             noisy = _noisy(picture, wishes.sigma)
+            check_format(picture, job.target)
+            for part in noisy:
+                denoiser.capacity(part.values)  # which refuses what the model cannot take
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
         return _failure(job, error)
@@ -161,7 +172,11 @@ def _open(job: Job, wishes: Wishes) -> _Opened | Outcome:
 def _noisy(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
     """What of a picture is to be denoised. Alpha is mostly clean, and then left alone."""
     colours = Noisy(picture.colours, noise_level(picture.colours, sigma))
-    if picture.alpha is None or (level := noise_level(picture.alpha)) * LEVELS <= _VISIBLE:
+    if (
+        picture.alpha is None
+        or sigma == 0
+        or (level := noise_level(picture.alpha)) * LEVELS <= _VISIBLE
+    ):
         return (colours,)
     return colours, Noisy(picture.alpha, level)
 
@@ -172,16 +187,17 @@ def _restore(waiting: list[_Opened], denoiser: Denoiser, work: _Work) -> Iterato
         return
     began = time.perf_counter()
     pixels = math.prod(waiting[0].picture.values.shape[:2])
+    together = len(waiting)
     problem: Exception | None = None
     try:
         denoiser.denoise(
             [opened.noisy[0] for opened in waiting],
-            on_progress=lambda share: work.show(share * pixels * len(waiting)),
+            on_progress=lambda share: work.show(share * pixels * together),
         )
         denoiser.denoise([alpha for opened in waiting for alpha in opened.noisy[1:]])
     except FAILURES as error:
         problem = error
-    each = (time.perf_counter() - began) / len(waiting)
+    each = (time.perf_counter() - began) / together
     while waiting:
         opened = waiting[0]
         began = time.perf_counter()
@@ -228,7 +244,7 @@ def _outcome(job: Job, status: Literal["skipped", "failed"], reason: str) -> Out
 def _failure(job: Job, error: Exception) -> Outcome:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
-        text = f"{job.target}: {error.strerror}"
+        text = f"{error.filename or job.target}: {error.strerror}"
     elif isinstance(error, MemoryError) or "allocate memory" in text:
         text = "not enough memory for an image of this size"
     if str(job.source) not in text and str(job.target) not in text:

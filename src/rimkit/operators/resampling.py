@@ -81,6 +81,7 @@ def matlab_imresize(image: npt.NDArray[np.uint8], factor: float) -> npt.NDArray[
     """MATLAB's ``imresize`` on 8-bit images, bicubic and antialiased, to the bit.
 
     Rows first, rounded and clipped to 8 bits between the two passes and after: not a linear map.
+    Borders are replicated, as in the test files of Huang et al. (2015).
 
     Parameters
     ----------
@@ -122,6 +123,7 @@ class _Taps:
     inputs: int
 
     @functools.cached_property
+    @torch.inference_mode(False)
     def transposed(self) -> _Taps:
         """The same weights from the inputs' side, a result at most once for every input."""
         results = len(self.index)
@@ -161,12 +163,14 @@ def _ceil(value: float) -> int:
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # or what is kept could never be differentiated through
 def _smaller(size: int, scale: float) -> _Taps:
     """From ``size`` pixels to as many as fit, ``scale`` times fewer."""
     return _taps(size, _smaller_size(size, scale), step=scale, width=scale)
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def _larger(size: int, result: int, scale: float) -> _Taps:
     """From ``size`` pixels to ``result``, ``scale`` times closer."""
     return _taps(size, result, step=1 / scale, width=1.0)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from rimkit import settings
 from rimkit.rim import RIMConfig
-from rimkit.tasks import DenoisingTask, Task, task_from_table
+from rimkit.tasks import DenoisingTask, SuperResolutionTask, Task, task_from_table
 from rimkit.training.loss import DistanceName
 
 
@@ -172,6 +172,11 @@ class Recipe:
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
             raise ValueError("unroll.continued leaves no place for new samples in a batch")
+        if self.places and isinstance(self.task, SuperResolutionTask):
+            raise ValueError(
+                "unroll.continued is 0 for super-resolution: samples of different scales cannot be "
+                "in one batch"
+            )
 
     @property
     def places(self) -> int:
