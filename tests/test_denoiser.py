@@ -89,6 +89,11 @@ def test_bad_images(model: RIM) -> None:
         run(colour.eval(), np.zeros((9, 9, 1)), 0.1)
 
 
+def test_a_model_in_training_is_refused(model: RIM) -> None:
+    with pytest.raises(ValueError, match=r"call model\.eval"):
+        run(model.train(), uniform(12, 13, 1).numpy(), 0.1)
+
+
 def test_nothing_to_remove_leaves_every_bit(model: RIM) -> None:
     image = uniform(12, 13, 3).numpy()
     assert np.array_equal(run(model, image, 0.0), image)

@@ -94,6 +94,11 @@ class Denoiser:
         a model has run in it. An attribute: it may be changed.
     precision
         In which the network computes.
+
+    Raises
+    ------
+    ValueError
+        If the model is in training mode.
     """
 
     def __init__(
@@ -104,6 +109,8 @@ class Denoiser:
         memory: float = 1e9,
         precision: Precision = "float32",
     ) -> None:
+        if model.training:
+            raise ValueError("the model is in training mode: call model.eval() first")
         self.model = model
         self._steps = model.steps if steps is None else steps
         self.memory = memory
@@ -133,7 +140,8 @@ class Denoiser:
         Raises
         ------
         ValueError
-            If the model is not one for these images, or the memory does not suffice.
+            If the model is not one for these images, sees too far to be run in tiles, or diverges,
+            or the memory does not suffice.
         """
         images = [image for image in images if image.sigma > 0]  # the others are what they are
         parts = [Noisy(part, i.sigma) for i in images for part in self._parts(i.values)]

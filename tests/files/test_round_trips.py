@@ -217,6 +217,12 @@ def test_white_may_be_zero(tmp_path: Path) -> None:
     assert np.array_equal(picture.values[..., 0], values)
 
 
+def test_ycbcr_without_jpeg_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", pixels("8", 3), photometric="ycbcr")
+    with pytest.raises(ValueError, match="YCbCr is only read where"):
+        read_picture(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_deep_files_that_are_cut_short(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"

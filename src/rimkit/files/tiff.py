@@ -167,6 +167,8 @@ def _pixels(page: Any, path: Path) -> Values:
     if kind not in wanted:
         name = getattr(kind, "name", kind)
         raise ValueError(f"{path}: images of mode {name} are not supported, convert to RGB")
+    if kind == PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG:
+        raise ValueError(f"{path}: YCbCr is only read where it is compressed as JPEG")
     values: Values = page.asarray()
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
         values = np.moveaxis(values, 0, 2)
