@@ -1,0 +1,164 @@
+"""Options of the commands that train and measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rimkit.cli import values
+
+if TYPE_CHECKING:
+    from rimkit.cli.options.parser import Commands, Parser
+
+
+def add(commands: Commands) -> None:
+    """Add the commands that train, evaluate, compare and measure."""
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_experiments(commands)
+    _add_bench(commands)
+    _add_data(commands)
+
+
+def _add_train(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a model on clean images",
+        description="Train a model by a recipe. Only clean images are needed: measurements are "
+        "simulated.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
+    _add_images(parser)
+    parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        dest="overrides",
+        action="append",
+        default=[],
+        help="override a value of the recipe, such as optimizer.updates=1000; repeatable",
+    )
+    parser.add_argument(
+        "--minutes", type=values.minutes, help="stop, with a checkpoint, after so long"
+    )
+    parser.add_argument("--devices", default="1", help="how many, or which: Lightning's devices")
+    parser.add_argument("--nodes", type=values.positive, default=1, help="number of machines")
+    parser.add_argument("--accelerator", default="auto", help="cpu, gpu, ... (default: auto)")
+    parser.add_argument("--strategy", default="auto", help="Lightning's strategy (default: auto)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=["auto", "32-true", "bf16-mixed"],
+        help="default: bf16-mixed where the processor computes in bf16",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_evaluate(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a denoiser on the test images, beside the published rows",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
+    parser.add_argument(
+        "--images", type=int, choices=[68, 100], default=100, help="how many (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--steps", type=values.positive, help="number of steps (default: the model's)"
+    )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        choices=["float32", "bfloat16"],
+        help="in which the network computes (default: %(default)s)",
+    )
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write the rows to a file, too")
+    parser.add_argument(
+        "--per-image", metavar="FILE", type=Path, help="write the score of every image to a file"
+    )
+
+
+def _add_experiments(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "experiments",
+        help="train many variants of a recipe for a short time each, and compare them",
+        description="Run a study: a short training for each of its choices, all with the same "
+        "budget, scored on held-out training images. What has finished is not trained again.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("study", help="name of a study (recipe), or a .toml file")
+    _add_images(parser)
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, help="default: runs/experiments/STUDY"
+    )
+    parser.add_argument(
+        "--jobs", type=values.positive, default=1, help="trainings at a time (default: %(default)s)"
+    )
+    parser.add_argument("--seeds", type=values.positive, help="at most so many of every choice")
+    parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
+    parser.add_argument(
+        "--figure",
+        metavar="FILE",
+        type=Path,
+        help="draw gains, or curves where a study looks more than once, to a PNG",
+    )
+
+
+def _add_bench(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure what training and restoring cost on this machine",
+        description="train: throughput of every update network against a plain implementation and "
+        "against its convolutions alone, where an update's time goes, and peak memory by steps. "
+        "restore: megapixels a second beside other methods that are installed, and memory and time "
+        "against the size of an image.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("what", choices=["train", "restore"])
+    parser.add_argument(
+        "--rounds", type=values.positive, default=5, help="of all timings (default: %(default)s)"
+    )
+    parser.add_argument("--text", metavar="FILE", type=Path, help="write what is printed to a file")
+    train = parser.add_argument_group("train")
+    train.add_argument(
+        "--networks",
+        nargs="+",
+        choices=["paper", "atrous", "compact"],
+        default=["paper", "atrous", "compact"],
+        help="which (default: all)",
+    )
+    train.add_argument(
+        "--compiled", action="store_true", help="time torch.compile, too (needs a C++ compiler)"
+    )
+    train.add_argument(
+        "--no-memory", dest="memory", action="store_false", help="leave the memory out"
+    )
+    restore = parser.add_argument_group("restore")
+    restore.add_argument(
+        "--megapixels",
+        nargs="*",
+        type=values.positive,
+        default=[1, 4, 10, 25, 50, 100],
+        help="sizes of images for memory and time (default: %(default)s)",
+    )
+    restore.add_argument("--figure", metavar="FILE", type=Path, help="draw both to a PNG")
+
+
+def _add_data(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "data", help="download a data set into the cache folder", allow_abbrev=False
+    )
+    parser.add_argument("name", choices=["bsds300"])
+
+
+def _add_images(parser: Parser) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="folder of clean images (default: the training images of BSDS300)",
+    )
