@@ -1,6 +1,8 @@
 """Fixtures: data that may be absent, images that a dependency ships."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +24,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For small convolutions: their threads wait for one another where other work goes on."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def photograph() -> Tensor:
     """Grey photograph (1, 1, 200, 231) in [0, 1] that scikit-image ships; not of BSDS."""
     data = pytest.importorskip("skimage.data", reason="needs scikit-image")
     grey = np.asarray(data.camera()[60:260, 150:381], dtype=np.float32) / 255
     return torch.from_numpy(grey)[None, None]
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder in which denoise-gray has been exported to ONNX already."""
+    pytest.importorskip("onnxscript", reason="needs rimkit[onnx]")
+    pytest.importorskip("onnxruntime", reason="needs rimkit[onnx]")
+    from rimkit.onnx.cache import place
+    from rimkit.onnx.export import export
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RIMKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        export("denoise-gray", place("denoise-gray"))
+        return bsds300.cache_folder()

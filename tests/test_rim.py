@@ -10,8 +10,8 @@ from torch.func import functional_call
 from rimkit.classical import GradientDescent
 from rimkit.networks import CompactConfig, NetworkConfig, PaperConfig
 from rimkit.networks.base import State, UpdateNetwork
-from rimkit.noises import GaussianNoise
-from rimkit.operators import Blur, Mask, gaussian_kernel
+from rimkit.noises import GaussianNoise, PoissonNoise
+from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
 
@@ -111,6 +111,23 @@ def test_sigma_reaches_the_network_and_only_through_the_score() -> None:
     )
     still = dataclasses.replace(start, x=y, eta=y)  # here the score is zero at every sigma
     assert torch.equal(model.step(still, y, problem).x, model.step(still, y, other).x)
+
+
+def test_a_whitened_score_is_sigma_times_the_raw_one() -> None:
+    whitened, raw = (
+        small(score_scaling=scaling, score_scale=1.0, link="sigmoid")
+        for scaling in ("whitened", "raw")
+    )
+    y, sigma = uniform(2, 1, 9, 10).float(), torch.tensor([0.1, 0.4])
+    problem = Denoising(sigma)
+    start = raw.init(y, problem)
+    start = dataclasses.replace(start, x=start.x + 0.1)
+    score = problem.score(start.x, y, variance_floor=raw.variance_floor)
+    after = raw.update(start, sigma.view(-1, 1, 1, 1) * score)
+    assert torch.equal(whitened.step(start, y, problem).x, after.x)
+    assert not torch.allclose(raw.step(start, y, problem).x, after.x, atol=1e-4)
+    with pytest.raises(ValueError, match="needs GaussianNoise, got PoissonNoise"):
+        whitened(y, Problem(Identity(), PoissonNoise(0.1)))
 
 
 def test_the_variance_floor_is_trained() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import weakref
+from functools import singledispatch
 from typing import Any
 
 import psutil
@@ -59,10 +60,12 @@ def _mallopt(parameter: int, value: int) -> bool:
     return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).mallopt(parameter, value))
 
 
+@singledispatch
 def bytes_per_pixel(solver: Solver, *, channels: int) -> float:
     """The most that a solver holds at once in tensors, per pixel of the image, its input included.
 
     Counted over two steps on a small image. What libraries use inside a convolution is not seen.
+    A solver that computes outside of torch registers a function of its own.
     """
     with _LiveTensors() as live, torch.no_grad():
         y = torch.full((1, channels, _PROBE, _PROBE), 0.5)

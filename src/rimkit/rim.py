@@ -124,11 +124,27 @@ class RIM(Solver):
         return Iterate(eta, self.link(eta), state)
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
-        """Take one step: equations 10 to 12, with the score of equation 15."""
-        eta, x = iterate.eta, iterate.x
-        with torch.autocast(eta.device.type, enabled=False):
-            score_x = problem.score(x, y, variance_floor=self.variance_floor.to(eta))
-            score_eta = self._scale(problem, eta) * self.link.pullback(eta, x, score_x)
+        """Take one step: `update` with the score of equation 15."""
+        with torch.autocast(iterate.eta.device.type, enabled=False):
+            floor = self.variance_floor.to(iterate.eta)
+            score = problem.score(iterate.x, y, variance_floor=floor)
+            if self.config.score_scaling == "whitened":
+                score = _sigma(problem, score) * score
+        return self.update(iterate, score)
+
+    def update(self, iterate: Iterate, score: Tensor) -> Iterate:
+        """Take the step after the score, whatever the problem: equations 10 to 12.
+
+        Parameters
+        ----------
+        iterate
+            Where the machine stands.
+        score
+            Gradient of the log-likelihood in x (N, C, H, W), as ``problem.score`` gives it with
+            the machine's ``variance_floor``; times sigma where ``score_scaling`` is "whitened".
+        """
+        eta = iterate.eta
+        score_eta = self.config.score_scale * self.link.pullback(eta, iterate.x, score)
         weights = self.phi_epsilon.dtype
         delta, state = self.network(
             self._pad(eta).to(weights), self._pad(score_eta).to(weights), iterate.state
@@ -136,22 +152,24 @@ class RIM(Solver):
         eta = eta + delta[..., : eta.shape[-2], : eta.shape[-1]].to(eta)
         return Iterate(eta, self.link(eta), tuple(part.to(weights) for part in state))
 
-    def _scale(self, problem: Problem, like: Tensor) -> Tensor | float:
-        """Size of the score at the network's entry, against its own."""
-        if self.config.score_scaling == "raw":
-            return self.config.score_scale
-        if not isinstance(problem.noise, GaussianNoise):
-            raise ValueError(
-                f"a whitened score needs GaussianNoise, got {type(problem.noise).__name__}"
-            )
-        return self.config.score_scale * tree.per_sample(problem.noise.sigma, like)
-
     def _pad(self, image: Tensor) -> Tensor:
         """Continue the image to the right and bottom until the network's stride divides it."""
-        bottom, right = (-size % self.network.stride for size in image.shape[-2:])
-        if not (bottom or right):
+        stride = self.network.stride
+        if stride == 1:
+            return image
+        # Rounded up like this, torch.export sees that the stride divides it, whatever the size.
+        bottom, right = ((n + stride - 1) // stride * stride - n for n in image.shape[-2:])
+        if not (torch.compiler.is_exporting() or bottom or right):  # a graph is for any size
             return image
         return F.pad(image, (0, right, 0, bottom), mode="replicate")
+
+
+def _sigma(problem: Problem, like: Tensor) -> Tensor | float:
+    if not isinstance(problem.noise, GaussianNoise):
+        raise ValueError(
+            f"a whitened score needs GaussianNoise, got {type(problem.noise).__name__}"
+        )
+    return tree.per_sample(problem.noise.sigma, like)
 
 
 def _softplus_inverse(value: float) -> float:

@@ -1,6 +1,7 @@
 """What restoring costs is measured on what a person runs."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,11 +28,16 @@ def test_a_tight_budget_costs_time_and_saves_memory() -> None:
     assert loose.megapixels == tight.megapixels == 0.8
 
 
-def test_speeds_are_of_every_model_and_method() -> None:
+def test_speeds_are_of_every_model_and_method(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RIMKIT_CACHE", str(exported))
     said: list[str] = []
     speeds = list(measure_speed(rounds=1, side=48, say=said.append))
     assert len(said) == len(speeds)
     assert {speed.method for speed in speeds} == {"denoise-gray", *baselines.installed()}
+    ways = {speed.way.partition(",")[0] for speed in speeds if speed.method == "denoise-gray"}
+    assert ways == {"float32", "bfloat16", "onnx"}
     assert all(speed.seconds > 0 for speed in speeds)
     assert Speed("a", "", 1, 48**2 / 1e6, seconds=0.5).per_second == pytest.approx(48**2 / 5e5)
 

@@ -6,6 +6,8 @@ Run as a module it is the command line, and prints the most memory that it held,
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import itertools
 import runpy
 import subprocess
 import sys
@@ -21,8 +23,9 @@ from PIL import Image
 
 from rimkit import baselines, weights
 from rimkit.benchmarks.memory import megabytes
-from rimkit.denoiser import Denoiser, Noisy, Precision
+from rimkit.denoiser import Denoiser, Noisy
 from rimkit.problem import Denoising
+from rimkit.rim import RIM
 from rimkit.tiling import plan, reach, solve_tiled
 
 SIGMA = 25 / 255
@@ -36,7 +39,7 @@ class Speed:
     Attributes
     ----------
     method, way
-        What ran, and in which precision and how many tiles.
+        What ran, and in which precision or runtime and how much memory.
     threads
         Of torch.
     megapixels
@@ -77,7 +80,10 @@ class Size:
 
 
 def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) -> Iterator[Speed]:
-    """Time all models in the package, and the other methods that are installed, side by side."""
+    """Time all models in the package, and the other methods that are installed, side by side.
+
+    Where onnxruntime is installed, the models are timed in it, too: "onnx", in float32.
+    """
     y = noisy_image(side, side).astype(np.float32) / np.float32(255)
     megapixels = side**2 / 1e6
     most = torch.get_num_threads()
@@ -85,15 +91,17 @@ def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) 
         torch.set_num_threads(threads)
         for name in weights.model_names():
             model = weights.load(name)
-            precisions: tuple[Precision, ...] = ("float32", "bfloat16")
-            for precision in precisions:
-                denoiser = Denoiser(model, precision=precision)
-                for memory, size in _MEMORY.items():
-                    denoiser.memory = size
-                    run = _denoising(denoiser, y)
-                    way = f"{precision}, {memory}"
-                    say(f"{name}, {way}, {threads} threads")
-                    yield Speed(name, way, threads, megapixels, _shortest(run, rounds))
+            denoisers = {
+                "float32": Denoiser(model),
+                "bfloat16": Denoiser(model, precision="bfloat16"),
+            }
+            if importlib.util.find_spec("onnxruntime") is not None:
+                denoisers["onnx"] = Denoiser(_in_onnxruntime(name))
+            for way, memory in itertools.product(denoisers, _MEMORY):
+                say(f"{name}, {way}, {memory}, {threads} threads")
+                denoisers[way].memory = _MEMORY[memory]
+                seconds = _shortest(_denoising(denoisers[way], y), rounds)
+                yield Speed(name, f"{way}, {memory}", threads, megapixels, seconds)
     torch.set_num_threads(most)
     for name, method in baselines.installed().items():
         say(name)
@@ -101,14 +109,15 @@ def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) 
         yield Speed(name, "float32", most, megapixels, seconds)
 
 
-def measure_size(megapixels: float, *, memory: str, precision: str) -> Size:
+def measure_size(megapixels: float, *, memory: str, precision: str, runtime: str = "torch") -> Size:
     """Restore a file of so many megapixels in a process of its own. Linux only."""
     side = round((megapixels * 1e6) ** 0.5)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "noisy.png"
         Image.fromarray(noisy_image(side, side)).save(source, compress_level=1)
         arguments = ["restore", str(source), "--memory", memory, "--precision", precision]
-        command = [sys.executable, "-m", __name__, *arguments, "--sigma", "25", "--quiet"]
+        arguments += ["--runtime", runtime, "--sigma", "25", "--quiet"]
+        command = [sys.executable, "-m", __name__, *arguments]
         began = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
         seconds = time.perf_counter() - began
@@ -139,6 +148,13 @@ def noisy_image(height: int, width: int) -> npt.NDArray[np.uint8]:
     values = np.rint((slope + noise).clip(0, 255)).astype(np.uint8)
     repeats = -(-height // square), -(-width // square)
     return np.tile(values, repeats)[:height, :width]
+
+
+def _in_onnxruntime(name: str) -> RIM:
+    from rimkit.onnx.cache import cached  # noqa: PLC0415
+    from rimkit.onnx.runtime import load  # noqa: PLC0415
+
+    return load(cached(name))
 
 
 def _denoising(denoiser: Denoiser, y: npt.NDArray[np.float32]) -> Callable[[], object]:

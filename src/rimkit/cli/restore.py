@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
     jobs = plan(options.source, options.output)
     is_folder = options.source.is_dir()
-    model = weights.load(options.model)
+    model, described = _load(options)
     task = model.training_record.get("task", {}).get("name", DenoisingTask.table_name)
     if task != DenoisingTask.table_name:
         raise ValueError(f"{options.model} is trained for {task}, not for denoising")
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
                 progress.tell(outcome)
     finally:
         if options.report is not None:
-            _write_report(options.report, options.model, outcomes)
+            _write_report(options.report, described, outcomes)
     count = Counter(outcome.status for outcome in outcomes)
     if is_folder and not options.quiet:
         parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
@@ -81,11 +81,29 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _write_report(path: Path, model: str, outcomes: Sequence[Outcome]) -> None:
+def _load(options: argparse.Namespace) -> tuple[RIM, dict[str, str]]:
+    """Return the model, in the runtime that was asked for, and what a report says of it."""
+    is_graph = options.model.endswith(".onnx")
+    runtime = options.runtime or ("onnx" if is_graph else "torch")
+    if runtime == "torch" and is_graph:
+        raise ValueError(f"{options.model} is for --runtime onnx")
+    if runtime == "torch":
+        model, sha256 = weights.load(options.model), weights.sha256(options.model)
+    else:
+        if options.precision != "float32":
+            raise ValueError(f"--runtime onnx computes in float32, not in {options.precision}")
+        from rimkit.onnx.cache import cached
+        from rimkit.onnx.runtime import load
+
+        graph = load(Path(options.model) if is_graph else cached(options.model))
+        model, sha256 = graph, graph.contents.weights_sha256
+    return model, {"model": options.model, "weights_sha256": sha256, "runtime": runtime}
+
+
+def _write_report(path: Path, model: Mapping[str, str], outcomes: Sequence[Outcome]) -> None:
     report = {
         "rimkit": rimkit.__version__,
-        "model": model,
-        "weights_sha256": weights.sha256(model),
+        **model,
         "files": [dataclasses.asdict(outcome) for outcome in outcomes],
     }
     with atomic.replacing(path) as file:

@@ -1,0 +1,1 @@
+"""One step of a machine as an ONNX file, for other runtimes; needs ``rimkit[onnx]``."""
