@@ -7,28 +7,24 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from rimkit.estimation import estimate_sigma
 from rimkit.footprint import bytes_per_pixel, give_back
+from rimkit.pixels import ROWS, Array, to_unit, white, without_noise, write_unit
 from rimkit.problem import Denoising
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.tiling import Tile, inside, plan, reach
 
 Sigma = float | Literal["auto"]
 Precision = Literal["float32", "bfloat16"]
-Array = npt.NDArray[Any]
 
 _LARGEST_SIGMA = 4.0
 _MARGIN = 2.1  # what the allocator leaves in holes, and the convolutions take, beside the tensors
-_ROWS = 64  # looked at together
-_NEIGHBOURHOOD = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,13 +59,13 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
         raise ValueError(
             f"images are at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, got {height}x{width}"
         )
-    rows = range(0, height, _ROWS)
-    if floating and not all(np.isfinite(values[top : top + _ROWS]).all() for top in rows):
+    rows = range(0, height, ROWS)
+    if floating and not all(np.isfinite(values[top : top + ROWS]).all() for top in rows):
         raise ValueError("the image holds NaN or infinite values")
     if sigma == "auto":
         kind = np.dtype(np.float32) if floating else values.dtype
         image = torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)
-        level = float(estimate_sigma(image[None])) / _white(values)
+        level = float(estimate_sigma(image[None])) / white(values)
     else:
         Denoising(sigma)  # which checks it
         level = sigma
@@ -125,8 +121,21 @@ class Denoiser:
         parts = len(self._parts(values))
         return int(self.memory // (values.nbytes + parts * pixels * self._bytes_per_pixel))
 
+    def together(self, values: Array, *, memory: float | None = None) -> int:
+        """How many images, or channels of one, that look like this are solved at once.
+
+        Parameters
+        ----------
+        values
+            (H, W, C) with the channels of the model.
+        memory
+            Bytes for it; all there are, but for the values, if None.
+        """
+        memory = self.memory - values.nbytes if memory is None else memory
+        return int(memory // (math.prod(values.shape[:2]) * self._bytes_per_pixel))
+
     def denoise(
-        self, images: Sequence[Noisy], *, on_progress: Callable[[float], None] | None = None
+        self, images: Sequence[Noisy], *, on_progress: Callable[[float], object] | None = None
     ) -> None:
         """Denoise images in place: together if they fit into the memory, else one by one.
 
@@ -150,7 +159,7 @@ class Denoiser:
         progress = _Progress(on_progress)
         spare = self.memory - sum(image.values.nbytes for image in images)
         pixels = math.prod(parts[0].values.shape[:2])
-        together = int(spare // (pixels * self._bytes_per_pixel))
+        together = self.together(parts[0].values, memory=spare)
         with torch.no_grad(), self._computing():
             if together > 0:
                 progress.expect(len(parts) * pixels * self._steps)
@@ -189,10 +198,10 @@ class Denoiser:
             ) from error
 
     def _denoise_whole(self, parts: Sequence[Noisy], progress: _Progress) -> None:
-        y = torch.stack([_to_unit(part.values) for part in parts])
+        y = torch.stack([to_unit(part.values) for part in parts])
         estimates = self._solve(y, torch.tensor([part.sigma for part in parts]), progress)
         for part, x in zip(parts, estimates, strict=True):
-            _write(part.values, x)
+            write_unit(part.values, x)
 
     def _denoise_tiled(self, part: Noisy, tiles: Sequence[Tile], progress: _Progress) -> None:
         """Go down the image in bands of tiles; what a band still needs is kept from the last."""
@@ -209,7 +218,7 @@ class Denoiser:
             sums[:, : shared.shape[1]] = shared
             for tile in band:
                 rows, columns = tile.outer
-                y = _to_unit(source[rows.start - outer.start : rows.stop - outer.start, columns])
+                y = to_unit(source[rows.start - outer.start : rows.stop - outer.start, columns])
                 x = self._solve(y[None], sigma, progress)[0]
                 sums[..., tile.kept[1]] += tile.weight * x[:, *inside(tile)]
             end = height
@@ -218,7 +227,7 @@ class Denoiser:
                 fresh = values[outer.stop : after.stop]
                 source = np.concatenate([source[after.start - outer.start :], fresh])
             done = end - kept.start
-            _write(values[kept.start : end], sums[:, :done])
+            write_unit(values[kept.start : end], sums[:, :done])
             shared = sums[:, done:].clone()  # a view would keep the whole band
             del sums
 
@@ -227,7 +236,7 @@ class Denoiser:
         for iterate in self.model.iterate(y, Denoising(sigma), steps=self._steps):
             x = iterate.x
             progress.add(y.shape[0] * math.prod(y.shape[-2:]))
-        return torch.where(_without_noise(y), y, x)
+        return torch.where(without_noise(y), y, x)
 
     def _computing(self) -> contextlib.AbstractContextManager[object]:
         if self._precision == "float32":
@@ -238,7 +247,7 @@ class Denoiser:
 class _Progress:
     """Work in pixels times steps."""
 
-    def __init__(self, listener: Callable[[float], None] | None) -> None:
+    def __init__(self, listener: Callable[[float], object] | None) -> None:
         self._listener = listener
         self._done = 0
         self._all = 1
@@ -254,36 +263,3 @@ class _Progress:
 
 def _area(tiles: Sequence[Tile]) -> int:
     return sum(math.prod(side.stop - side.start for side in tile.outer) for tile in tiles)
-
-
-def _white(values: Array) -> int:
-    return 1 if np.issubdtype(values.dtype, np.floating) else int(np.iinfo(values.dtype).max)
-
-
-def _without_noise(y: Tensor) -> Tensor:
-    """Where all of a neighbourhood are equal, as in burnt-out skies: no noise would leave that."""
-    highest, lowest = (_maximum(sign * y) for sign in (1, -1))
-    return highest == -lowest
-
-
-def _maximum(image: Tensor) -> Tensor:
-    """Over a neighbourhood; where it reaches over the border, over what there is of it."""
-    half = _NEIGHBOURHOOD // 2
-    rows = F.max_pool2d(image, (_NEIGHBOURHOOD, 1), stride=1, padding=(half, 0))
-    return F.max_pool2d(rows, (1, _NEIGHBOURHOOD), stride=1, padding=(0, half))
-
-
-def _to_unit(values: Array) -> Tensor:
-    """(H, W, C) of any kind to (C, H, W) with white 1."""
-    planes = np.ascontiguousarray(np.moveaxis(values, 2, 0), dtype=np.float32)
-    return torch.from_numpy(planes) / _white(values)
-
-
-def _write(values: Array, x: Tensor) -> None:
-    """Write (C, H, W) with white 1 into (H, W, C) of any kind, a few rows at a time."""
-    white = _white(values)
-    for top in range(0, len(values), _ROWS):
-        rows = x[:, top : top + _ROWS]
-        if white > 1:
-            rows = (rows.clamp(0, 1) * white).round()
-        values[top : top + _ROWS] = rows.permute(1, 2, 0).numpy()

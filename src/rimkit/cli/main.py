@@ -48,10 +48,15 @@ def fail(message: str) -> int:
 
 
 _EXTRAS = {
+    "fastapi": "web",
     "lightning": "train",
     "matplotlib": "plot",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
     "pytorch_optimizer": "train",
     "skimage": "baselines",
+    "uvicorn": "web",
 }
 
 

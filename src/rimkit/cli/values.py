@@ -38,12 +38,28 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """A port of TCP; 0 is any that is free."""
+    if not text.isdecimal() or not int(text) < 65536:
+        raise argparse.ArgumentTypeError(f'a port from 0 to 65535 is needed, got "{text}"')
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """More than none."""
+    return _duration(text, "seconds")
+
+
 def minutes(text: str) -> float:
     """More than none."""
+    return _duration(text, "minutes")
+
+
+def _duration(text: str, unit: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f'a positive number of minutes is needed, got "{text}"')
+        raise argparse.ArgumentTypeError(f'a positive number of {unit} is needed, got "{text}"')
     return value

@@ -151,7 +151,7 @@ def _open(job: Job, denoiser: Denoiser, wishes: Wishes) -> _Opened | Outcome:
             if job.target.exists() and not wishes.overwrite:
                 return _outcome(job, "skipped", _DONE)
             picture = read_picture(job.source)
-            noisy = _noisy(picture, wishes.sigma)
+            noisy = noisy_parts(picture, wishes.sigma)
             check_format(picture, job.target)
             for part in noisy:
                 denoiser.capacity(part.values)  # which refuses what the model cannot take
@@ -169,8 +169,14 @@ def _open(job: Job, denoiser: Denoiser, wishes: Wishes) -> _Opened | Outcome:
     return _Opened(job, picture, noisy, tuple(warnings), claim, seconds)
 
 
-def _noisy(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
-    """What of a picture is to be denoised. Alpha is mostly clean, and then left alone."""
+def noisy_parts(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
+    """What of a picture is to be denoised: its colours, and alpha unless that is clean, as mostly.
+
+    Raises
+    ------
+    ValueError
+        If the picture or sigma is not what it should be.
+    """
     colours = Noisy(picture.colours, noise_level(picture.colours, sigma))
     if (
         picture.alpha is None

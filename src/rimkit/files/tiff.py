@@ -20,6 +20,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import PHOTOMETRIC
 
 from rimkit.files.metadata import DESCRIPTIVE, Metadata, Values, read_exif
+from rimkit.pixels import white
 
 _ASSOCIATED = 1  # ExtraSamples: colours are multiplied with alpha
 _UNASSOCIATED = 2
@@ -183,7 +184,7 @@ def _pixels(page: Any, path: Path) -> Values:
     elif values.dtype == np.uint16 and bits < 16:
         values = (values.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
     if kind == PHOTOMETRIC.MINISWHITE:
-        values = (_white(values) - values).astype(values.dtype)
+        values = (white(values) - values).astype(values.dtype)
     if _ASSOCIATED in tuple(page.extrasamples):
         _divide(values)
     return values
@@ -191,18 +192,14 @@ def _pixels(page: Any, path: Path) -> Values:
 
 def _divide(values: Values) -> None:
     """Undo that colours are multiplied with alpha, in place and strip by strip."""
-    white = _white(values)
+    top = white(values)
     for strip in np.array_split(values, -(-values.nbytes // _STRIP_BYTES)):
         alpha = strip[..., -1:].astype(np.float64)
-        factor = np.divide(white, alpha, where=alpha > 0, out=np.zeros_like(alpha))
+        factor = np.divide(top, alpha, where=alpha > 0, out=np.zeros_like(alpha))
         colours = strip[..., :-1] * factor
         if np.issubdtype(values.dtype, np.integer):
-            colours = np.rint(colours.clip(0, white))
+            colours = np.rint(colours.clip(0, top))
         strip[..., :-1] = colours
-
-
-def _white(values: Values) -> int:
-    return int(np.iinfo(values.dtype).max) if np.issubdtype(values.dtype, np.integer) else 1
 
 
 def _dpi(page: Any) -> tuple[float, float] | None:

@@ -15,6 +15,8 @@ def add(commands: Commands) -> None:
     """Add the commands that restore images and tell of models."""
     _add_restore(commands)
     _add_models(commands)
+    _add_export(commands)
+    _add_serve(commands)
 
 
 def _add_restore(commands: Commands) -> None:
@@ -38,7 +40,13 @@ def _add_restore(commands: Commands) -> None:
     parser.add_argument(
         "--model",
         default="denoise-gray",
-        help="a name from `rimkit models`, or a .safetensors file (default: %(default)s)",
+        help="a name from `rimkit models`, or a .safetensors or .onnx file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=["torch", "onnx"],
+        help="what runs the steps; onnx exports a model by itself, once (default: torch, and onnx "
+        "for a .onnx file)",
     )
     parser.add_argument(
         "--steps", type=values.positive, help="number of steps (default: the model's)"
@@ -75,3 +83,95 @@ def _add_models(commands: Commands) -> None:
         "models", help="list the models in the package", allow_abbrev=False
     )
     parser.add_argument("name", nargs="?", help="print the card of one model")
+
+
+def _add_export(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write one step of a model as an ONNX file",
+        description="Write one step of a model, from the score on, as an ONNX file for images of "
+        "any size, and check the file against torch.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
+    parser.add_argument("output", metavar="OUT", type=Path, help="a .onnx file")
+
+
+def _add_serve(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="open a page on which one watches the inference",
+        description="Serve a page on which an image is restored step by step. With --export, write "
+        "a page that does it in the browser alone, as files for any web server.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        help="a name from `rimkit models`, or a .safetensors file; repeatable (default: all that "
+        "are in the package)",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen at (default: %(default)s, this machine alone)",
+    )
+    parser.add_argument(
+        "--port", type=values.port, default=8000, help="0: any that is free (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="a host name by which the page may be called, besides localhost; repeatable",
+    )
+    limits = parser.add_argument_group("limits")
+    limits.add_argument(
+        "--pixels",
+        type=values.positive,
+        default=2_000_000,
+        help="of the largest image (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--memory",
+        type=values.size,
+        default="3GB",
+        help="that one inference may take (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--seconds",
+        type=values.seconds,
+        default=120.0,
+        help="that one inference may take (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--upload", type=values.size, default="40MB", help="largest file (default: %(default)s)"
+    )
+    limits.add_argument(
+        "--waiting",
+        type=values.positive,
+        default=256,
+        help="inferences that may wait (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--kept",
+        type=values.size,
+        default="500MB",
+        help="of results in memory, and of uploads on disk (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--connections",
+        type=values.positive,
+        default=500,
+        help="open at a time (default: %(default)s)",
+    )
+    export = parser.add_argument_group("without a server")
+    export.add_argument(
+        "--export", metavar="DIR", type=Path, help="write the page as files, and serve nothing"
+    )
+    export.add_argument(
+        "--onnxruntime-web",
+        metavar="DIR",
+        type=Path,
+        help="where its npm package lies unpacked (default: npm fetches it)",
+    )

@@ -1,0 +1,86 @@
+"""``rimkit serve``."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import socket
+
+import uvicorn
+
+from rimkit import weights
+from rimkit.cli.main import fail
+from rimkit.footprint import keep_large_blocks
+from rimkit.web.app import create_app
+from rimkit.web.connections import bounded_protocol
+from rimkit.web.limits import Limits
+
+_HEAD_SECONDS = 20.0  # in which the head of a request must have come
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the page until interrupted, or write it as files."""
+    models = options.model or weights.model_names()
+    if options.export is not None:
+        from rimkit.web.site import export_site
+
+        for line in export_site(options.export, models, package=options.onnxruntime_web):
+            print(line)
+        return 0
+    limits = Limits(
+        pixels=options.pixels,
+        memory=options.memory,
+        seconds=options.seconds,
+        upload_bytes=int(options.upload),
+        waiting=options.waiting,
+        kept_bytes=options.kept,
+    )
+    keep_large_blocks()
+    local = _is_loopback(options.host)
+    hosts = [*_LOOPBACK, *options.name] if local else (options.name or ["*"])
+    app = create_app(models, limits=limits, hosts=hosts)
+    if not local:
+        fail(f"note: whoever reaches {options.host} can use the processor of this machine")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=3,
+        http=bounded_protocol(most=options.connections, seconds=_HEAD_SECONDS),
+    )
+    with _listening(options.host, options.port) as listener:
+        _Server(config).run([listener])
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it can be reached."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            host, port = each.getsockname()[:2]
+            print(
+                f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", flush=True
+            )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ValueError(f"cannot listen at {host} port {port}: {reason}") from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

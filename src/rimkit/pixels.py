@@ -1,0 +1,55 @@
+"""Pixels as files hold them, and as solvers do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Array = npt.NDArray[Any]
+
+ROWS = 64
+"""How many rows are looked at together where a copy of all would be too much."""
+
+_NEIGHBOURHOOD = 7
+
+
+def white(values: Array) -> int:
+    """Return the value of white: 1 for floating point, the largest number of other kinds."""
+    return 1 if np.issubdtype(values.dtype, np.floating) else int(np.iinfo(values.dtype).max)
+
+
+def to_unit(values: Array) -> Tensor:
+    """(H, W, C) of any kind to (C, H, W) of float32 with white 1."""
+    planes = np.ascontiguousarray(np.moveaxis(values, 2, 0), dtype=np.float32)
+    return torch.from_numpy(planes) / white(values)
+
+
+def write_unit(values: Array, x: Tensor) -> None:
+    """Write x (C, H, W) with white 1 into (H, W, C) of any kind; whole numbers are rounded."""
+    top_value = white(values)
+    for top in range(0, len(values), ROWS):
+        rows = x[:, top : top + ROWS]
+        if top_value > 1:
+            rows = (rows.clamp(0, 1) * top_value).round()
+        values[top : top + ROWS] = rows.permute(1, 2, 0).numpy()
+
+
+def without_noise(y: Tensor) -> Tensor:
+    """Where all of a 7x7 neighbourhood are equal, as in burnt-out skies: no noise leaves that.
+
+    (N, C, H, W) in, as many booleans out.
+    """
+    highest, lowest = (_maximum(sign * y) for sign in (1, -1))
+    return highest == -lowest
+
+
+def _maximum(image: Tensor) -> Tensor:
+    """Over a neighbourhood; where it reaches over the border, over what there is of it."""
+    half = _NEIGHBOURHOOD // 2
+    rows = F.max_pool2d(image, (_NEIGHBOURHOOD, 1), stride=1, padding=(half, 0))
+    return F.max_pool2d(rows, (1, _NEIGHBOURHOOD), stride=1, padding=(0, half))

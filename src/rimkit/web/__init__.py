@@ -1,0 +1,1 @@
+"""The page where one watches the inference: `rimkit serve`."""

@@ -1,0 +1,82 @@
+"""The server's application."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+import rimkit
+from rimkit.web.guards import Guards
+from rimkit.web.limits import Limits
+from rimkit.web.routes import router
+from rimkit.web.solvers import offers
+from rimkit.web.studio import Studio
+
+_LONGEST_WISH = 20_000  # bytes
+
+
+def create_app(
+    models: Sequence[str], *, limits: Limits | None = None, hosts: Sequence[str] = ("*",)
+) -> FastAPI:
+    """Return the application.
+
+    Parameters
+    ----------
+    models
+        Names or paths of the models that are offered.
+    limits
+        What visitors may take of the machine.
+    hosts
+        Names by which the server may be called: others are refused, so that no other page can
+        reach it under a name of its own.
+
+    Raises
+    ------
+    ValueError
+        If a model cannot be loaded.
+    """
+    limits = limits if limits is not None else Limits()
+    offered = offers(models, memory=limits.memory)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with Studio(offered, limits) as studio:
+            app.state.studio = studio
+            yield
+
+    app = FastAPI(title="rimkit", version=rimkit.__version__, lifespan=lifespan, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(
+        Guards,
+        longest={"/api/images": limits.upload_bytes, "": _LONGEST_WISH},
+        seconds=limits.upload_seconds,
+    )
+    app.add_exception_handler(RequestValidationError, _explain)
+    app.include_router(router)
+    app.mount("/", StaticFiles(directory=static_folder(), html=True))
+    return app
+
+
+def static_folder() -> Path:
+    """Where the page lies."""
+    return Path(str(resources.files("rimkit.web") / "static"))
+
+
+async def _explain(_: Request, error: Exception) -> JSONResponse:
+    """Say in one line what is wrong with a wish."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    lines = [_line(each["loc"][1:], each["msg"]) for each in problems[:3]]
+    return JSONResponse({"detail": "; ".join(lines)[:500]}, status_code=422)
+
+
+def _line(place: Sequence[int | str], message: str) -> str:
+    where = ".".join(str(part) for part in place if isinstance(part, str))
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,127 @@
+// Runs the model in this browser: what stands in for the server on the page without one.
+
+const images = new Map();
+let count = 0;
+let about_ = null;
+
+export const where = "Everything happens in this browser: no image leaves it.";
+export const kinds = ["noise", "photograph", "missing"];
+
+export async function about() {
+  about_ = await (await fetch("about.json")).json();
+  return about_;
+}
+
+// RGBA of 8 bits, as it stands in the file.
+async function decoded(blob) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  } catch {
+    throw new Error("This browser cannot read it as an image.");
+  }
+  const { width, height } = bitmap;
+  if (width * height > about_.limits.pixels) {
+    throw new Error(`An image of ${width}x${height} is too large here: ${about_.limits.pixels} pixels are taken.`);
+  }
+  if (Math.min(width, height) < 8) throw new Error(`Images are at least 8x8, this is ${width}x${height}.`);
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  const pixels = context.getImageData(0, 0, width, height);
+  for (let place = 3; place < pixels.data.length; place += 4) {
+    if (pixels.data[place] !== 255) throw new Error("It is transparent: only `rimkit serve` and `rimkit restore` take that.");
+  }
+  return pixels;
+}
+
+export async function open(file, title) {
+  if (file.size === 0) throw new Error("The file is empty.");
+  const pixels = await decoded(file);
+  const name = `image-${count++}`;
+  images.set(name, { pixels, title });
+  const facts = await request({ kind: "examine", pixels });
+  return { name, title: title.replace(/\.[^.]{1,5}$/, ""), width: pixels.width, height: pixels.height, ...facts };
+}
+
+export function preview(image) {
+  return `samples/${image.name.replace("sample-", "")}.png`;
+}
+
+// ---- the thread that computes
+
+let worker = null;
+let nextReply = 0;
+const replies = new Map();
+
+function thread() {
+  if (worker === null) {
+    worker = new Worker("worker.js", { type: "module" });
+    worker.onmessage = ({ data }) => replies.get(data.reply)?.(data);
+    worker.onerror = (event) => {
+      worker.terminate();
+      worker = null;  // the next request tries again
+      for (const reply of [...replies.values()]) reply({ error: event.message || "The computing thread failed." });
+    };
+  }
+  return worker;
+}
+
+function request(message) {
+  return new Promise((done, fail) => {
+    const reply = nextReply++;
+    replies.set(reply, (data) => {
+      replies.delete(reply);
+      if (data.error) fail(new Error(data.error)); else done(data.answer);
+    });
+    thread().postMessage({ ...message, reply });
+  });
+}
+
+async function pixelsOf(name) {
+  if (!images.has(name)) {
+    const answer = await fetch(`samples/${name.replace("sample-", "")}.png`);
+    images.set(name, { pixels: await decoded(await answer.blob()), title: name.replace("sample-", "") });
+  }
+  return images.get(name);
+}
+
+export async function run(wish) {
+  const { pixels, title } = await pixelsOf(wish.image);
+  const solver = about_.solvers.find((each) => each.name === wish.solver);
+  const began = performance.now();
+  const pictures = new Map();
+  let cancelled = false;
+  let last = null;
+
+  async function* events() {
+    if (wish.steps > about_.limits.steps) throw new Error(`At most ${about_.limits.steps} steps.`);
+    yield { kind: "waiting", ahead: 0 };
+    const { facts, files } = await request({ kind: "start", wish, pixels, solver });
+    for (const [file, picture] of Object.entries(files)) pictures.set(file, picture);
+    yield { kind: "started", ...facts };
+    for (let number = 0; number <= facts.steps && !cancelled; number++) {
+      const made = await request({ kind: number ? "step" : "look", number, inspect: wish.inspect });
+      for (const [file, picture] of Object.entries(made.files)) pictures.set(file, picture);
+      last = `estimate-${number}`;
+      const seconds = (performance.now() - began) / 1000;
+      yield { kind: "step", number, psnr: made.psnr, change: made.change, seconds };
+    }
+    if (cancelled) yield { kind: "cancelled" };
+    else yield { kind: "done", seconds: (performance.now() - began) / 1000 };
+  }
+
+  return {
+    events,
+    cancel() { cancelled = true; },
+    async picture(file) {
+      return createImageBitmap(pictures.get(file));
+    },
+    async result() {
+      const picture = pictures.get(last);
+      const canvas = new OffscreenCanvas(picture.width, picture.height);
+      canvas.getContext("2d").putImageData(picture, 0, 0);
+      const blob = await canvas.convertToBlob({ type: "image/png" });
+      return { url: URL.createObjectURL(blob), title: `${title.replace(/\.[^.]{1,5}$/, "")}-restored.png` };
+    },
+  };
+}

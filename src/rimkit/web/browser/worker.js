@@ -1,0 +1,97 @@
+// The computing thread: one walk at a time, step by step, by onnxruntime.
+
+import * as ort from "./vendor/ort.wasm.min.mjs";
+import { grey, planes, psnr, rms, rgba, sheet, signed } from "./looks.js";
+import { measure, quiet, score } from "./problem.js";
+import { estimateSigma } from "./sigma.js";
+
+ort.env.wasm.wasmPaths = new URL("./vendor/", self.location.href).href;
+ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+
+const sessions = new Map();
+let walk = null;
+
+async function session(solver) {
+  if (!sessions.has(solver.file)) {
+    sessions.set(solver.file, await ort.InferenceSession.create(solver.file, { executionProviders: ["wasm"] }));
+  }
+  return sessions.get(solver.file);
+}
+
+// Returns sigma and channels of an image.
+function examine({ pixels }) {
+  const channels = grey(pixels) ? 1 : 3;
+  const values = planes(pixels, channels);
+  const sigma = estimateSigma(values, channels, pixels.height, pixels.width);
+  return { channels, sigma: 255 * sigma };
+}
+
+async function start({ wish, pixels, solver }) {
+  const { width, height } = pixels;
+  const channels = solver.channels === 1 && grey(pixels) ? 1 : 3;
+  const image = planes(pixels, channels);
+  const size = { channels, height, width };
+  let { degradation } = wish;
+  if (degradation.sigma === "auto") {
+    degradation = { ...degradation, sigma: 255 * estimateSigma(image, channels, height, width) };
+  }
+  const measured = measure(image, degradation, size);
+  // Samples of a model of one channel are the colours.
+  const shape = solver.channels === 1 ? [channels, 1, height, width] : [1, channels, height, width];
+  const zero = measured.sigma === 0;
+  walk = {
+    ...measured, size, shape, solver, session: await session(solver),
+    still: wish.degradation.kind === "photograph" ? quiet(image, size) : null,
+    eta: solver.start === "zeros" ? new Float32Array(image.length) : measured.y.slice(),
+    x: measured.y, states: null, before: null,
+  };
+  const files = { measurement: rgba(measured.y, size) };
+  if (measured.truth) files.truth = rgba(measured.truth, size);
+  return { facts: { steps: zero ? 0 : wish.steps, width, height, sigma: 255 * measured.sigma }, files };
+}
+
+function emptyStates({ solver, shape }) {
+  return solver.states.map(({ channels, stride }) => {
+    const dims = [shape[0], channels, Math.ceil(shape[2] / stride), Math.ceil(shape[3] / stride)];
+    return new ort.Tensor("float32", new Float32Array(dims.reduce((a, b) => a * b)), dims);
+  });
+}
+
+async function step({ number, inspect }) {
+  walk.states ??= emptyStates(walk);
+  const feeds = {
+    eta: new ort.Tensor("float32", walk.eta, walk.shape),
+    score: new ort.Tensor("float32", score(walk, walk.x, walk.solver.variance_floor), walk.shape),
+  };
+  walk.states.forEach((state, index) => { feeds[`state_${index}`] = state; });
+  const made = await walk.session.run(feeds);
+  walk.eta = made.eta_next.data;
+  walk.x = made.x_next.data;
+  walk.states = walk.states.map((_, index) => made[`state_${index}_next`]);
+  return look({ number, inspect });
+}
+
+// Pictures and numbers of where the walk stands.
+function look({ number, inspect }) {
+  const { size } = walk;
+  const shown = walk.still ? walk.x.map((value, place) => (walk.still[place] ? walk.y[place] : value)) : walk.x;
+  const files = { [`estimate-${number}`]: rgba(shown, size) };
+  if (inspect && walk.sigma > 0) {
+    walk.states ??= emptyStates(walk);
+    files[`score-${number}`] = signed(score(walk, walk.x, walk.solver.variance_floor), size);
+    files[`state-${number}`] = sheet(walk.states[0]);
+  }
+  const change = walk.before ? 255 * rms(shown, walk.before) : null;
+  walk.before = shown;
+  return { files, change, psnr: walk.truth ? psnr(shown, walk.truth) : null };
+}
+
+const TASKS = { examine, start, step, look };
+
+self.onmessage = async ({ data }) => {
+  try {
+    self.postMessage({ reply: data.reply, answer: await TASKS[data.kind](data) });
+  } catch (error) {
+    self.postMessage({ reply: data.reply, error: `${error?.message ?? error}` });
+  }
+};

@@ -1,0 +1,217 @@
+"""One inference from the file of a visitor to the file that is handed back, look by look."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from rimkit.denoiser import Denoiser, Noisy
+from rimkit.files.picture import Picture, write_picture
+from rimkit.files.run import noisy_parts
+from rimkit.metrics import psnr
+from rimkit.pixels import Array, write_unit
+from rimkit.rim import RIM
+from rimkit.solver import Iterate, Solver
+from rimkit.tasks import LEVELS
+from rimkit.web import looks
+from rimkit.web.limits import Limits
+from rimkit.web.problems import Degradation, Measured, Photograph, measure
+from rimkit.web.solvers import Offer
+
+
+class Wish(BaseModel):
+    """What a visitor asks for.
+
+    Attributes
+    ----------
+    image
+        Which, by the name that it got when it was sent.
+    degradation
+        What is done to it first.
+    solver
+        The name of an offer.
+    steps
+        None: as many as the solver takes by itself.
+    inspect
+        Whether score and state are shown, too.
+    visitor
+        Who asks: visitors take turns.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str = Field(max_length=80)
+    degradation: Degradation
+    solver: str = Field(max_length=200)
+    steps: int | None = Field(default=None, ge=1, strict=True)
+    inspect: bool = False
+    visitor: str = Field(default="", max_length=80)
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Something that a visitor gets to see.
+
+    Attributes
+    ----------
+    facts
+        What happened, to be sent as JSON.
+    files
+        Pictures that came of it, by name.
+    """
+
+    facts: dict[str, Any]
+    files: dict[str, bytes]
+
+
+def infer(
+    picture: Picture,
+    wish: Wish,
+    offer: Offer,
+    limits: Limits,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> Iterator[Look]:
+    """Yield a look at the measurement, at the estimate after every step, and at the result.
+
+    Every look is made when it is asked for: who stops asking stops the work. ``check`` is called
+    now and then where a look takes long; what it raises ends the work, too.
+
+    Raises
+    ------
+    ValueError
+        If the image is too large for the server, or not what the solver takes.
+    """
+    values = picture.colours
+    steps = offer.steps if wish.steps is None else wish.steps
+    _check(values, steps, offer, limits, inspect=wish.inspect)
+    measured = measure(values, wish.degradation, channels=offer.channels)
+    solver = offer.build(measured.sigma or 1 / LEVELS)
+    if measured.sigma == 0:
+        steps = 0  # nothing to do: the image stays
+    files = {"measurement": looks.png(looks.values_of(measured.shown))}
+    if measured.truth is not None:
+        files["truth"] = looks.png(looks.values_of(measured.truth))
+    height, width = values.shape[:2]
+    size = {"steps": steps, "width": width, "height": height, "sigma": measured.sigma * LEVELS}
+    yield Look({"kind": "started", **size}, files)
+    before = None
+    for number, iterate in enumerate(_walk(solver, measured, steps, offer.together(values))):
+        x = (
+            iterate.x
+            if measured.still is None
+            else torch.where(measured.still, measured.y, iterate.x)
+        )
+        facts = {"kind": "step", "number": number, **_numbers(x, before, measured.truth)}
+        before = x
+        files = {f"estimate-{number}": looks.png(looks.values_of(x))}
+        if wish.inspect and measured.sigma > 0:
+            files |= _inside(solver, iterate, measured, number)
+        yield Look(facts, files)
+    name, content = _result(picture, x, wish, _alpha_by(solver, limits, check))
+    yield Look({"kind": "done", "name": name}, {"result": content})
+
+
+def _check(values: Array, steps: int, offer: Offer, limits: Limits, *, inspect: bool) -> None:
+    height, width, channels = values.shape
+    each = height * width * (channels + 3 * inspect) + looks.SHEET_BYTES * inspect
+    if offer.channels > 1 and channels != offer.channels:
+        raise ValueError(f"{offer.name} takes {offer.channels} channels, the image has {channels}")
+    if steps > limits.steps:
+        raise ValueError(f"at most {limits.steps} steps are taken here, {steps} are asked for")
+    most = int(limits.frames // each) - 1
+    if steps > most:
+        raise ValueError(f"at {width}x{height} at most {most} steps can be kept here, not {steps}")
+    if offer.together(values[..., : offer.channels]) < 1:
+        raise ValueError(
+            f"an image of {width}x{height} is too large for {offer.name} here; "
+            "`rimkit restore` takes any size"
+        )
+
+
+@torch.no_grad()
+def _advance(generators: list[Iterator[Iterate]]) -> list[Iterate] | None:
+    made = [next(generator, None) for generator in generators]
+    return None if None in made else [each for each in made if each is not None]
+
+
+def _walk(solver: Solver, measured: Measured, steps: int, together: int) -> Iterator[Iterate]:
+    """Yield the start and the iterate after every step; samples run in groups of ``together``."""
+    groups = torch.split(measured.y, max(1, together))
+    with torch.no_grad():
+        starts = [solver.init(y, measured.problem) for y in groups] if steps else []
+    if not steps:
+        yield Iterate(measured.y, measured.y, ())
+        return
+    yield _joined(starts)
+    walks = [
+        solver.iterate(y, measured.problem, steps=steps, start=start)
+        for y, start in zip(groups, starts, strict=True)
+    ]
+    while (made := _advance(walks)) is not None:
+        yield _joined(made)
+
+
+def _joined(iterates: list[Iterate]) -> Iterate:
+    """All estimates; of the states, the first, since only that is shown."""
+    if len(iterates) == 1:
+        return iterates[0]
+    eta = torch.cat([each.eta for each in iterates])
+    return Iterate(eta, torch.cat([each.x for each in iterates]), iterates[0].state)
+
+
+def _numbers(x: Tensor, before: Tensor | None, truth: Tensor | None) -> dict[str, float | None]:
+    """PSNR in dB where the truth is known, and how far the step went, in grey levels."""
+    moved = None if before is None else float((x - before).square().mean().sqrt()) * LEVELS
+    if truth is None:
+        return {"psnr": None, "change": moved}
+    planes = (1, -1, *x.shape[-2:])
+    score = float(psnr(x.clamp(0, 1).reshape(planes), truth.reshape(planes)))
+    return {"psnr": score if math.isfinite(score) else None, "change": moved}
+
+
+def _inside(solver: Solver, iterate: Iterate, measured: Measured, number: int) -> dict[str, bytes]:
+    floor = solver.variance_floor if isinstance(solver, RIM) else 0.0
+    with torch.no_grad():
+        score = measured.problem.score(iterate.x, measured.y, variance_floor=floor)
+    files = {f"score-{number}": looks.png(looks.signed(score))}
+    channels = looks.sheet(iterate.state)
+    if channels is not None:
+        files[f"state-{number}"] = looks.png(channels)
+    return files
+
+
+def _alpha_by(
+    solver: Solver, limits: Limits, check: Callable[[], None]
+) -> Callable[[Sequence[Noisy]], None]:
+    """Return what denoises transparency that is noisy, too; nothing, if the solver cannot."""
+    if not (isinstance(solver, RIM) and solver.config.network.channels == 1):
+        return lambda _: None
+    denoiser = Denoiser(solver, memory=limits.memory)
+    return lambda alpha: denoiser.denoise(alpha, on_progress=lambda _: check())
+
+
+def _result(
+    picture: Picture, x: Tensor, wish: Wish, denoise_alpha: Callable[[Sequence[Noisy]], None]
+) -> tuple[str, bytes]:
+    """Ending and content of the file that is handed back."""
+    if isinstance(wish.degradation, Photograph):
+        restored = Picture(picture.values.copy(), picture.metadata)
+        denoise_alpha(noisy_parts(restored, wish.degradation.sigma and "auto")[1:])
+    else:
+        restored = Picture(picture.colours.copy())
+    write_unit(restored.colours, x.reshape(-1, *x.shape[-2:]))
+    ending = ".tif" if restored.values.dtype == np.float32 else ".png"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"result{ending}"
+        write_picture(restored, path)
+        return ending, path.read_bytes()

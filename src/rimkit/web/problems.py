@@ -1,0 +1,148 @@
+"""What may be done to an image, or may have been done to it already, as a visitor says it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from rimkit.denoiser import noise_level
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Blur, Mask, gaussian_kernel
+from rimkit.pixels import Array, to_unit, without_noise
+from rimkit.problem import Denoising, Problem, SuperResolution
+from rimkit.tasks import LEVELS
+
+_ROUNDING = 1 / 12**0.5  # grey levels
+_SEED = 0  # the same image, degraded the same way, is the same measurement
+
+Level = Annotated[float, Field(ge=0, le=100)]
+
+
+class _Wish(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Photograph(_Wish):
+    """The image is noisy as it is; ``sigma`` in grey levels of 255."""
+
+    kind: Literal["photograph"]
+    sigma: Level | Literal["auto"] = "auto"
+
+
+class Noise(_Wish):
+    """Gaussian noise is added; ``sigma`` in grey levels of 255."""
+
+    kind: Literal["noise"]
+    sigma: Level = 25.0
+
+
+class Missing(_Wish):
+    """A share of all pixels is missing, the others are noisy."""
+
+    kind: Literal["missing"]
+    share: Annotated[float, Field(ge=0.01, le=0.95)] = 0.5
+    sigma: Level = 5.0
+
+
+class Blurred(_Wish):
+    """Blurred by a Gaussian of so many pixels, then noise."""
+
+    kind: Literal["blur"]
+    width: Annotated[float, Field(ge=0.3, le=5)] = 1.5
+    sigma: Level = 2.0
+
+
+class Smaller(_Wish):
+    """Made smaller by bicubic interpolation, then noise."""
+
+    kind: Literal["smaller"]
+    scale: Annotated[float, Field(ge=1, le=4)] = 2.0
+    sigma: Level = 0.0
+
+
+Degradation = Annotated[
+    Photograph | Noise | Missing | Blurred | Smaller, Field(discriminator="kind")
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A measurement, and what is known of it.
+
+    Attributes
+    ----------
+    y
+        (P, C, h, w): what the solver gets. P C are the colours of the image.
+    problem
+        How it was made.
+    sigma
+        Noise, where white is 1.
+    truth
+        (P, C, H, W); None where nobody knows it.
+    shown
+        y as an image of the size of x.
+    still
+        Where the image shows no noise, and stays; None: nowhere.
+    """
+
+    y: Tensor
+    problem: Problem
+    sigma: float
+    truth: Tensor | None
+    shown: Tensor
+    still: Tensor | None = None
+
+
+def measure(values: Array, degradation: Degradation, *, channels: int) -> Measured:
+    """Degrade an image, or take it as it is.
+
+    Parameters
+    ----------
+    values
+        (H, W, 1 or 3) of any kind.
+    degradation
+        What is done.
+    channels
+        Of the model: with 1, colours are samples of their own.
+
+    Raises
+    ------
+    ValueError
+        If the image is not one that can be taken.
+    """
+    image = to_unit(values)
+    x = image[:, None] if channels == 1 else image[None]
+    if isinstance(degradation, Photograph):
+        wish = degradation.sigma
+        sigma = noise_level(values, wish if wish == "auto" else wish / LEVELS)
+        still = torch.ones_like(x, dtype=torch.bool) if sigma == 0 else without_noise(x)
+        # As a tensor: in the precision in which `Denoiser` has it, to get the same pixels.
+        return Measured(x, Denoising(torch.tensor([sigma])), sigma, None, x, still)
+    noise_level(values, 0.0)  # which checks the image
+    sigma = max(degradation.sigma, _ROUNDING) / LEVELS
+    problem = _problem(degradation, sigma, x)
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(_SEED))
+    shown = y if y.shape == x.shape else F.interpolate(y, x.shape[-2:], mode="nearest-exact")
+    return Measured(y, problem, sigma, x, shown)
+
+
+def _problem(
+    degradation: Noise | Missing | Blurred | Smaller, sigma: float, like: Tensor
+) -> Problem:
+    size = (like.shape[-2], like.shape[-1])
+    match degradation:
+        case Noise():
+            return Denoising(sigma)
+        case Missing():
+            generator = torch.Generator().manual_seed(_SEED + 1)
+            seen = torch.rand((1, 1, *size), generator=generator) >= degradation.share
+            return Problem(Mask(seen.to(like)), GaussianNoise(sigma))
+        case Blurred():
+            return Problem(Blur(gaussian_kernel(degradation.width)), GaussianNoise(sigma))
+        case Smaller():
+            return SuperResolution(degradation.scale, size=size, sigma=sigma)

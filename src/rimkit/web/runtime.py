@@ -1,0 +1,74 @@
+"""The part of onnxruntime that runs in a browser: from its npm package, checked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from rimkit import atomic
+
+PACKAGE = "onnxruntime-web@1.30.0"
+FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+_INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # noqa: E501
+_SECONDS = 600
+
+
+def copy_runtime(target: Path, *, package: Path | None, cache: Path) -> None:
+    """Copy what a browser needs into a folder.
+
+    Parameters
+    ----------
+    target
+        Where it goes.
+    package
+        Where the npm package lies unpacked; None: npm fetches it, once.
+    cache
+        Where it is kept.
+
+    Raises
+    ------
+    ValueError
+        If npm is missing or fails, or what it brings is not what it should be.
+    """
+    folder = package / "dist" if package is not None else _cached(cache)
+    for name in FILES:
+        source = folder / name
+        if not source.is_file():
+            raise ValueError(f"{source}: missing; {PACKAGE} from npm, unpacked, is needed")
+        with source.open("rb") as file, atomic.replacing(target / name) as copy:
+            shutil.copyfileobj(file, copy)
+
+
+def _cached(cache: Path) -> Path:
+    folder = cache / PACKAGE.replace("@", "-")
+    if all((folder / name).is_file() for name in FILES):
+        return folder
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ValueError(
+            f"npm is needed to fetch {PACKAGE}; or say where it lies: --onnxruntime-web DIR"
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [npm, "pack", "--silent", "--ignore-scripts", PACKAGE]
+        try:
+            subprocess.run(  # noqa: S603, the command is ours
+                command, cwd=scratch, check=True, capture_output=True, timeout=_SECONDS
+            )
+        except (subprocess.SubprocessError, OSError) as error:
+            raise ValueError(f"npm could not fetch {PACKAGE}: {error}") from error
+        (archive,) = Path(scratch).glob("*.tgz")
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        if f"sha512-{digest}" != _INTEGRITY:
+            raise ValueError(f"npm brought something else than {PACKAGE}: its checksum differs")
+        with tarfile.open(archive) as tar:
+            for name in FILES:
+                member = tar.extractfile(f"package/dist/{name}")
+                assert member is not None  # noqa: S101, the checksum says what the package holds
+                with member, atomic.replacing(folder / name) as copy:
+                    shutil.copyfileobj(member, copy)
+    return folder

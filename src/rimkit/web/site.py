@@ -1,0 +1,134 @@
+"""The page as files: the model runs in the browser alone, any web server will do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rimkit
+from rimkit import weights
+from rimkit.data.bsds300 import cache_folder
+from rimkit.onnx import export as onnx_export
+from rimkit.onnx.contents import contents_of
+from rimkit.rim import RIM
+from rimkit.tasks import DenoisingTask
+from rimkit.web.app import static_folder
+from rimkit.web.limits import Limits
+from rimkit.web.runtime import copy_runtime
+from rimkit.web.uploads import Uploads
+
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; img-src 'self' blob: data:; "
+    "worker-src 'self' blob:; base-uri 'none'; form-action 'none'"
+)
+_PIXELS = 1_000_000  # of the largest image: a browser's memory is not ours
+_MARK = ".rimkit-site"  # by which a folder is known as one of these
+
+
+def export_site(
+    folder: Path, models: Sequence[str], *, package: Path | None = None
+) -> Iterator[str]:
+    """Write the page into a folder, and yield a line for each thing that is done.
+
+    Parameters
+    ----------
+    folder
+        New, empty, or written by this function before.
+    models
+        Names or paths; those that can run in a browser are taken.
+    package
+        Where the npm package of onnxruntime-web lies unpacked; None: npm fetches it, once.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds something else, no model can be taken, or the runtime cannot be had.
+    """
+    if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} holds other things: give a new or an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).touch()
+    copy_runtime(folder / "vendor", package=package, cache=cache_folder())
+    yield "onnxruntime-web: vendor/"
+    described = []
+    for model in models:
+        loaded = weights.load(model)
+        reason = _refusal(loaded)
+        if reason:
+            yield f"{model}: left out ({reason})"
+            continue
+        name = Path(model).stem
+        file = f"models/{name}.onnx"
+        exported = onnx_export.export(model, folder / file)
+        described.append(_described(name, file, model, loaded))
+        yield f"{model}: {file}, differs from torch by at most {exported.difference:.1e}"
+    if not described:
+        raise ValueError("none of the models can run in a browser")
+    for source, pattern in (
+        (static_folder(), "**/*"),
+        (static_folder().parent / "browser", "*.js"),
+    ):
+        for path in sorted(source.glob(pattern)):
+            if path.is_file():
+                target = folder / path.relative_to(source)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+    page = folder / "index.html"
+    policy = (
+        f'<meta charset="utf-8">\n<meta http-equiv="content-security-policy" content="{_POLICY}">'
+    )
+    page.write_text(page.read_text("utf-8").replace('<meta charset="utf-8">', policy, 1), "utf-8")
+    (folder / "about.json").write_text(json.dumps(_about(described), indent=1))
+    yield f"{folder}: done; any web server will do, such as python -m http.server -d {folder}"
+
+
+def _refusal(model: RIM) -> str:
+    if model.training_record.get("task", {}).get("name", "denoising") != DenoisingTask.table_name:
+        return "the page without a server denoises only"
+    if model.config.link != "identity":
+        return f"its link is {model.config.link}"
+    if model.config.network.channels not in (1, 3):
+        return f"it takes {model.config.network.channels} channels"
+    return ""
+
+
+def _described(name: str, file: str, model: str, loaded: RIM) -> dict[str, Any]:
+    contents = contents_of(loaded, weights_sha256=weights.sha256(model))
+    known = model in weights.model_names()
+    return {
+        "name": name,
+        "summary": weights.card(model).summary if known else "a model of your own",
+        "file": file,
+        "steps": loaded.steps,
+        "channels": loaded.config.network.channels,
+        "start": loaded.config.start,
+        "variance_floor": contents.variance_floor,
+        "states": [{"channels": s.channels, "stride": s.stride} for s in contents.states],
+        "trained": ["photograph", "noise"],
+        "learned": True,
+    }
+
+
+def _about(described: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    uploads = Uploads(Limits())
+    try:
+        samples = [
+            {"name": sample.name, "title": sample.title, **sample.facts}
+            for sample in uploads.samples()
+        ]
+    finally:
+        uploads.close()
+    return {
+        "version": rimkit.__version__,
+        "solvers": described,
+        "samples": samples,
+        "limits": {
+            "pixels": _PIXELS,
+            "upload_bytes": 200_000_000,
+            "steps": Limits().steps,
+            "frames": 4e8,
+        },
+    }

@@ -1,0 +1,112 @@
+"""Which solvers the page offers, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from rimkit import weights
+from rimkit.classical import GradientDescent, TotalVariation
+from rimkit.denoiser import Denoiser
+from rimkit.pixels import Array
+from rimkit.rim import RIM
+from rimkit.solver import Solver
+from rimkit.tasks import DenoisingTask, SuperResolutionTask
+
+_CLASSICAL_STEPS = 60
+_TASKS = {
+    DenoisingTask.table_name: ("photograph", "noise"),
+    SuperResolutionTask.table_name: ("smaller",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """A solver to choose.
+
+    Attributes
+    ----------
+    name, summary
+        What to call it, and what it is, in one line.
+    steps
+        That it takes where none are asked for.
+    channels
+        It is built for; 1: colours are samples of their own.
+    trained
+        Kinds of problems it was trained for; a classical one was not, and is none the worse.
+    learned
+        Whether it is trained at all.
+    build
+        From sigma, where white is 1, to the solver.
+    together
+        How many samples like (H, W, channels) fit into the memory at once.
+    """
+
+    name: str
+    summary: str
+    steps: int
+    channels: int
+    trained: tuple[str, ...]
+    learned: bool
+    build: Callable[[float], Solver]
+    together: Callable[[Array], int]
+
+
+def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
+    """Offer models, by their names or paths, and two classical solvers.
+
+    ``memory``: bytes that one inference may take.
+
+    Raises
+    ------
+    ValueError
+        If a model cannot be loaded.
+    """
+    listed = [_learned(model, memory) for model in models]
+    listed.append(
+        Offer(
+            "total-variation",
+            "a classical prior: few edges (its weight follows sigma, and is not tuned)",
+            steps=_CLASSICAL_STEPS,
+            channels=1,
+            trained=(),
+            learned=False,
+            build=lambda sigma: TotalVariation(weight=0.5 / sigma),
+            together=lambda _: 4,
+        )
+    )
+    listed.append(
+        Offer(
+            "gradient-descent",
+            "the likelihood alone, no prior",
+            steps=_CLASSICAL_STEPS,
+            channels=1,
+            trained=(),
+            learned=False,
+            build=lambda sigma: GradientDescent(step_size=0.5 * sigma**2),
+            together=lambda _: 4,
+        )
+    )
+    return {offer.name: offer for offer in listed}
+
+
+def _learned(model: str, memory: float) -> Offer:
+    loaded = weights.load(model)
+    known = model in weights.model_names()
+    task = loaded.training_record.get("task", {}).get("name", DenoisingTask.table_name)
+
+    denoiser = Denoiser(loaded, memory=memory)
+
+    def build(_: float) -> RIM:
+        return loaded
+
+    return Offer(
+        model,
+        weights.card(model).summary if known else "a model of your own",
+        steps=loaded.steps,
+        channels=loaded.config.network.channels,
+        trained=_TASKS.get(task, ()),
+        learned=True,
+        build=build,
+        together=denoiser.together,
+    )

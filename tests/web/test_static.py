@@ -1,0 +1,166 @@
+"""The page as files, with no server behind it but one that hands out files."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.web.browser import colours, downloaded, drawn, opened_browser, opened_page, restore, says
+from tests.web.conftest import as_png, encoded, pixels
+
+import rimkit
+from rimkit.cli.main import main
+from rimkit.web import runtime
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """Hands out files, with the headers that let a page use threads."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class FilesAlone(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("npm") is None:
+        pytest.skip("needs npm, which fetches onnxruntime-web")
+    folder: Path = tmp_path_factory.mktemp("site")
+    assert main(["serve", "--export", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module", params=[Files, FilesAlone], ids=["threads", "one thread"])
+def url(site: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    handler = functools.partial(request.param, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(site: Path) -> Iterator[Any]:
+    with opened_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Any, url: str) -> Iterator[Any]:
+    with opened_page(browser, url) as page:
+        yield page
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_downloaded_is_what_rimkit_restore_writes(
+    page: Any, tmp_path: Path, channels: int
+) -> None:
+    source, target = tmp_path / "photo.png", tmp_path / "out.png"
+    values = pixels(encoded(61, 83, channels=channels)).reshape(61, 83, channels).copy()
+    values[:20, :30] = 255  # shows no noise, and stays
+    source.write_bytes(as_png(values))
+    restore(page, source, sigma=20)
+    assert downloaded(page, tmp_path / "page.png") == "photo-restored.png"
+    assert main(["restore", str(source), "-o", str(target), "--sigma", "20", "--quiet"]) == 0
+    expected = colours(pixels(target.read_bytes())).astype(int)
+    found = pixels((tmp_path / "page.png").read_bytes())[..., :3].astype(int)
+    assert np.abs(found - expected).max() <= 1
+    assert (found != expected).mean() < 0.01
+    assert np.abs(expected - colours(values.squeeze())).mean() > 5
+    assert "s. Move" in page.inner_text("#status"), "the time is shown"
+
+
+@pytest.mark.parametrize("level", [8, 30])
+def test_sigma_is_estimated_as_by_rimkit(page: Any, tmp_path: Path, level: int) -> None:
+    clean = np.linspace(60, 190, 128)[None, :, None] + np.zeros((96, 1, 3))
+    noisy = clean + np.random.default_rng(1).normal(0, level, clean.shape)
+    source = tmp_path / "noisy.png"
+    source.write_bytes(as_png(noisy.round().clip(0, 255).astype(np.uint8)))
+    restore(page, source, sigma=None)
+    y = torch.from_numpy(pixels(source.read_bytes()).copy()).permute(2, 0, 1)
+    expected = float(rimkit.estimate_sigma(y[None]))
+    shown = float(page.inner_text("label[for=set-sigma] output").split()[-1])
+    assert shown == pytest.approx(expected, abs=0.06)
+    assert shown == pytest.approx(level, rel=0.1)
+
+
+def test_missing_pixels_are_filled_in_and_psnr_grows(page: Any) -> None:
+    page.check("#samples input[value=sample-astronaut]", force=True)
+    page.select_option("#kind", "missing")
+    page.fill("#set-share", "0.05")
+    page.check("#inspect")
+    page.fill("#steps", "2")
+    page.click("#run")
+    page.wait_for_selector("#download:not([hidden])", timeout=100_000)
+    start, end = (
+        float(text.split()[0])
+        for text in page.inner_text("#chart-caption").removeprefix("PSNR by step: ").split(", ")
+    )
+    assert end > start + 1
+    assert drawn(page, "score").std() > 10
+    assert drawn(page, "state").std() > 10
+    page.select_option("#against", "truth")
+    page.wait_for_timeout(500)
+    truth = pixels((Path(rimkit.__file__).parent / "web/static/samples/astronaut.png").read_bytes())
+    assert np.array_equal(drawn(page, "before"), truth)
+
+
+def test_a_wrong_file_is_said(page: Any, tmp_path: Path) -> None:
+    for name, content in (("empty.png", b""), ("text.png", b"no photograph")):
+        (tmp_path / name).write_bytes(content)
+        page.set_input_files("#file", tmp_path / name)
+        says(page, "chosen", "empty" if not content else "cannot read it")
+        assert page.is_disabled("#run")
+
+
+def test_only_what_it_can_do_is_offered(page: Any) -> None:
+    assert page.locator("#kind option").count() == 3
+    assert page.locator("#solver option").all_inner_texts() == ["denoise-gray"]
+
+
+def test_a_folder_with_other_things_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    assert main(["serve", "--export", str(tmp_path)]) == 1
+    assert "holds other things" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_the_runtime_must_be_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["serve", "--export", str(tmp_path / "site")]
+    assert main([*arguments, "--onnxruntime-web", str(tmp_path)]) == 1
+    assert "ort.wasm" in capsys.readouterr().err
+    monkeypatch.setenv("RIMKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert main(arguments) == 1
+    assert "npm is needed" in capsys.readouterr().err
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho something else > onnxruntime-web.tgz\n")
+    npm.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _: str(npm))
+    assert main(arguments) == 1
+    assert "its checksum differs" in capsys.readouterr().err
+    assert not list((tmp_path / "cache").glob("**/*.wasm"))
+    assert runtime.PACKAGE.startswith("onnxruntime-web@")
