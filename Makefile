@@ -1,16 +1,20 @@
-# Everything is installed into .venv; `make demo` and `make test` need Python 3.11+ and nothing else.
+# Everything is installed into .venv; these commands need Python 3.11+ and nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test docs lint format clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
 test: lint
 	$(BIN)/python -m pytest -n 2
+
+docs: $(STAMP)
+	$(BIN)/python tools/house.py
+	$(BIN)/mkdocs build --strict
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -30,4 +34,4 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache demo
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache demo site

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from skimage import data
 
 import rimkit
-from rimkit import baselines
-from rimkit.evaluation.figures import demo_figure
+from rimkit import baselines, plot
 
 SIGMA = 25 / 255
 OUTPUT = Path("demo")
+CUT_OUT = (slice(60, 260), slice(150, 350))
 
 TV_WEIGHT = 7.0  # chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py
 
@@ -49,8 +50,14 @@ def main() -> None:
 
     del scores["rimkit denoise-gray"]  # drawn step by step
     solution = model.solve(y, problem, steps=3 * model.steps, keep=True)
+    figure = Figure(figsize=(11, 3.4), dpi=150, layout="constrained")
+    *images, curve = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.35])
+    shown = {"noisy": y, "restored": solution.trajectory[model.steps]}
+    plot.compare(shown, truth=truth, window=CUT_OUT, axes=images)
+    name = "recurrent inference machine"
+    plot.progress(solution, truth=truth, others=scores, mark=model.steps, label=name, axes=curve)
+    curve.set_xlabel(f"step (dotted: the model's own number, {model.steps})")
     OUTPUT.mkdir(exist_ok=True)
-    figure = demo_figure(y, solution.trajectory, truth, steps=model.steps, baselines=scores)
     figure.savefig(OUTPUT / "demo.png")
     print(f"\n{OUTPUT / 'demo.png'}")
 

@@ -27,6 +27,7 @@ ORDER = [
     "rim",
     "classical",
     "tiling",
+    "pixels",
     "footprint",
     "baselines",
     "estimation",
@@ -34,12 +35,15 @@ ORDER = [
     "tasks",
     "data",
     "weights",
+    "onnx",
     "restoration",
+    "plot",
     "training",
     "benchmarks",
     "experiments",
     "evaluation",
     "files",
+    "web",
     "cli",
     "__main__",
 ]
@@ -108,7 +112,8 @@ def run(*arguments: str) -> str:
 def test_importing_brings_nothing_heavy() -> None:
     code = (
         "import sys, rimkit, rimkit.rim, rimkit.weights; rimkit.load; rimkit.Denoising;"
-        "print([m for m in ('lightning', 'matplotlib', 'skimage', 'scipy') if m in sys.modules])"
+        "heavy = ('lightning', 'matplotlib', 'onnx', 'onnxruntime', 'skimage', 'scipy');"
+        "print([module for module in heavy if module in sys.modules])"
     )
     assert run("-c", code).strip() == "[]"
 

@@ -64,3 +64,26 @@ def test_bad_arrays(saved: str) -> None:
 def test_a_sigma_in_grey_levels_is_noticed(saved: str) -> None:
     with pytest.raises(ValueError, match="grey levels of 255"):
         restore(np.zeros((9, 9)), sigma=25, model=saved)
+
+
+@pytest.mark.parametrize("shape", [(40, 30), (40, 30, 3)])
+def test_progress_is_a_share_that_rises_to_one(model: RIM, shape: tuple[int, ...]) -> None:
+    array = uniform(*shape).numpy()
+    shares: list[float] = []
+    x = restore(array, sigma=0.1, model=model, on_progress=shares.append)
+    assert np.array_equal(x, restore(array, sigma=0.1, model=model))
+    assert len(shares) == model.steps
+    assert shares == sorted(shares)
+    assert shares[0] > 0
+    assert shares[-1] == 1
+    shares.clear()
+    restore(array, sigma=0, model=model, on_progress=shares.append)
+    assert not shares
+
+
+def test_what_on_progress_raises_ends_the_work(model: RIM) -> None:
+    def stop(share: float) -> None:
+        raise KeyError(f"{share:g}")
+
+    with pytest.raises(KeyError, match=r"0\.5"):
+        restore(uniform(12, 12).numpy(), sigma=0.1, model=model, on_progress=stop)

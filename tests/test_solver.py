@@ -60,6 +60,34 @@ def test_a_batch_never_changes_what_a_sample_gets() -> None:
         assert together.steps_taken[n] == alone.steps_taken[0]
 
 
+def test_on_step_sees_every_step_once_and_what_is_kept() -> None:
+    y = halves([1.0, 0.25, 0.0])
+    seen: list[tuple[int, Iterate]] = []
+    solution = Halving().solve(
+        y, PROBLEM, steps=9, tolerance=0.1, keep=True, on_step=lambda *step: seen.append(step)
+    )
+    assert solution.trajectory is not None
+    assert [number for number, _ in seen] == [1, 2, 3, 4]
+    assert solution.steps_taken.max() == 4
+    # What has stopped is seen as it stays: the estimates, not what a step would make of them.
+    assert torch.equal(torch.stack([iterate.x for _, iterate in seen]), solution.trajectory[1:])
+    assert seen[-1][1] is solution.iterate
+    assert not any(iterate.x.requires_grad for _, iterate in seen)
+
+
+def test_what_on_step_raises_ends_the_solve() -> None:
+    seen = []
+
+    def stop(number: int, iterate: Iterate) -> None:
+        seen.append(number)
+        if number == 2:
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        Halving().solve(halves([1.0]), PROBLEM, steps=5, on_step=stop)
+    assert seen == [1, 2]
+
+
 def test_going_on_is_the_same_as_never_having_stopped() -> None:
     y = uniform(2, 1, 9, 9).float()
     solver = GradientDescent(step_size=0.5)

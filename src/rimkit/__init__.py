@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from rimkit.estimation import estimate_sigma
     from rimkit.metrics import psnr, ssim
     from rimkit.noises import GaussianNoise, PoissonNoise
-    from rimkit.operators import Blur, Downsampling, Identity, Mask, gaussian_kernel
+    from rimkit.operators import (
+        Blur,
+        Downsampling,
+        Identity,
+        Mask,
+        adjoint_error,
+        gaussian_kernel,
+    )
     from rimkit.problem import Denoising, Problem, SuperResolution, as_problem
     from rimkit.restoration import restore
     from rimkit.rim import RIM, RIMConfig
@@ -37,6 +44,7 @@ _HOMES = {
     "Solver": "solver",
     "SuperResolution": "problem",
     "TotalVariation": "classical",
+    "adjoint_error": "operators",
     "as_problem": "problem",
     "estimate_sigma": "estimation",
     "gaussian_kernel": "operators",
@@ -64,6 +72,7 @@ __all__ = [
     "Solver",
     "SuperResolution",
     "TotalVariation",
+    "adjoint_error",
     "as_problem",
     "estimate_sigma",
     "gaussian_kernel",

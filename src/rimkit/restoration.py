@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
@@ -17,6 +18,7 @@ def restore(
     sigma: Sigma = "auto",
     model: str | RIM = "denoise-gray",
     memory: float = 1e9,
+    on_progress: Callable[[float], object] | None = None,
 ) -> npt.NDArray[Any]:
     """Denoise an image in numpy.
 
@@ -31,6 +33,9 @@ def restore(
         A name from `rimkit.model_names`, the path of a file of weights, or a model.
     memory
         Bytes that may be taken, the estimate included: large images are solved in tiles.
+    on_progress
+        Called after every step of every tile with the share of the work that is done, up to 1;
+        never where there is none, as at sigma 0. What it raises ends the work.
 
     Returns
     -------
@@ -48,5 +53,5 @@ def restore(
     values = x if x.ndim == 3 else x[..., None]
     noisy = Noisy(values, noise_level(values, sigma))
     loaded = model if isinstance(model, RIM) else weights.load(model)
-    Denoiser(loaded, memory=memory).denoise([noisy])
+    Denoiser(loaded, memory=memory).denoise([noisy], on_progress=on_progress)
     return x

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
 import torch
@@ -122,6 +122,7 @@ class Solver(nn.Module, abc.ABC):
         start: Iterate | None = None,
         tolerance: float | None = None,
         keep: bool = False,
+        on_step: Callable[[int, Iterate], object] | None = None,
     ) -> Solution:
         """Run the solver without gradients.
 
@@ -135,6 +136,9 @@ class Solver(nn.Module, abc.ABC):
             never changes what a sample gets. None: all steps are taken.
         keep
             Whether to keep every estimate.
+        on_step
+            Called after every step with its number, from 1, and the iterate after it. What it
+            raises ends the solve.
         """
         if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
             raise ValueError(f"tolerance is a positive finite number or None, got {tolerance}")
@@ -156,6 +160,8 @@ class Solver(nn.Module, abc.ABC):
                 active = active & (moved >= tolerance)
             if keep:
                 trajectory.append(current.x)
+            if on_step is not None:
+                on_step(number + 1, current)
         reasons = ("steps" if running else "converged" for running in active.tolist())
         return Solution(
             x=current.x.to(_dtype_of_x(y)),

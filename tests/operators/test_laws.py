@@ -5,9 +5,14 @@ import torch
 from tests.cases import OPERATORS, SHAPE, normal, uniform
 
 from rimkit import operators
-from rimkit.operators import Blur, Downsampling, Operator, gaussian_kernel
+from rimkit.operators import Blur, Downsampling, Mask, Operator, gaussian_kernel
 
 each = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
 
 WITHOUT_A_START = {
     name: operator
@@ -16,22 +21,32 @@ WITHOUT_A_START = {
 }
 
 
-def inner(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Re<a, b> per sample."""
-    return (a.conj() * b).real.flatten(1).sum(1)
-
-
 @each
 def test_adjoint(operator: Operator) -> None:
     # Relative, per sample, in float64: an absolute tolerance or a mean would let errors cancel.
-    x = normal(*SHAPE, seed=3)
-    z = operator.A(x)
-    y = normal(*z.shape, seed=4)
-    if z.is_complex():
-        y = torch.complex(y, normal(*z.shape, seed=5))
-    left, right = inner(z, y), inner(x, operator.A_adjoint(y))
-    scale = z.abs().flatten(1).norm(dim=1) * y.abs().flatten(1).norm(dim=1)
-    assert ((left - right).abs() / scale).max() < 1e-14
+    error = operators.adjoint_error(operator, normal(*SHAPE), generator=generator())
+    assert error.shape == SHAPE[:1]
+    assert error.max() < 1e-14
+
+
+@pytest.mark.parametrize("name", ["blur-replicate", "smaller-3", "complex"])
+def test_a_wrong_adjoint_is_noticed_in_the_sample_that_has_it(name: str) -> None:
+    class Wrong:
+        def A(self, x: torch.Tensor) -> torch.Tensor:
+            return OPERATORS[name].A(x)
+
+        def A_adjoint(self, y: torch.Tensor) -> torch.Tensor:
+            x = OPERATORS[name].A_adjoint(y)
+            return torch.cat([x[:1], x[1:2].roll(1, -1), x[2:]])
+
+    error = operators.adjoint_error(Wrong(), normal(*SHAPE), generator=generator())
+    assert error[1] > 1e-3
+    assert error[[0, 2]].max() < 1e-14
+
+
+def test_the_error_of_nothing_is_nothing() -> None:
+    blank = Mask(torch.zeros(1, 1, 4, 4).double())
+    assert operators.adjoint_error(blank, normal(2, 1, 4, 4)).tolist() == [0.0, 0.0]
 
 
 @each

@@ -1,1 +1,1 @@
-"""Evaluation: protocols, published numbers, tables and figures."""
+"""Evaluation: protocols, published numbers, tables."""

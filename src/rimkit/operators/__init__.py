@@ -1,6 +1,6 @@
 """Forward models A, one file a family, each with its exact adjoint."""
 
-from rimkit.operators.base import A_vjp, Operator, Window, crop, initial
+from rimkit.operators.base import A_vjp, Operator, Window, adjoint_error, crop, initial
 from rimkit.operators.blur import Blur, gaussian_kernel
 from rimkit.operators.pixelwise import Identity, Mask
 from rimkit.operators.resampling import Downsampling, matlab_imresize
@@ -13,6 +13,7 @@ __all__ = [
     "Mask",
     "Operator",
     "Window",
+    "adjoint_error",
     "crop",
     "gaussian_kernel",
     "initial",

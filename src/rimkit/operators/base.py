@@ -65,6 +65,40 @@ def initial(operator: Operator, y: Tensor) -> Tensor:
     return adjoint * scale.view(-1, *(1,) * (adjoint.ndim - 1))
 
 
+def adjoint_error(
+    operator: Operator, x: Tensor, *, generator: torch.Generator | None = None
+) -> Tensor:
+    """How far A_adjoint is from the adjoint of A: ``|Re<A u, v> - <u, A'v>| / (|A u| |v|)``.
+
+    Near the rounding of the precision (1e-15 in float64) if it is the adjoint, and near 1 if the
+    two have nothing to do with each other. That A is linear is not checked.
+
+    Parameters
+    ----------
+    operator
+        The operator, its tensors in x's precision.
+    x
+        Gives shape, precision and device of the signals (N, C, H, W); float64 tells the most.
+    generator
+        Of u and v, which are standard normal.
+
+    Returns
+    -------
+    Tensor
+        One value per sample (N,).
+    """
+
+    def normal(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+
+    u = normal(x)
+    z = operator.A(u)
+    v = normal(z)  # complex where z is
+    left, right = _inner(z, v), _inner(u, operator.A_adjoint(v))
+    size = (_energy(z) * _energy(v)).sqrt()
+    return (left - right).abs() / size.clamp(min=torch.finfo(x.dtype).tiny)
+
+
 def crop(operator: Operator, y: Tensor, window: Window) -> tuple[Operator, Tensor]:
     """Return the operator and the measurement of a part of x, right but near the part's border.
 
@@ -79,6 +113,11 @@ def crop(operator: Operator, y: Tensor, window: Window) -> tuple[Operator, Tenso
             f"{type(operator).__name__} cannot be solved in tiles: it has no method crop(y, window)"
         )
     return own(y, window)  # type: ignore[no-any-return]
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    """Re<a, b> per sample."""
+    return (a.conj() * b).real.flatten(1).sum(1)
 
 
 def _energy(value: Tensor) -> Tensor:

@@ -1,0 +1,225 @@
+"""Pictures of images and of how a solver came to them. Needs ``rimkit[plot]``.
+
+Every function returns a figure of matplotlib that pyplot does not know of: save it, or show it in a
+notebook (after ``%matplotlib inline``). With ``axes`` it draws on yours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from rimkit.metrics import psnr
+from rimkit.operators import Window
+from rimkit.solver import Solution
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        'rimkit.plot needs matplotlib: pip install "rimkit[plot]"', name="matplotlib"
+    ) from error
+
+_SIDE = 2.6  # of an image, in inches
+_DPI = 150
+_MOST = 6  # estimates that are shown where none are asked for
+
+
+def compare(
+    images: Mapping[str, Tensor],
+    *,
+    truth: Tensor | None = None,
+    sample: int = 0,
+    window: Window | None = None,
+    axes: Sequence[Axes] | None = None,
+) -> Figure:
+    """Show images side by side, the truth last, with their PSNR in dB.
+
+    Parameters
+    ----------
+    images
+        Title to image: (N, C, H, W) in [0, 1] with one or three channels; beyond, they are clipped.
+        One of another size than the truth, such as a small y, has no PSNR.
+    truth
+        (N, C, H, W), if it is known.
+    sample
+        Which image of the batch is shown.
+    window
+        Rows and columns that are shown of images of the truth's size; the PSNR is that of all.
+    axes
+        To draw on: one for every image, the truth's included.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, one is no image, or the axes are too few.
+    """
+    panels = [(_scored(title, x, truth, sample), x) for title, x in images.items()]
+    panels += [("truth", truth)] if truth is not None else []
+    return _panels(panels, sample=sample, window=window, axes=axes)
+
+
+def trajectory(
+    solution: Solution,
+    *,
+    truth: Tensor | None = None,
+    steps: Sequence[int] | None = None,
+    sample: int = 0,
+    window: Window | None = None,
+    axes: Sequence[Axes] | None = None,
+) -> Figure:
+    """Show the estimates after some steps, with their PSNR in dB where the truth is known.
+
+    Parameters
+    ----------
+    solution
+        Of ``solve(..., keep=True)``.
+    truth, sample, window, axes
+        As in `compare`; the truth itself is not shown.
+    steps
+        Which: 0 is the start. If not said, up to six, more of the early ones.
+
+    Raises
+    ------
+    ValueError
+        If the solution keeps no estimates, or not those.
+    """
+    estimates = _estimates(solution)
+    last = len(estimates) - 1
+    if steps is None:
+        steps = sorted({round(last * (i / (_MOST - 1)) ** 2) for i in range(_MOST)})
+    if not all(0 <= step <= last for step in steps):
+        raise ValueError(f"this solution has the estimates 0 to {last}, got steps={list(steps)}")
+    panels = []
+    for step in steps:
+        title = f"step {step}" if step else "start"
+        panels.append((_scored(title, estimates[step], truth, sample), estimates[step]))
+    return _panels(panels, sample=sample, window=window, axes=axes)
+
+
+def progress(
+    solution: Solution,
+    *,
+    truth: Tensor | None = None,
+    others: Mapping[str, float] | None = None,
+    mark: int | None = None,
+    label: str | None = None,
+    axes: Axes | None = None,
+) -> Figure:
+    """Draw PSNR by step, or, where the truth is unknown, how far each step moves the estimate.
+
+    One curve for every image of the batch. How far: the root mean square that ``tolerance`` of
+    `rimkit.Solver.solve` speaks of, on a logarithmic axis, until the image stopped.
+
+    Parameters
+    ----------
+    solution
+        Of ``solve(..., keep=True)``.
+    truth
+        (N, C, H, W), if it is known.
+    others
+        PSNR in dB of other methods, drawn as lines.
+    mark
+        A step that is marked, such as the model's own number.
+    label
+        Of the curves, in the legend.
+    axes
+        To draw on.
+
+    Raises
+    ------
+    ValueError
+        If the solution keeps no estimates, or others are given without the truth.
+    """
+    estimates = _estimates(solution)
+    if others and truth is None:
+        raise ValueError("PSNR of others has nothing to stand beside: give the truth, too")
+    if axes is None:
+        axes = Figure(figsize=(5, 3.4), dpi=_DPI, layout="constrained").subplots()
+    for image in range(estimates.shape[1]):
+        stopped = int(solution.steps_taken[image])
+        path = estimates[:, image]
+        if truth is not None:
+            first, values = 0, psnr(path, truth[image].expand_as(path)).tolist()
+        else:
+            moved = path[1 : stopped + 1] - path[:stopped]
+            first, values = 1, moved.square().flatten(1).mean(1).sqrt().tolist()
+        axes.plot(
+            range(first, first + len(values)),
+            values,
+            marker="o",
+            markersize=3,
+            color="black" if estimates.shape[1] == 1 else None,
+            label=label if image == 0 else None,
+        )
+    for number, (name, value) in enumerate((others or {}).items()):
+        axes.axhline(value, linestyle="--", linewidth=1, color=f"C{number}", label=name)
+    if mark is not None:
+        axes.axvline(mark, linestyle=":", color="grey", linewidth=1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("step" if mark is None else f"step (dotted: {mark})")
+    axes.set_title("PSNR by step" if truth is not None else "Size of each step")
+    axes.set_ylabel("PSNR (dB)" if truth is not None else "change of the estimate (RMS)")
+    if truth is None:
+        axes.set_yscale("log")
+    if others or label is not None:
+        axes.legend(fontsize="x-small", loc="center right")
+    return _figure(axes)
+
+
+def _panels(
+    panels: Sequence[tuple[str, Tensor]],
+    *,
+    sample: int,
+    window: Window | None,
+    axes: Sequence[Axes] | None,
+) -> Figure:
+    """Draw titled images on a row of axes."""
+    if not panels:
+        raise ValueError("there is no image to show")
+    for title, x in panels:
+        if x.ndim != 4 or x.shape[1] not in (1, 3):
+            raise ValueError(
+                f"images are (N, 1 or 3, H, W), but {title!r} has shape {tuple(x.shape)}"
+            )
+    largest = max(panels, key=lambda panel: panel[1].shape[-1])[1].shape[-2:]
+    if axes is None:
+        height, width = largest
+        if window is not None:
+            height = len(range(*window[0].indices(height)))
+            width = len(range(*window[1].indices(width)))
+        size = (_SIDE * len(panels), _SIDE * height / width + 0.3)
+        figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+        axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
+    if len(axes) < len(panels):
+        raise ValueError(f"there are {len(panels)} images, but {len(axes)} axes")
+    for axis, (title, x) in zip(axes, panels, strict=False):
+        image = x[sample].detach().float().clamp(0, 1).cpu()
+        if window is not None and image.shape[-2:] == largest:
+            image = image[:, *window]
+        axis.imshow(image.movedim(0, -1).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)
+        axis.set_title(title, fontsize="medium")
+        axis.set_axis_off()
+    return _figure(axes[0])
+
+
+def _scored(title: str, x: Tensor, truth: Tensor | None, sample: int) -> str:
+    """The title, with the PSNR where there is one."""
+    if truth is None or x.shape != truth.shape:
+        return title
+    return f"{title}, {psnr(x, truth)[sample].item():.2f} dB"
+
+
+def _estimates(solution: Solution) -> Tensor:
+    if solution.trajectory is None:
+        raise ValueError("this solution keeps no estimates: solve with keep=True")
+    return solution.trajectory
+
+
+def _figure(axes: Axes) -> Figure:
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # noqa: S101, only axes that were removed have none
+    return figure

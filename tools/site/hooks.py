@@ -1,0 +1,40 @@
+"""What mkdocs calls: adds the pages written from the code, and files from outside docs/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import command_page
+import example_page
+import model_page
+import reference_page
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+
+PAGES = {
+    "commands.md": command_page.page,
+    "examples.md": lambda: example_page.page(ROOT / "examples"),
+    "models.md": model_page.page,
+    "reference.md": reference_page.page,
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add generated pages, and what pages link to beside the folder of documents."""
+    for name, write in PAGES.items():
+        files.append(File.generated(config, name, content=write()))
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
+    for folder in ("examples", "results"):
+        for path in sorted((ROOT / folder).glob("*.*")):
+            name = f"{folder}/{path.name}"
+            files.append(File.generated(config, name, abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead links out of docs/, right in the repository, to where the site has what they mean."""
+    return markdown.replace("](../", "](")
