@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rimkit.links import LINKS, Link
 from rimkit.networks import NETWORKS, NetworkConfig
-from rimkit.noises import GaussianNoise, Noise, PoissonNoise
+from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import Blur, Downsampling, Identity, Mask, Operator, gaussian_kernel
 from rimkit.problem import Problem
 
@@ -66,16 +66,18 @@ _PER_SAMPLE = torch.tensor([0.1, 0.5, 2.0], dtype=torch.float64)
 NOISES: dict[str, Noise] = {
     "gaussian": GaussianNoise(0.3),
     "gaussian-per-sample": GaussianNoise(_PER_SAMPLE),
+    "quantised": QuantisedGaussianNoise(0.3),
+    "quantised-per-sample": QuantisedGaussianNoise(_PER_SAMPLE, levels=100),
     "poisson": PoissonNoise(0.25),
     "poisson-per-sample": PoissonNoise(_PER_SAMPLE),
 }
 
-# Poisson rates are real and not negative: no complex measurement has them.
+# Poisson rates and files are real: no complex measurement has them.
 PROBLEMS: dict[str, Problem] = {
     f"{operator_name} {noise_name}": Problem(operator, noise)
     for operator_name, operator in OPERATORS.items()
     for noise_name, noise in NOISES.items()
-    if not (operator_name == "complex" and noise_name.startswith("poisson"))
+    if not (operator_name == "complex" and noise_name.startswith(("poisson", "quantised")))
 }
 
 LINK_CASES: dict[str, Link] = {str(name): link for name, link in LINKS.items()}

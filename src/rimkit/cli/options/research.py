@@ -77,6 +77,9 @@ def _add_evaluate(commands: Commands) -> None:
         choices=["float32", "bfloat16"],
         help="in which the network computes (default: %(default)s)",
     )
+    parser.add_argument(
+        "--quantised", action="store_true", help="also from images that were rounded to 8 bits"
+    )
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write the rows to a file, too")
     parser.add_argument(
         "--per-image", metavar="FILE", type=Path, help="write the score of every image to a file"
