@@ -113,7 +113,7 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
         _model(name, knows_levels=knows)
         for name in (*shipped, *setup.models)
         if weights.load(name).config.network.channels == channels
-        for knows in (False, True)
+        for knows in ((False, True) if channels == 1 else (False,))
     ]
 
 
