@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.links import LINKS, Link
-from rimkit.networks import NETWORKS, NetworkConfig
+from rimkit.networks import NETWORKS, NetworkConfig, ablated
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise
 from rimkit.operators import (
     Blur,
@@ -119,3 +119,12 @@ NETWORK_CASES: dict[str, Callable[[int], NetworkConfig]] = {
     name: lambda channels, config=config: config(channels=channels)
     for name, config in NETWORKS.items()
 }
+
+ABLATION_CASES: dict[str, Callable[[int], NetworkConfig]] = {
+    f"{name}-{part}": lambda channels, config=config, part=part: ablated(
+        config(channels=channels), part
+    )
+    for name, config in NETWORKS.items()
+    for part in ("gdn", "ffn")
+}
+"""Networks without one of their parts; those of the GDN have a state, those of the FFN see eta."""
