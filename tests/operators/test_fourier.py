@@ -46,3 +46,12 @@ def test_refuses_other_shapes_and_values() -> None:
         FourierMask(torch.ones(4, 4))
     with pytest.raises(ValueError, match="holds 0"):
         FourierMask(torch.full((1, 1, 4, 4), 0.5))
+
+
+def test_refuses_other_sizes_and_what_is_not_complex() -> None:
+    operator = FourierMask(torch.ones(1, 1, 4, 6))
+    for name, use in (("x", operator.A), ("y", operator.A_adjoint)):
+        with pytest.raises(ValueError, match=rf"\(1, 1, 4, 6\), but {name} \(2, 1, 6, 4\)"):
+            use(torch.ones(2, 1, 6, 4))
+    with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 4, 6\)"):
+        operator.A_adjoint(torch.ones(2, 1, 4, 6))
