@@ -69,9 +69,12 @@ class CompactNetwork(UpdateNetwork):
 
     def next_state(self, eta: Tensor, score: Tensor, hidden: Tensor) -> Tensor:
         """Gate what the blocks find into the state (N, features, H/2, W/2)."""
-        entering = torch.cat([self._pixels(eta, score), hidden], 1)
-        # What the blocks find has no name here, so that it is not kept while it is gated.
-        gates = self.gate(_beside(self.blocks(self.enter(entering)), hidden))
+        # What the blocks see and find has no name here, so that it is not kept while it is gated.
+        gates = self.gate(
+            _beside(
+                self.blocks(self.enter(torch.cat([self._pixels(eta, score), hidden], 1))), hidden
+            )
+        )
         update, candidate = gates.chunk(2, 1)
         return torch.lerp(
             hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden)
