@@ -12,7 +12,7 @@ from torch import Tensor
 from rimkit import tree
 from rimkit.links import LINKS, Link
 from rimkit.networks import NETWORKS, NetworkConfig, ablated
-from rimkit.noises import GaussianNoise, Noise, PoissonNoise
+from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import (
     Blur,
     DenseProjection,
@@ -61,7 +61,7 @@ def generator(seed: int = 0) -> torch.Generator:
 _KERNELS = uniform(3, 5, 3, seed=1)
 _SIZE = (11, 14)
 
-# Their measurements may be negative or complex: no rates of Poisson.
+# Their measurements may be negative or complex: neither rates of Poisson nor values of a file.
 _SIGNED: dict[str, Operator] = {
     "complex": ComplexRotation(torch.polar(uniform(1, 2, 11, 14), normal(1, 2, 11, 14))),
     "gaussian": DenseProjection.gaussian(0.3, _SIZE, samples=3, generator=generator()),
@@ -102,6 +102,8 @@ _PER_SAMPLE = torch.tensor([0.1, 0.5, 2.0], dtype=torch.float64)
 NOISES: dict[str, Noise] = {
     "gaussian": GaussianNoise(0.3),
     "gaussian-per-sample": GaussianNoise(_PER_SAMPLE),
+    "quantised": QuantisedGaussianNoise(0.3),
+    "quantised-per-sample": QuantisedGaussianNoise(_PER_SAMPLE, levels=100),
     "poisson": PoissonNoise(0.25),
     "poisson-per-sample": PoissonNoise(_PER_SAMPLE),
 }
@@ -110,7 +112,7 @@ PROBLEMS: dict[str, Problem] = {
     f"{operator_name} {noise_name}": Problem(operator, noise)
     for operator_name, operator in OPERATORS.items()
     for noise_name, noise in NOISES.items()
-    if not (operator_name in _SIGNED and noise_name.startswith("poisson"))
+    if not (operator_name in _SIGNED and noise_name.startswith(("poisson", "quantised")))
 }
 
 LINK_CASES: dict[str, Link] = {str(name): link for name, link in LINKS.items()}

@@ -4,7 +4,7 @@ import torch
 from tests.cases import NOISES, SHAPE, normal, uniform
 from torch import Tensor
 
-from rimkit.noises import GaussianNoise, Noise, PoissonNoise
+from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 
 each = pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
 
@@ -77,6 +77,50 @@ def test_poisson_has_variance_gain_times_z() -> None:
     y = PoissonNoise(0.1).sample(z, generator=torch.Generator().manual_seed(0))
     assert y.mean().item() == pytest.approx(2.0, rel=0.01)
     assert y.var().item() == pytest.approx(0.2, rel=0.03)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.02, 2e-4])
+@pytest.mark.parametrize("y", [0.0, 0.4, 1.0])
+def test_a_file_has_a_score_however_far_it_is(sigma: float, y: float) -> None:
+    # From 20 to 15,000 standard deviations away: chances are zero there, and their ratio is not.
+    noise = QuantisedGaussianNoise(sigma)
+    z = torch.linspace(-2, 3, 501, dtype=torch.float64)[None]
+    level = torch.full_like(z, round(y * 255) / 255)
+    score = noise.score(z, level)
+    single = noise.score(z.float(), level.float())
+    assert score.isfinite().all()
+    error = 5e-7 / sigma**2 + 1e-4 / sigma  # of z and of a chance, in single precision
+    torch.testing.assert_close(single.double(), score, rtol=1e-4, atol=error)
+    gaussian = GaussianNoise(sigma).score(z, level)
+    distance = (z - level).abs()
+    beyond = (z < 0) & (y == 0) | (z > 1) & (y == 1)
+    clipped = beyond & (distance > 2 * sigma)
+    assert (score[clipped].abs() < gaussian[clipped].abs() / 10).all()
+    pulled = ~beyond & (distance > 0.1) & (distance > 4 * sigma)
+    torch.testing.assert_close(score[pulled], gaussian[pulled], rtol=0.06, atol=0)
+
+
+def test_a_black_pixel_may_have_been_anything_below() -> None:
+    noise = QuantisedGaussianNoise(0.1)
+    y, z = torch.zeros(1, 3), torch.tensor([[-0.5, 0.0, 0.2]])
+    score = noise.score(z, y)[0]
+    assert score[0].abs() < 1e-3
+    assert -8.2 < score[1] < -7.4  # sqrt(2 / pi) / sigma, nearly: half the chance is below
+    assert score[2] < -20
+
+
+def test_a_file_has_levels_from_black_to_white() -> None:
+    z = torch.full((1, 100_000), 0.5)
+    y = QuantisedGaussianNoise(0.3, levels=10).sample(z, generator=torch.Generator().manual_seed(0))
+    values, counts = y.unique(return_counts=True)
+    torch.testing.assert_close(values, torch.arange(11) / 10)
+    chances = QuantisedGaussianNoise(0.3, levels=10).log_prob(
+        torch.full((11, 1), 0.5), values[:, None]
+    )
+    assert chances.exp().sum().item() == pytest.approx(1)
+    torch.testing.assert_close(counts / 100_000, chances.exp(), atol=5e-3, rtol=0)
+    with pytest.raises(ValueError, match="levels are at least 1"):
+        QuantisedGaussianNoise(0.3, levels=0)
 
 
 @pytest.mark.parametrize(

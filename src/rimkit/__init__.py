@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rimkit.classical import GradientDescent, TotalVariation
     from rimkit.estimation import estimate_sigma
     from rimkit.metrics import psnr, ssim
-    from rimkit.noises import GaussianNoise, PoissonNoise
+    from rimkit.noises import GaussianNoise, PoissonNoise, QuantisedGaussianNoise
     from rimkit.operators import (
         Blur,
         DenseProjection,
@@ -48,6 +48,7 @@ _HOMES = {
     "Mask": "operators",
     "PoissonNoise": "noises",
     "Problem": "problem",
+    "QuantisedGaussianNoise": "noises",
     "RIM": "rim",
     "RIMConfig": "rim",
     "SaturatingSensor": "operators",
@@ -83,6 +84,7 @@ __all__ = [
     "Mask",
     "PoissonNoise",
     "Problem",
+    "QuantisedGaussianNoise",
     "RIMConfig",
     "SaturatingSensor",
     "Solution",

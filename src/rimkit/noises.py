@@ -74,6 +74,76 @@ class GaussianNoise:
 
 @tree.register
 @dataclasses.dataclass(frozen=True)
+class QuantisedGaussianNoise:
+    """y = z + sigma n as a file holds it: clipped to [0, 1] and rounded to one of its levels.
+
+    p(y | z) is the chance that z + sigma n falls into the bin of y. The bins of black and white
+    reach to infinity: a black pixel may have been anything below, and pulls no harder.
+
+    Parameters
+    ----------
+    sigma
+        As in `GaussianNoise`.
+    levels
+        Steps between 0 and 1: 255 for 8 bits.
+
+    Raises
+    ------
+    ValueError
+        If sigma is none, or there is no level.
+    """
+
+    sigma: Tensor | float
+    levels: int = 255
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma", noise_level(self.sigma, name="sigma", allow_zero=True))
+        if self.levels < 1:
+            raise ValueError(f"levels are at least 1, got {self.levels}")
+
+    def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Draw y given z (N, ...)."""
+        y = z + tree.per_sample(self.sigma, z) * _normal(z, generator)
+        return (y.clamp(0, 1) * self.levels).round() / self.levels
+
+    def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
+        """Log of the chance of y's bin, summed within each sample: (N,)."""
+        low, high, _ = self._bin(z, y, tree.per_sample(self.sigma, z))
+        below, above = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
+        chance: Tensor = above + torch.log(-torch.expm1(below - above))
+        return chance.flatten(1).sum(1)
+
+    def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+        """Gradient of log p(y | z) in z with the variance sigma^2 + floor.
+
+        (phi(a) - phi(b)) / (Phi(b) - Phi(a)) / standard deviation, with density and distribution
+        of a standard normal at the edges a < b of the bin. Both are divided by phi(b), which
+        vanishes in the tails.
+        """
+        deviation = (tree.per_sample(self.sigma, z) ** 2 + variance_floor) ** 0.5
+        low, high, sign = self._bin(z, y, deviation)
+        less = -torch.expm1((high - low) * (high + low) / 2)  # 1 - phi(a) / phi(b)
+        below, above = (torch.special.erfcx(-edge / 2**0.5) for edge in (low, high))
+        score: Tensor = less / (above - below + less * below) / deviation
+        return score * -sign * math.sqrt(2 / math.pi)
+
+    def _bin(
+        self, z: Tensor, y: Tensor, deviation: Tensor | float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Edges of y's bin in standard deviations from z, and -1 where it was mirrored.
+
+        It is where it lies to the right: there, differences of chances near 1 lose digits.
+        """
+        half = 0.5 / self.levels
+        low = torch.where(y < half, -torch.inf, (y - half - z) / deviation)
+        high = torch.where(y > 1 - half, torch.inf, (y + half - z) / deviation)
+        right = low + high > 0
+        sign = torch.where(right, -1.0, 1.0).to(z)
+        return torch.where(right, -high, low), torch.where(right, -low, high), sign
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
 class PoissonNoise:
     """y = gain * Poisson(z / gain): counts scaled back to the units of z; variance gain * z.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rimkit import operators, tree
-from rimkit.noises import GaussianNoise, Noise, PoissonNoise
+from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import Downsampling, Identity, Operator, Window
 
 _ROUNDING = 1 / (255 * 12**0.5)  # of a uniform error of one grey level
@@ -61,7 +61,7 @@ class Problem:
         return operators.A_vjp(self.operator, x, residual)
 
 
-def Denoising(sigma: Tensor | float) -> Problem:
+def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:
     """Return the problem y = x + sigma n.
 
     Parameters
@@ -69,8 +69,12 @@ def Denoising(sigma: Tensor | float) -> Problem:
     sigma
         Standard deviation in the units of y (images in [0, 1]: ``25 / 255``): a float, or one
         value per sample (N,).
+    levels
+        Where y was clipped to [0, 1] and rounded, the steps between 0 and 1: 255 for 8 bits. None:
+        it was not, or the likelihood is not to know.
     """
-    return Problem(operator=Identity(), noise=GaussianNoise(sigma))
+    noise = GaussianNoise(sigma) if levels is None else QuantisedGaussianNoise(sigma, levels)
+    return Problem(operator=Identity(), noise=noise)
 
 
 def SuperResolution(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rimkit import tree
 from rimkit.links import LINKS, LinkName
 from rimkit.networks import CompactConfig, NetworkConfig, network_from_table
-from rimkit.noises import GaussianNoise
+from rimkit.noises import GaussianNoise, QuantisedGaussianNoise
 from rimkit.problem import Problem
 from rimkit.solver import Iterate, Solver, check_measurement, check_start
 
@@ -165,7 +165,7 @@ class RIM(Solver):
 
 
 def _sigma(problem: Problem, like: Tensor) -> Tensor | float:
-    if not isinstance(problem.noise, GaussianNoise):
+    if not isinstance(problem.noise, (GaussianNoise, QuantisedGaussianNoise)):
         raise ValueError(
             f"a whitened score needs GaussianNoise, got {type(problem.noise).__name__}"
         )

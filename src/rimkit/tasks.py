@@ -53,12 +53,16 @@ class DenoisingTask:
         Smallest and largest sigma in training, in grey levels (of 255).
     validation_sigmas
         The levels at which a training is watched.
+    quantised
+        Whether y is clipped and rounded to 8 bits, as in a file: "no"; "unknown", to the
+        likelihood; or "known".
     """
 
     table_name: ClassVar[str] = "denoising"
 
     sigma: tuple[float, float] = (0.0, 55.0)
     validation_sigmas: tuple[float, float, float] = (15.0, 25.0, 50.0)
+    quantised: Literal["no", "unknown", "known"] = "no"
 
     def __post_init__(self) -> None:
         low, high = self.sigma
@@ -71,11 +75,18 @@ class DenoisingTask:
         """Draw sigma for every sample, and noise."""
         low, high = self.sigma
         sigma = torch.rand(x.shape[0], generator=generator) * (high - low) + low
-        return _noisy(sigma, x, generator)
+        return self._noisy(sigma, x, generator)
 
     def validation(self) -> dict[str, Measure]:
         """Fixed levels."""
-        return {f"sigma_{s:g}": functools.partial(_noisy, s) for s in self.validation_sigmas}
+        return {f"sigma_{s:g}": functools.partial(self._noisy, s) for s in self.validation_sigmas}
+
+    def _noisy(
+        self, sigma: Tensor | float, x: Tensor, generator: torch.Generator
+    ) -> tuple[Problem, Tensor]:
+        true = Denoising(sigma / LEVELS, levels=None if self.quantised == "no" else LEVELS)
+        assumed = true if self.quantised == "known" else Denoising(sigma / LEVELS)
+        return assumed, true.simulate(x, generator=generator)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,8 +219,3 @@ def task_from_table(table: Mapping[str, Any]) -> Task:
         raise ValueError(settings.unknown_key(str(name), TASKS, where="task"))
     task: Task = settings.from_table(TASKS[name], table, where="recipe.task")
     return task
-
-
-def _noisy(sigma: Tensor | float, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
-    problem = Denoising(sigma / LEVELS)
-    return problem, problem.simulate(x, generator=generator)

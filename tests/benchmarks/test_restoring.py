@@ -70,3 +70,14 @@ def test_other_methods_denoise(name: str) -> None:
     assert x.dtype == np.float32
     error, before = (float(np.square(image - clean).mean()) for image in (x, y))
     assert error < before / 4
+
+
+@pytest.mark.parametrize("name", sorted(baselines.installed(channels=3)))
+def test_other_methods_denoise_colour(name: str) -> None:
+    ramp = np.add.outer(np.linspace(0.2, 0.5, 64), np.linspace(0, 0.3, 48)).astype(np.float32)
+    clean = np.stack([ramp, ramp[::-1], 1 - ramp], axis=-1)
+    y = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape).astype(np.float32)
+    x = baselines.installed(channels=3)[name](y, 0.1)
+    assert x.shape == y.shape
+    errors = np.square(x - clean).mean((0, 1))
+    assert (errors < 0.01 / 4).all()

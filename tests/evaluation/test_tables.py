@@ -5,48 +5,66 @@ import pytest
 
 from rimkit.cli.main import main
 from rimkit.evaluation import published
-from rimkit.evaluation.protocols import ImageScore
+from rimkit.evaluation.protocols import Condition, ImageScore
+from rimkit.evaluation.statistics import Mean
 from rimkit.evaluation.tables import Row, format_rows, measured_row, published_rows, write_rows
+
+
+def known(psnr: float) -> Mean:
+    return Mean(psnr, float("nan"))
 
 
 def test_published_rows_are_those_of_the_paper() -> None:
     rows = {row.method: row for row in published_rows(published.denoise_gray())}
-    assert rows["RIM-denoise"].psnr == {
-        (68, 15.0): 31.31, (68, 25.0): 28.91, (68, 50.0): 26.06,
-        (100, 15.0): 31.10, (100, 25.0): 28.72, (100, 50.0): 25.88,
-    }  # fmt: skip
-    assert rows["BM3D"].psnr[68, 25.0] == 28.56
+    found = {place: mean.value for place, mean in rows["RIM-denoise"].psnr.items()}
+    for quantised, values in {
+        False: {68: (31.31, 28.91, 26.06), 100: (31.10, 28.72, 25.88)},
+        True: {68: (31.25, 28.76, 25.27), 100: (31.05, 28.58, 25.14)},
+    }.items():
+        for images, psnr in values.items():
+            for sigma, value in zip((15, 25, 50), psnr, strict=True):
+                assert found.pop((images, Condition(sigma, quantised))) == value
+    assert not found
+    assert rows["BM3D"].psnr[68, Condition(25)].value == 28.56
     assert all(score.source for score in published.denoise_gray())
+    colour = {row.method: row for row in published_rows(published.denoise_color())}
+    assert colour["RIM"].psnr[100, Condition(25, quantised=True)].value == 30.67
 
 
 def test_a_measured_row_counts_parameters_time_and_memory() -> None:
     scores = [
-        ImageScore(str(n), sigma, 30.0 + n, 0.9, 9.0 if n == 0 else 0.5)
+        ImageScore(str(n), sigma, False, 30.0 + n, 0.9, 9.0 if n == 0 else 0.5)
         for n in range(70)
         for sigma in (15.0, 25.0)
     ]
     row = measured_row("ours", scores, parameters=1234567, memory=321.0)
-    assert row.psnr[68, 15.0] == pytest.approx(30 + 67 / 2)
-    assert row.psnr[70, 25.0] == pytest.approx(30 + 69 / 2)
+    assert row.psnr[68, Condition(15)].value == pytest.approx(30 + 67 / 2)
+    assert row.psnr[70, Condition(25)].value == pytest.approx(30 + 69 / 2)
+    spread = (sum((n - 69 / 2) ** 2 for n in range(70)) / 70) ** 0.5
+    assert row.psnr[70, Condition(25)].deviation == pytest.approx(spread / 70**0.5, rel=0.05)
     assert row.seconds == pytest.approx(0.5)
-    text = format_rows([row], sigmas=(15, 25))
+    text = format_rows([row], conditions=[Condition(15), Condition(25)], deviations=True)
     assert "1,234,567" in text
-    assert "63.50" in text
+    assert "63.50 ±" in text
     assert "321" in text
 
 
 def test_what_is_not_known_stays_empty() -> None:
-    lines = format_rows([Row("a", {(68, 25.0): 28.5}), Row("b", {})]).splitlines()
+    rows = [Row("a", {(68, Condition(25)): known(28.5)}), Row("b", {})]
+    lines = format_rows(rows, conditions=[Condition(15), Condition(25)]).splitlines()
+    assert lines[0].split() == ["PSNR", "in", "dB", "parameters", "68:", "25"]
     assert lines[2].split() == ["a", "28.50"]
     assert lines[3].split() == ["b"]
 
 
 def test_csv_has_one_line_a_score(tmp_path: Path) -> None:
-    write_rows([Row("a", {(68, 25.0): 28.5, (100, 25.0): 28.25}, parameters=5)], tmp_path / "t.csv")
+    psnr = {(68, Condition(25)): known(28.5), (100, Condition(25, quantised=True)): known(28.25)}
+    write_rows([Row("a", psnr, parameters=5)], tmp_path / "t.csv")
     rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
-    assert [(row["images"], row["psnr_db"], row["parameters"]) for row in rows] == [
-        ("68", "28.5", "5"),
-        ("100", "28.25", "5"),
+    names = ("images", "quantised", "psnr_db", "deviation", "parameters")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("68", "no", "28.5", "", "5"),
+        ("100", "yes", "28.25", "", "5"),
     ]
 
 
@@ -57,7 +75,7 @@ def test_evaluate_prints_the_rows(
     from rimkit.cli import evaluate
 
     few = list(evaluate.load_test_images(2))
-    monkeypatch.setattr(evaluate, "load_test_images", lambda count: few)
+    monkeypatch.setattr(evaluate, "load_test_images", lambda count, channels: few)
     table, images = tmp_path / "table.csv", tmp_path / "images.csv"
     arguments = ["evaluate", "denoise-gray", "--csv", str(table), "--per-image", str(images)]
     assert main(arguments) == 0

@@ -167,7 +167,7 @@ def test_several_processes_do_no_file_twice(tmp_path: Path, saved: Path) -> None
 def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int) -> None:
     photos, out = tmp_path / "in", tmp_path / "out"
     for place in range(30):
-        save(photos / f"{place:02}.png", 400 + 8 * place, 400)
+        save(photos / f"{place:02}.png", 400 + 50 * place, 400)
     report = tmp_path / "report.json"
     process = subprocess.Popen(
         command(photos, saved, "--report", str(report)),

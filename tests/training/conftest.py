@@ -16,6 +16,7 @@ SMALL = [
     "data.batch=4",
     "data.held_out_every=3",
     "unroll.steps=[1, 3]",
+    "unroll.continued=0.25",
     "optimizer.updates=40",
     "optimizer.warmup=2",
     "validate_every=20",

@@ -112,8 +112,14 @@ def test_other_recipes_train_a_few_updates_and_go_on(
 ) -> None:
     paths = training_paths(images)
     output = tmp_path / "run"
+    continued = {"super-resolution": 0.0}.get(name, 0.25)
     for updates, resume in ((4, False), (6, True)):
-        changed = ["data.patch=24", f"optimizer.updates={updates}", "validate_every=2"]
+        changed = [
+            f"unroll.continued={continued}",
+            "data.patch=24",
+            f"optimizer.updates={updates}",
+            "validate_every=2",
+        ]
         recipe = load_recipe(name, overrides=[*overrides, *changed])
         options = RunOptions(output=output, resume=resume, accelerator="cpu", progress=False)
         model = weights.load(train(recipe, paths, options))

@@ -13,7 +13,7 @@ from torch import Tensor
 import rimkit
 from rimkit import weights
 from rimkit.data import bsds300
-from rimkit.evaluation.protocols import load_test_images, score_denoising, solver_restore
+from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising
 from rimkit.rim import RIM
@@ -47,7 +47,7 @@ def test_the_card_says_what_the_weights_do() -> None:
     }
     assert len(committed) == 300
     restore = solver_restore(rimkit.load("denoise-gray"))
-    for score in score_denoising(load_test_images(2), [25.0], restore):
+    for score in score_denoising(load_test_images(2), [Condition(25.0)], restore):
         assert score.psnr == pytest.approx(committed[score.image, score.sigma], abs=0.01)
     first = [committed[path.stem, 25.0] for path in bsds300.image_paths("test")[:68]]
     card = weights.card("denoise-gray").scores["68 images, sigma 25"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import rimkit
 from rimkit import weights
 from rimkit.evaluation import published
-from rimkit.evaluation.tables import SIGMAS, Row, published_rows
+from rimkit.evaluation.protocols import Condition
+from rimkit.evaluation.statistics import Mean
+from rimkit.evaluation.tables import Row, published_rows
 from rimkit.weights import Card
 
 INTRODUCTION = """# Models
@@ -16,7 +19,7 @@ INTRODUCTION = """# Models
 the cards in the package and from the table of published scores that `rimkit evaluate` prints.
 """
 
-DENOISING = re.compile(r"(\d+) images, sigma ([\d.]+)")
+DENOISING = re.compile(r"(\d+) images, sigma ([\d.]+)(, 8-bit)?")
 
 
 def page() -> str:
@@ -46,28 +49,35 @@ def _scores(name: str, card: Card) -> str:
         rows = [f"| {key} | {value:.2f} |" for key, value in card.scores.items()]
         return "\n".join(["| mean PSNR in dB | |", "| --- | --- |", *rows, ""])
     psnr = {
-        (int(match[1]), float(match[2])): card.scores[key] for key, match in found.items() if match
+        (int(match[1]), Condition(float(match[2]), match[3] is not None)): Mean(
+            card.scores[key], float("nan")
+        )
+        for key, match in found.items()
+        if match
     }
     own = Row(f"**rimkit {name}**", psnr, card.parameters, source="this model, measured")
-    return _table([*published_rows(published.denoise_gray()), own])
+    colour = rimkit.load(name).config.network.channels == 3
+    theirs = published.denoise_color() if colour else published.denoise_gray()
+    return _table([*published_rows(theirs), own])
 
 
 def _table(rows: list[Row]) -> str:
-    columns = [
-        (images, sigma)
-        for images in sorted({images for row in rows for images, _ in row.psnr})
-        for sigma in SIGMAS
-        if any((images, sigma) in row.psnr for row in rows)
-    ]
+    columns = sorted(
+        {place for row in rows for place in row.psnr},
+        key=lambda place: (place[0], place[1].quantised, place[1].sigma),
+    )
     header = [
         "",
         "parameters",
-        *(f"{images}:&nbsp;{sigma:g}" for images, sigma in columns),
+        *(
+            f"{images}:&nbsp;{condition.sigma:g}{' 8-bit' if condition.quantised else ''}"
+            for images, condition in columns
+        ),
         "source",
     ]
     lines = [
         "Mean PSNR in dB over the first 68 or all 100 test images of BSDS300, by sigma in grey",
-        "levels of 255, noise not quantised:",
+        "levels of 255; 8-bit where y was clipped and rounded:",
         "",
         f"| {' | '.join(header)} |",
         f"| --- |{' ---: |' * (len(columns) + 1)} --- |",
@@ -75,6 +85,6 @@ def _table(rows: list[Row]) -> str:
     for row in rows:
         scores = (row.psnr.get(column) for column in columns)
         cells = [row.method, f"{row.parameters:,}" if row.parameters else ""]
-        cells += ["" if value is None else f"{value:.2f}" for value in scores]
+        cells += ["" if value is None else f"{value.value:.2f}" for value in scores]
         lines.append(f"| {' | '.join([*cells, row.source])} |")
     return "\n".join([*lines, ""])

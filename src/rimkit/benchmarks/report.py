@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import torch
 
 from rimkit.benchmarks.restoring import Size, Speed
 from rimkit.benchmarks.throughput import Throughput
 from rimkit.benchmarks.updates import UpdateTime
-
-
-def machine() -> str:
-    """The processor, its threads, and torch's version."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].partition(":")[2].strip() if models else name
-    threads = torch.get_num_threads()
-    return f"{name}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
 
 
 def throughput_text(results: Sequence[Throughput]) -> str:

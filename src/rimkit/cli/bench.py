@@ -10,7 +10,6 @@ import numpy as np
 from rimkit import atomic
 from rimkit.benchmarks.memory import peak_memory_of_update
 from rimkit.benchmarks.report import (
-    machine,
     memory_text,
     size_text,
     speed_text,
@@ -22,6 +21,7 @@ from rimkit.benchmarks.throughput import WORKLOADS, measure
 from rimkit.benchmarks.updates import time_update
 from rimkit.cli.values import size as size_in_bytes
 from rimkit.footprint import keep_large_blocks
+from rimkit.provenance import stamp
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import default_precision
 
@@ -49,7 +49,7 @@ def _train(options: argparse.Namespace) -> str:
         for load in workloads
         for result in measure(load, rounds=options.rounds, compiled=options.compiled, say=_say)
     ]
-    parts = [f"{machine()}\n", throughput_text(results)]
+    parts = [f"{stamp()}\n", throughput_text(results)]
 
     recipe = load_recipe("denoise-gray")
     noise = np.random.default_rng(0).integers(0, 256, (4, 1, 321, 481), dtype=np.uint8)
@@ -70,7 +70,7 @@ def _train(options: argparse.Namespace) -> str:
 
 def _restore(options: argparse.Namespace) -> str:
     keep_large_blocks()
-    parts = [f"{machine()}\n", speed_text(list(measure_speed(rounds=options.rounds, say=_say)))]
+    parts = [f"{stamp()}\n", speed_text(list(measure_speed(rounds=options.rounds, say=_say)))]
     sizes = []
     for megapixels in options.megapixels:
         _say(f"{megapixels:g} megapixels")

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from rimkit import weights
 from rimkit.evaluation import published
 from rimkit.evaluation.protocols import (
+    Condition,
     load_test_images,
     peak_memory,
     score_denoising,
@@ -30,17 +31,18 @@ from rimkit.evaluation.tables import (
 def run(options: argparse.Namespace) -> int:
     """Score a denoiser on the test images and print its row beside the published ones."""
     model = weights.load(options.model)
-    if model.config.network.channels != 1:
-        raise ValueError(f"{options.model} is no grey model: the grey rows of Table 2 need one")
+    channels = model.config.network.channels
     for path in filter(None, (options.csv, options.per_image)):
         if not Path(path).absolute().parent.is_dir():
             raise ValueError(f"{path}: there is no such folder to write to")
-    images = list(load_test_images(options.images))
+    images = list(load_test_images(options.images, channels=channels))
+    quantised = (False, True) if options.quantised else (False,)
+    conditions = [Condition(sigma, which) for which in quantised for sigma in SIGMAS]
     restore = solver_restore(model, steps=options.steps, precision=options.precision)
     scores = list(
         tqdm(
-            score_denoising(images, SIGMAS, restore),
-            total=len(images) * len(SIGMAS),
+            score_denoising(images, conditions, restore),
+            total=len(images) * len(conditions),
             unit="image",
             file=sys.stderr,
             disable=None,
@@ -54,8 +56,9 @@ def run(options: argparse.Namespace) -> int:
         settings=f"{options.steps or model.steps} steps, {options.precision}, "
         f"weights {weights.sha256(options.model)[:16]}",
     )
-    rows = [*published_rows(published.denoise_gray()), row]
-    print(format_rows(rows))
+    theirs = published.denoise_gray() if channels == 1 else published.denoise_color()
+    rows = [*published_rows(score for score in theirs if score.quantised in quantised), row]
+    print(format_rows(rows, conditions=conditions))
     print(f"columns are images: sigma; {row.method}: {row.settings}")
     if options.csv:
         write_rows(rows, options.csv)

@@ -35,14 +35,40 @@ class CleanImage:
 
 
 @dataclasses.dataclass(frozen=True)
+class Condition:
+    """How a test image was made noisy.
+
+    Attributes
+    ----------
+    sigma
+        In grey levels of 255.
+    quantised
+        Whether y was then clipped and rounded to 8 bits.
+    """
+
+    sigma: float
+    quantised: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class ImageScore:
-    """One image at one noise level: PSNR in dB, SSIM, seconds for the restoration alone."""
+    """One image under one condition: PSNR in dB, SSIM, seconds for the restoration alone."""
 
     image: str
     sigma: float
+    quantised: bool
     psnr: float
     ssim: float
     seconds: float
+
+    @property
+    def condition(self) -> Condition:
+        """Under which the image was restored."""
+        return Condition(self.sigma, self.quantised)
+
+
+Restore = Callable[[Tensor, Condition], Tensor]
+"""From y (1, C, H, W) in [0, 1] and how it was made to the estimate."""
 
 
 def load_test_images(count: int = 100, *, channels: int = 1) -> Iterator[CleanImage]:
@@ -51,30 +77,27 @@ def load_test_images(count: int = 100, *, channels: int = 1) -> Iterator[CleanIm
         yield CleanImage(path.stem, to_unit(load_bytes(path, channels=channels))[None])
 
 
-def noisy(image: CleanImage, sigma: float) -> Tensor:
-    """Y = x + sigma n, sigma in grey levels of 255; fixed noise for every (image, sigma)."""
-    generator = seeded(_NOISE, int(image.name), round(1000 * sigma))
-    return Denoising(sigma / LEVELS).simulate(image.x, generator=generator)
+def noisy(image: CleanImage, condition: Condition) -> Tensor:
+    """Return y (1, C, H, W); the noise of an (image, sigma) is always the same."""
+    generator = seeded(_NOISE, int(image.name), round(1000 * condition.sigma))
+    y = Denoising(condition.sigma / LEVELS).simulate(image.x, generator=generator)
+    return (y.clamp(0, 1) * LEVELS).round() / LEVELS if condition.quantised else y
 
 
 def score_denoising(
-    images: Iterable[CleanImage],
-    sigmas: Sequence[float],
-    restore: Callable[[Tensor, float], Tensor],
+    images: Iterable[CleanImage], conditions: Sequence[Condition], restore: Restore
 ) -> Iterator[ImageScore]:
-    """Restore every image at every level and score it.
-
-    ``restore`` takes y (1, C, H, W) and sigma in the units of y, and returns the estimate.
-    """
+    """Restore every image under every condition, and score it."""
     for image in images:
-        for sigma in sigmas:
-            y = noisy(image, sigma)
+        for condition in conditions:
+            y = noisy(image, condition)
             began = time.perf_counter()
-            x = restore(y, sigma / LEVELS)
+            x = restore(y, condition)
             seconds = time.perf_counter() - began
             yield ImageScore(
                 image.name,
-                sigma,
+                condition.sigma,
+                condition.quantised,
                 psnr(x, image.x).item(),
                 ssim(x, image.x).item(),
                 seconds,
@@ -82,34 +105,52 @@ def score_denoising(
 
 
 def solver_restore(
-    solver: Solver, *, steps: int | None = None, precision: str = "float32"
-) -> Callable[[Tensor, float], Tensor]:
-    """Make of a solver what `score_denoising` takes; ``precision`` is its network's."""
+    solver: Solver,
+    *,
+    steps: int | None = None,
+    precision: str = "float32",
+    knows_levels: bool = False,
+) -> Restore:
+    """Make of a solver what `score_denoising` takes.
 
-    def restore(y: Tensor, sigma: float) -> Tensor:
+    Parameters
+    ----------
+    solver, steps
+        Which, and how many steps; its own number if None.
+    precision
+        Of its network: ``"float32"`` or ``"bfloat16"``.
+    knows_levels
+        Whether the likelihood is that of rounded values where y is rounded.
+    """
+
+    def restore(y: Tensor, condition: Condition) -> Tensor:
         context = (
             torch.autocast(y.device.type, torch.bfloat16)
             if precision == "bfloat16"
             else contextlib.nullcontext()
         )
+        levels = LEVELS if knows_levels and condition.quantised else None
+        problem = Denoising(condition.sigma / LEVELS, levels=levels)
         with context:
-            return solver.solve(y, Denoising(sigma), steps=steps).x
+            return solver.solve(y, problem, steps=steps).x
 
     return restore
 
 
-def mean_psnr(scores: Sequence[ImageScore], *, sigma: float, images: int) -> float:
-    """Mean over images of each image's PSNR, over the first ``images`` of them.
+def psnr_of(
+    scores: Sequence[ImageScore], condition: Condition, *, images: int | None = None
+) -> list[float]:
+    """PSNR by image, of the first ``images`` of them.
 
     Raises
     ------
     ValueError
         If there are fewer scores than images.
     """
-    values = [score.psnr for score in scores if score.sigma == sigma]
-    if len(values) < images:
+    values = [score.psnr for score in scores if score.condition == condition]
+    if images is not None and len(values) < images:
         raise ValueError(f"{images} images are asked for, {len(values)} were scored")
-    return sum(values[:images]) / images
+    return values[:images]
 
 
 def peak_memory() -> float:

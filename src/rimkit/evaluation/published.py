@@ -22,7 +22,16 @@ class PublishedScore:
 
 def denoise_gray() -> list[PublishedScore]:
     """Grey denoising on BSDS300: Table 2 of the paper, and later methods."""
-    file = resources.files("rimkit.evaluation") / "published" / "denoise_gray_bsd.csv"
+    return _denoising("denoise_gray_bsd.csv")
+
+
+def denoise_color() -> list[PublishedScore]:
+    """Colour denoising on BSDS300: Table 1 of the paper, and a later method."""
+    return _denoising("denoise_color_bsd.csv")
+
+
+def _denoising(name: str) -> list[PublishedScore]:
+    file = resources.files("rimkit.evaluation") / "published" / name
     return [
         PublishedScore(
             method=row["method"],

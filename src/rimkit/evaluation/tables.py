@@ -5,23 +5,36 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rimkit import atomic
-from rimkit.evaluation.protocols import ROTH_BLACK, ImageScore, mean_psnr
+from rimkit.evaluation.protocols import ROTH_BLACK, Condition, ImageScore, psnr_of
 from rimkit.evaluation.published import PublishedScore
+from rimkit.evaluation.statistics import Mean, bootstrap_mean
 
 SIGMAS = (15.0, 25.0, 50.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A method: mean PSNR by (images, sigma), what it costs, where it is from, how it was run."""
+    """A method in a table.
+
+    Attributes
+    ----------
+    method
+        Its name.
+    psnr
+        Mean in dB by number of images and condition, with its deviation where that is known.
+    parameters, seconds, memory
+        What it costs: numbers in its weights, seconds an image, MB.
+    source, settings
+        Where the numbers are from, and how it was run.
+    """
 
     method: str
-    psnr: dict[tuple[int, float], float]
+    psnr: dict[tuple[int, Condition], Mean]
     parameters: int | None = None
     seconds: float | None = None
     memory: float | None = None
@@ -29,14 +42,14 @@ class Row:
     settings: str = ""
 
 
-def published_rows(scores: Sequence[PublishedScore], *, quantised: bool = False) -> list[Row]:
+def published_rows(scores: Iterable[PublishedScore]) -> list[Row]:
     """One row for every published method, in the order of the file."""
     rows: dict[str, Row] = {}
     for score in scores:
-        if score.quantised == quantised:
-            new = Row(score.method, {}, parameters=score.parameters, source=score.source)
-            row = rows.setdefault(score.method, new)
-            row.psnr[score.images, score.sigma] = score.psnr
+        new = Row(score.method, {}, parameters=score.parameters, source=score.source)
+        row = rows.setdefault(score.method, new)
+        place = score.images, Condition(score.sigma, score.quantised)
+        row.psnr[place] = Mean(score.psnr, float("nan"))
     return list(rows.values())
 
 
@@ -48,15 +61,17 @@ def measured_row(
     memory: float | None = None,
     settings: str = "",
 ) -> Row:
-    """The row of a method scored here; the first image of each level is left out of the timing."""
-    sigmas = sorted({score.sigma for score in scores})
+    """The row of a method scored here; the first image is left out of the timing."""
+    conditions = list(dict.fromkeys(score.condition for score in scores))
     count = len({score.image for score in scores})
     psnr = {
-        (images, sigma): mean_psnr(scores, sigma=sigma, images=images)
+        (images, condition): bootstrap_mean(psnr_of(scores, condition, images=images))
         for images in sorted({min(ROTH_BLACK, count), count})
-        for sigma in sigmas
+        for condition in conditions
     }
-    timed = [score.seconds for score in scores[len(sigmas) :]] or [s.seconds for s in scores]
+    timed = [s.seconds for s in scores if s.image != scores[0].image] or [
+        score.seconds for score in scores
+    ]
     return Row(
         method,
         psnr,
@@ -68,29 +83,40 @@ def measured_row(
     )
 
 
-def format_rows(rows: Sequence[Row], *, sigmas: Sequence[float] = SIGMAS) -> str:
+def format_rows(
+    rows: Sequence[Row], *, conditions: Sequence[Condition], deviations: bool = False
+) -> str:
     """Lay rows out as text; a column of means over 68 or 100 images stands if any row has it."""
-    counts = sorted({images for row in rows for images, _ in row.psnr})
-    header = ["PSNR in dB", "parameters"]
-    header += [f"{images}: {sigma:g}" for images in counts for sigma in sigmas]
-    header += ["s/image", "peak MB"]
-    table = [header]
+    there = {place for row in rows for place in row.psnr}
+    places = [
+        (images, condition)
+        for images in sorted({images for images, _ in there})
+        for condition in conditions
+        if (images, condition) in there
+    ]
+    lines = [["PSNR in dB", "parameters", *(_heading(*place) for place in places)]]
+    lines[0] += ["s/image", "peak MB"]
     for row in rows:
         cells = [row.method, f"{row.parameters:,}" if row.parameters else ""]
-        values = [row.psnr.get((images, sigma)) for images in counts for sigma in sigmas]
-        cells += ["" if value is None else f"{value:.2f}" for value in values]
+        cells += [_mean(row.psnr.get(place), deviations=deviations) for place in places]
         cells += ["" if row.seconds is None else f"{row.seconds:.2f}"]
         cells += ["" if row.memory is None else f"{row.memory:,.0f}"]
-        table.append(cells)
-    widths = [max(len(cells[i]) for cells in table) for i in range(len(header))]
-    lines = [
+        lines.append(cells)
+    keep = [i for i in range(len(lines[0])) if i < 2 or any(cells[i] for cells in lines[1:])]
+    return columns([[cells[i] for i in keep] for cells in lines])
+
+
+def columns(lines: Sequence[Sequence[str]]) -> str:
+    """Lay cells out in columns, the first to the left, with a rule below the first line."""
+    widths = [max(len(cells[i]) for cells in lines) for i in range(len(lines[0]))]
+    texts = [
         "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ).rstrip()
-        for cells in table
+        for cells in lines
     ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    return "\n".join([texts[0], "-" * max(map(len, texts)), *texts[1:]])
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
@@ -100,15 +126,17 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
             "method": row.method,
             "parameters": row.parameters,
             "images": images,
-            "sigma": f"{sigma:g}",
-            "psnr_db": f"{value:.4f}".rstrip("0").rstrip("."),
+            "sigma": f"{condition.sigma:g}",
+            "quantised": "yes" if condition.quantised else "no",
+            "psnr_db": f"{mean.value:.4f}".rstrip("0").rstrip("."),
+            "deviation": None if mean.deviation != mean.deviation else f"{mean.deviation:.4f}",
             "seconds_per_image": None if row.seconds is None else f"{row.seconds:.4f}",
             "peak_memory_mb": None if row.memory is None else f"{row.memory:.0f}",
             "source": row.source,
             "settings": row.settings,
         }
         for row in rows
-        for (images, sigma), value in row.psnr.items()
+        for (images, condition), mean in row.psnr.items()
     ]
     write_csv(lines, path)
 
@@ -121,3 +149,14 @@ def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
     writer.writerows(lines)
     with atomic.replacing(path) as file:
         file.write(text.getvalue().encode())
+
+
+def _heading(images: int, condition: Condition) -> str:
+    return f"{images}: {condition.sigma:g}" + (" 8-bit" if condition.quantised else "")
+
+
+def _mean(mean: Mean | None, *, deviations: bool) -> str:
+    if mean is None:
+        return ""
+    known = deviations and mean.deviation == mean.deviation
+    return f"{mean.value:.2f}" + (f" ± {mean.deviation:.2f}" if known else "")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rimkit.cli import values
+from rimkit.reproduction.catalogue import REPRODUCTIONS
 
 if TYPE_CHECKING:
     from rimkit.cli.options.parser import Commands, Parser
@@ -15,6 +16,7 @@ def add(commands: Commands) -> None:
     """Add the commands that train, evaluate, compare and measure."""
     _add_train(commands)
     _add_evaluate(commands)
+    _add_reproduce(commands)
     _add_experiments(commands)
     _add_bench(commands)
     _add_data(commands)
@@ -81,10 +83,56 @@ def _add_evaluate(commands: Commands) -> None:
         choices=["float32", "bfloat16"],
         help="in which the network computes (default: %(default)s)",
     )
+    parser.add_argument(
+        "--quantised", action="store_true", help="also from images that were rounded to 8 bits"
+    )
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write the rows to a file, too")
     parser.add_argument(
         "--per-image", metavar="FILE", type=Path, help="write the score of every image to a file"
     )
+
+
+def _add_reproduce(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "reproduce",
+        help="measure a table or figure of the paper, and what goes past it",
+        description="Measure a table or a figure, and write it with the commit, the machine and "
+        "the time into a folder. Scores that are there already, of the same weights, are not "
+        "measured again.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("what", choices=sorted(REPRODUCTIONS), metavar="WHAT", help=_listed())
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path("results"),
+        help="where the results are written (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--scores",
+        metavar="DIR",
+        type=Path,
+        default=Path("runs/scores"),
+        help="where the scores of every method are kept (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--images",
+        type=values.positive,
+        help="only the first so many test images: a look, not a result",
+    )
+    parser.add_argument(
+        "--add",
+        metavar="MODEL",
+        dest="models",
+        action="append",
+        default=[],
+        help="a further model (.safetensors) as a row of its own; repeatable",
+    )
+
+
+def _listed() -> str:
+    return "; ".join(f"{name}: {what.title}" for name, what in sorted(REPRODUCTIONS.items()))
 
 
 def _add_experiments(commands: Commands) -> None:

@@ -1,0 +1,36 @@
+"""What can be reproduced; nothing heavy is imported before it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rimkit.reproduction.setup import Setup
+
+
+class Entry(NamedTuple):
+    """A table or figure: what it shows, and the module of this folder that has its function."""
+
+    title: str
+    module: str
+
+
+REPRODUCTIONS = {
+    "table1": Entry("colour denoising", "denoising"),
+    "table2": Entry("grey denoising", "denoising"),
+}
+"""By name; the function of the module is called like it."""
+
+
+def reproduce(name: str, setup: Setup) -> str:
+    """Measure a table or figure, write it, and return the text of what was written.
+
+    Raises
+    ------
+    KeyError
+        If nothing has that name.
+    """
+    module = importlib.import_module(f"rimkit.reproduction.{REPRODUCTIONS[name].module}")
+    text: str = getattr(module, name)(setup)
+    return text
