@@ -32,7 +32,13 @@ def _add_train(commands: Commands) -> None:
     )
     parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
     _add_images(parser)
-    parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE-MODEL")
+    parser.add_argument(
+        "--model",
+        choices=["rim", "gdn", "ffn", "ffn-wide"],
+        help="the recipe's network, or one without a part: gdn does not see the estimate, ffn has "
+        "no state, ffn-wide none either but as many parameters; with --resume, names the folder",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
         "--set",
