@@ -12,7 +12,15 @@ from torch import Tensor
 from rimkit.links import LINKS, Link
 from rimkit.networks import NETWORKS, NetworkConfig
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
-from rimkit.operators import Blur, Downsampling, Identity, Mask, Operator, gaussian_kernel
+from rimkit.operators import (
+    Blur,
+    Downsampling,
+    DownsamplingPart,
+    Identity,
+    Mask,
+    Operator,
+    gaussian_kernel,
+)
 from rimkit.problem import Problem
 
 SHAPE = (3, 2, 11, 14)
@@ -58,6 +66,7 @@ OPERATORS: dict[str, Operator] = {
     # The kernel is wider than the image.
     "smaller-8": Downsampling(8, size=(11, 14)),
     "smaller-1": Downsampling(1),
+    "smaller-part": DownsamplingPart(2.7, size=(40, 37), window=((9, 20), (23, 37))),
     "complex": ComplexRotation(torch.polar(uniform(1, 2, 11, 14), normal(1, 2, 11, 14))),
 }
 

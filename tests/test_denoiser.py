@@ -9,7 +9,7 @@ from tests.cases import uniform
 from torch import Tensor
 
 import rimkit
-from rimkit import denoiser
+from rimkit import restorer
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.footprint import bytes_per_pixel
 from rimkit.networks import CompactConfig
@@ -152,13 +152,13 @@ def test_no_band_reads_what_an_earlier_one_has_written(
     """Parts shorter than the overlap: a band looks back over several others."""
     image = noisy_ramp(400, 60, 1).astype(np.float32)
     whole = run(model, image, 0.1)
-    monkeypatch.setattr(denoiser, "reach", lambda *_, **__: 64)
+    monkeypatch.setattr(restorer, "reach", lambda *_, **__: 64)
     budget = image.nbytes + 2.2 * 60 * 180 * bytes_per_pixel(model, channels=1)
     plans: list[Sequence[Tile]] = []
-    original = Denoiser._denoise_tiled
+    original = Denoiser._run_tiled
     monkeypatch.setattr(
         Denoiser,
-        "_denoise_tiled",
+        "_run_tiled",
         lambda self, part, tiles, progress: (
             plans.append(tiles),
             original(self, part, tiles, progress),

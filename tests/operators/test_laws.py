@@ -5,7 +5,7 @@ import torch
 from tests.cases import OPERATORS, SHAPE, normal, uniform
 
 from rimkit import operators
-from rimkit.operators import Blur, Downsampling, Mask, Operator, gaussian_kernel
+from rimkit.operators import Blur, Downsampling, DownsamplingPart, Mask, Operator, gaussian_kernel
 
 each = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
 
@@ -17,7 +17,7 @@ def generator() -> torch.Generator:
 WITHOUT_A_START = {
     name: operator
     for name, operator in OPERATORS.items()
-    if not isinstance(operator, Blur | Downsampling)
+    if not isinstance(operator, Blur | Downsampling | DownsamplingPart)
 }
 
 

@@ -3,12 +3,13 @@
 from rimkit.operators.base import A_vjp, Operator, Window, adjoint_error, crop, initial
 from rimkit.operators.blur import Blur, gaussian_kernel
 from rimkit.operators.pixelwise import Identity, Mask
-from rimkit.operators.resampling import Downsampling, matlab_imresize
+from rimkit.operators.resampling import Downsampling, DownsamplingPart, matlab_imresize
 
 __all__ = [
     "A_vjp",
     "Blur",
     "Downsampling",
+    "DownsamplingPart",
     "Identity",
     "Mask",
     "Operator",
