@@ -17,8 +17,10 @@ class Entry(NamedTuple):
 
 
 REPRODUCTIONS = {
+    "figure4": Entry("an image made three times smaller, and larger again", "figure4"),
     "table1": Entry("colour denoising", "denoising"),
     "table2": Entry("grey denoising", "denoising"),
+    "table3": Entry("super-resolution", "super_resolution"),
 }
 """By name; the function of the module is called like it."""
 
