@@ -125,7 +125,7 @@ class QuantisedGaussianNoise:
         less = -torch.expm1((high - low) * (high + low) / 2)  # 1 - phi(a) / phi(b)
         below, above = (torch.special.erfcx(-edge / 2**0.5) for edge in (low, high))
         score: Tensor = less / (above - below + less * below) / deviation
-        return score * -sign * (2 / math.pi) ** 0.5
+        return score * -sign * math.sqrt(2 / math.pi)
 
     def _bin(
         self, z: Tensor, y: Tensor, deviation: Tensor | float

@@ -38,7 +38,6 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     monkeypatch.setattr(super_resolution, "TV_STEPS", 2)
     return Setup(
         output=tmp_path / "results",
-        scores=tmp_path,
         say=lambda _: None,
         images=2,
         models=(str(path),),
@@ -68,7 +67,7 @@ def test_table3(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("one_thread")
 def test_other_models_are_refused(setup: Setup, tmp_path: Path) -> None:
-    wrong = Setup(output=tmp_path, scores=tmp_path, say=print, images=1, models=("denoise-gray",))
+    wrong = Setup(output=tmp_path, say=print, images=1, models=("denoise-gray",))
     with pytest.raises(ValueError, match="denoise-gray is trained for denoising"):
         super_resolution.table3(wrong)
 

@@ -13,7 +13,6 @@ def run(options: argparse.Namespace) -> int:
     """Measure a table or a figure, and print it."""
     setup = Setup(
         output=options.output,
-        scores=options.scores,
         say=lambda line: print(line, file=sys.stderr, flush=True),
         images=options.images,
         models=tuple(options.models),

@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -74,7 +75,12 @@ Restore = Callable[[Tensor, Condition], Tensor]
 def load_test_images(count: int = 100, *, channels: int = 1) -> Iterator[CleanImage]:
     """Yield the first ``count`` test images of BSDS300."""
     for path in bsds300.image_paths("test")[:count]:
-        yield CleanImage(path.stem, to_unit(load_bytes(path, channels=channels))[None])
+        yield load_image(path, channels=channels)
+
+
+def load_image(path: Path, *, channels: int) -> CleanImage:
+    """Return an image under the name of its file."""
+    return CleanImage(path.stem, to_unit(load_bytes(path, channels=channels))[None])
 
 
 def noisy(image: CleanImage, condition: Condition) -> Tensor:

@@ -72,11 +72,6 @@ def super_resolution_images() -> dict[tuple[str, float, str], tuple[float, float
     }
 
 
-def _lines(name: str) -> csv.DictReader[str]:
-    file = resources.files("rimkit.evaluation") / "published" / name
-    return csv.DictReader(file.read_text().splitlines())
-
-
 def denoise_gray() -> list[PublishedScore]:
     """Grey denoising on BSDS300: Table 2 of the paper, and later methods."""
     return _denoising("denoise_gray_bsd.csv")
@@ -88,7 +83,6 @@ def denoise_color() -> list[PublishedScore]:
 
 
 def _denoising(name: str) -> list[PublishedScore]:
-    file = resources.files("rimkit.evaluation") / "published" / name
     return [
         PublishedScore(
             method=row["method"],
@@ -99,5 +93,10 @@ def _denoising(name: str) -> list[PublishedScore]:
             psnr=float(row["psnr_db"]),
             source=row["source"],
         )
-        for row in csv.DictReader(file.read_text().splitlines())
+        for row in _lines(name)
     ]
+
+
+def _lines(name: str) -> csv.DictReader[str]:
+    file = resources.files("rimkit.evaluation") / "published" / name
+    return csv.DictReader(file.read_text().splitlines())

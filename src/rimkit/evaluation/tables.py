@@ -84,15 +84,29 @@ def measured_row(
 
 
 def format_rows(
-    rows: Sequence[Row], *, conditions: Sequence[Condition], deviations: bool = False
+    rows: Sequence[Row],
+    *,
+    conditions: Sequence[Condition],
+    images: Sequence[int] | None = None,
+    deviations: bool = False,
 ) -> str:
-    """Lay rows out as text; a column of means over 68 or 100 images stands if any row has it."""
+    """Lay rows out as text.
+
+    Parameters
+    ----------
+    rows
+        Methods.
+    conditions, images
+        The columns, in order: those that any row has. Means over all numbers of images if None.
+    deviations
+        Whether to show those that are known.
+    """
     there = {place for row in rows for place in row.psnr}
     places = [
-        (images, condition)
-        for images in sorted({images for images, _ in there})
+        (count, condition)
+        for count in images or sorted({count for count, _ in there})
         for condition in conditions
-        if (images, condition) in there
+        if (count, condition) in there
     ]
     lines = [["PSNR in dB", "parameters", *(_heading(*place) for place in places)]]
     lines[0] += ["s/image", "peak MB"]

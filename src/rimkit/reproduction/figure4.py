@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from rimkit import atomic, plot
+from rimkit import plot
 from rimkit.data.images import Bytes
 from rimkit.evaluation import published
 from rimkit.evaluation.super_resolution import Pair, bicubic, load_pairs, score_luma
@@ -19,7 +19,6 @@ from rimkit.reproduction.super_resolution import interpolation, machines
 
 _SCALE = 3.0
 _SIDE = 96  # of the detail, in pixels
-_DPI = 120
 
 
 def figure4(setup: Setup) -> str:
@@ -31,8 +30,7 @@ def figure4(setup: Setup) -> str:
     }
     scores = {method: score_luma(estimate, pair) for method, estimate in estimates.items()}
     figure = _drawn(pair, estimates, scores)
-    with atomic.replacing(setup.output / "figure4.png") as file:
-        figure.savefig(file, format="png", dpi=_DPI)
+    setup.save(figure, "figure4.png")
     theirs = published.super_resolution_images()
     lines = [["", "PSNR in dB", "SSIM"]]
     lines += [[method, f"{psnr:.2f}", f"{ssim:.4f}"] for method, (psnr, ssim) in scores.items()]

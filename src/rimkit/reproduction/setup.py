@@ -5,9 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rimkit import atomic
 from rimkit.provenance import stamp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DPI = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,10 +23,7 @@ class Setup:
     Attributes
     ----------
     output
-        Folder of the results.
-    scores
-        Folder in which the scores of every method are kept, so that a run goes on where an earlier
-        one ended.
+        Folder of the results. Scores of single images that are there are not measured again.
     say
         Takes lines that tell how far it is.
     images
@@ -30,7 +33,6 @@ class Setup:
     """
 
     output: Path
-    scores: Path
     say: Callable[[str], None]
     images: int | None = None
     models: tuple[str, ...] = ()
@@ -45,3 +47,9 @@ class Setup:
         with atomic.replacing(self.output / name) as file:
             file.write(text.encode())
         return text
+
+    def save(self, figure: Figure, name: str) -> None:
+        """Write a figure as PNG."""
+        with atomic.replacing(self.output / name) as file:
+            figure.savefig(file, format="png", dpi=_DPI)
+        self.say(f"{self.output / name}")

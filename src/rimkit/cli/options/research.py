@@ -91,8 +91,8 @@ def _add_reproduce(commands: Commands) -> None:
         "reproduce",
         help="measure a table or figure of the paper, and what goes past it",
         description="Measure a table or a figure, and write it with the commit, the machine and "
-        "the time into a folder. Scores that are there already, of the same weights, are not "
-        "measured again.",
+        "the time into a folder. Scores of single images that are there already are not measured "
+        "again.",
         allow_abbrev=False,
     )
     parser.add_argument("what", choices=sorted(REPRODUCTIONS), metavar="WHAT", help=_listed())
@@ -102,13 +102,6 @@ def _add_reproduce(commands: Commands) -> None:
         type=Path,
         default=Path("results"),
         help="where the results are written (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--scores",
-        metavar="DIR",
-        type=Path,
-        default=Path("runs/scores"),
-        help="where the scores of every method are kept (default: %(default)s)",
     )
     parser.add_argument(
         "--images",

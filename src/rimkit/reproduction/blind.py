@@ -1,0 +1,72 @@
+"""How well sigma is estimated, and what it costs not to know it."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+
+from torch import Tensor
+
+from rimkit import weights
+from rimkit.estimation import estimate_sigma
+from rimkit.evaluation.protocols import (
+    ROTH_BLACK,
+    Condition,
+    Restore,
+    load_test_images,
+    noisy,
+    psnr_of,
+    solver_restore,
+)
+from rimkit.evaluation.statistics import compare
+from rimkit.evaluation.tables import columns
+from rimkit.reproduction.scores import Method, Scores
+from rimkit.reproduction.setup import Setup
+from rimkit.tasks import LEVELS
+
+_MODEL = "denoise-gray"
+_SIGMAS = (5.0, 10.0, 15.0, 25.0, 35.0, 50.0)
+_CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in _SIGMAS]
+
+
+def blind(setup: Setup) -> str:
+    """Compare restoring with the estimate of sigma to restoring with sigma itself."""
+    images = list(load_test_images(setup.images or ROTH_BLACK))
+    model = weights.load(_MODEL)
+    restore = solver_restore(model)
+    settings = f"weights {weights.sha256(_MODEL)[:16]}, {model.steps} steps, float32"
+    kept = Scores(setup.output / "blind-images.csv", say=setup.say)
+    known = Method("sigma known", restore, f"{settings}, sigma known")
+    estimated = Method("sigma estimated", _estimating(restore), f"{settings}, sigma estimated")
+    lines = [["sigma", "estimate", "spread", "bias", "PSNR known", "difference in dB"]]
+    for condition in _CONDITIONS:
+        levels = [float(estimate_sigma(noisy(image, condition))) * LEVELS for image in images]
+        mean, spread = statistics.mean(levels), statistics.stdev(levels)
+        first, second = (
+            psnr_of(kept.of(method, images, [condition]), condition)
+            for method in (estimated, known)
+        )
+        gain = compare(first, second).difference
+        lines.append(
+            [
+                f"{condition.sigma:g}" + (" 8-bit" if condition.quantised else ""),
+                f"{mean:.2f}",
+                f"{spread:.2f}",
+                f"{mean / condition.sigma - 1:+.1%}",
+                f"{statistics.mean(second):.2f}",
+                f"{gain.value:+.3f} ± {gain.deviation:.3f}",
+            ]
+        )
+    title = (
+        f"{len(images)} test images: the estimate of sigma (mean and standard deviation over\n"
+        f"images, in grey levels), and what {_MODEL} loses or gains with it.\n\n"
+    )
+    return setup.write("blind.txt", title + columns(lines) + "\n")
+
+
+def _estimating(restore: Restore) -> Restore:
+    def run(y: Tensor, condition: Condition) -> Tensor:
+        level = float(estimate_sigma(y)) * LEVELS
+        return restore(y, dataclasses.replace(condition, sigma=level))
+
+    return run

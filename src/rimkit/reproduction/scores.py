@@ -1,0 +1,102 @@
+"""Scores of denoisers, image by image: measured once, and kept in a file of results."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rimkit.evaluation.protocols import (
+    CleanImage,
+    Condition,
+    ImageScore,
+    Restore,
+    score_denoising,
+)
+from rimkit.evaluation.tables import write_csv
+from rimkit.provenance import version
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A denoiser in a table.
+
+    Attributes
+    ----------
+    name
+        In the table.
+    restore
+        What it does.
+    settings
+        All that its scores depend on: checksum of the weights, steps, likelihood, version.
+    parameters
+        How many it has; None if it has none that are learned.
+    """
+
+    name: str
+    restore: Restore
+    settings: str
+    parameters: int | None = None
+
+
+class Scores:
+    """The scores in a file; a score of the same settings, image and condition is measured once.
+
+    Parameters
+    ----------
+    file
+        CSV, a line for every score; need not exist.
+    say
+        Takes lines that tell how far it is.
+    """
+
+    def __init__(self, file: Path, *, say: Callable[[str], None]) -> None:
+        self._file = file
+        self._say = say
+        self._lines: dict[tuple[str, str, Condition], dict[str, str]] = {}
+        if file.exists():
+            for line in csv.DictReader(file.read_text().splitlines()):
+                score = _score(line)
+                self._lines[line["settings"], score.image, score.condition] = line
+
+    def of(
+        self, method: Method, images: Sequence[CleanImage], conditions: Sequence[Condition]
+    ) -> list[ImageScore]:
+        """Score a method on every image under every condition, in that order."""
+        for number, image in enumerate(images, start=1):
+            keys = {c: (method.settings, image.name, c) for c in conditions}
+            missing = [condition for condition, key in keys.items() if key not in self._lines]
+            if missing:
+                for score in score_denoising([image], missing, method.restore):
+                    self._lines[keys[score.condition]] = _line(method, score)
+                write_csv(list(self._lines.values()), self._file)
+                self._say(f"{method.name}: {number} of {len(images)}")
+        return [
+            _score(self._lines[method.settings, image.name, condition])
+            for image in images
+            for condition in conditions
+        ]
+
+
+def _line(method: Method, score: ImageScore) -> dict[str, str]:
+    return {
+        "method": method.name,
+        "image": score.image,
+        "sigma": f"{score.sigma:g}",
+        "quantised": "yes" if score.quantised else "no",
+        "psnr_db": f"{score.psnr:.4f}",
+        "ssim": f"{score.ssim:.5f}",
+        "seconds": f"{score.seconds:.3f}",
+        "settings": method.settings,
+        "measured_by": version(),
+    }
+
+
+def _score(line: dict[str, str]) -> ImageScore:
+    return ImageScore(
+        line["image"],
+        float(line["sigma"]),
+        line["quantised"] == "yes",
+        *(float(line[name]) for name in ("psnr_db", "ssim", "seconds")),
+    )

@@ -1,0 +1,90 @@
+"""PSNR against seconds: a machine by step, other methods as points, in one run."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from rimkit import weights
+from rimkit.evaluation.protocols import CleanImage, Condition, load_test_images, noisy
+from rimkit.evaluation.tables import columns
+from rimkit.metrics import psnr
+from rimkit.problem import Denoising, Problem
+from rimkit.reproduction.denoising import installed
+from rimkit.reproduction.setup import Setup
+from rimkit.rim import RIM
+from rimkit.tasks import LEVELS
+
+_MODEL = "denoise-gray"
+_CONDITION = Condition(25.0)
+_IMAGES = 10
+_STEPS = 12
+
+Point = tuple[float, float]
+"""Seconds an image, PSNR in dB."""
+
+
+def seconds(setup: Setup) -> str:
+    """Time every method on the same images, one after the other."""
+    images = list(load_test_images(setup.images or _IMAGES))
+    model = weights.load(_MODEL)
+    lines = [["method", "step", "seconds an image", "PSNR in dB"]]
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    for precision in ("float32", "bfloat16"):
+        path = _walks(model, images, bfloat16=precision == "bfloat16")
+        name = f"rimkit {_MODEL}, {precision}"
+        lines += [
+            [name, str(step), f"{s:.3f}", f"{db:.2f}"] for step, (s, db) in enumerate(path, start=1)
+        ]
+        axis.plot(*zip(*path, strict=True), "o-", markersize=4, label=name)
+        own_seconds, own_psnr = path[model.steps - 1]
+        axis.plot(own_seconds, own_psnr, "o", color="black", markersize=7, fillstyle="none")
+        setup.say(name)
+    for method in installed(1):
+        spent, values = [], []
+        method.restore(noisy(images[0], _CONDITION), _CONDITION)  # warms up
+        for image in images:
+            y = noisy(image, _CONDITION)
+            began = time.perf_counter()
+            x = method.restore(y, _CONDITION)
+            spent.append(time.perf_counter() - began)
+            values.append(psnr(x, image.x).item())
+        point = statistics.mean(spent), statistics.mean(values)
+        lines.append([method.name, "", f"{point[0]:.3f}", f"{point[1]:.2f}"])
+        axis.plot(*point, "^", label=method.name)
+        setup.say(method.name)
+    axis.set(xscale="log", xlabel="seconds an image", ylabel="PSNR in dB")
+    axis.legend(fontsize=7)
+    setup.save(figure, "seconds.png")
+    title = (
+        f"The first {len(images)} grey test images at sigma {_CONDITION.sigma:g}, one image after\n"
+        f"the other; the circle is the model's own number of steps, {model.steps}.\n\n"
+    )
+    return setup.write("seconds.txt", title + columns(lines) + "\n")
+
+
+def _walks(model: RIM, images: list[CleanImage], *, bfloat16: bool) -> list[Point]:
+    """After every step: mean seconds since the start, and mean PSNR."""
+    problem = Denoising(_CONDITION.sigma / LEVELS)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        _walk(model, noisy(images[0], _CONDITION), problem)  # warms up
+        paths = []
+        for image in images:
+            walk = _walk(model, noisy(image, _CONDITION), problem)
+            paths.append([(s, psnr(x.float(), image.x).item()) for s, x in walk])
+    return [
+        (statistics.mean(s for s, _ in points), statistics.mean(db for _, db in points))
+        for points in zip(*paths, strict=True)
+    ]
+
+
+def _walk(model: RIM, y: Tensor, problem: Problem) -> list[tuple[float, Tensor]]:
+    began = time.perf_counter()
+    run = model.iterate(y, problem, steps=_STEPS)
+    next(run)  # the start
+    return [(time.perf_counter() - began, iterate.x) for iterate in run]

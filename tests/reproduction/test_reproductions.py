@@ -1,0 +1,117 @@
+"""Every table and figure, on images of our own."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from tests.cases import uniform
+
+from rimkit import baselines
+from rimkit.cli.main import main
+from rimkit.evaluation.protocols import CleanImage
+from rimkit.reproduction import denoising, receptive_field
+from rimkit.reproduction.catalogue import REPRODUCTIONS
+from rimkit.reproduction.setup import Setup
+
+
+def test_every_entry_has_its_function() -> None:
+    pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+    for name, entry in REPRODUCTIONS.items():
+        module = importlib.import_module(f"rimkit.reproduction.{entry.module}")
+        assert callable(getattr(module, name.replace("-", "_")))
+
+
+@pytest.fixture
+def setup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Setup:
+    """Three small images stand for the test images; no other method is installed."""
+
+    def load(count: int, *, channels: int = 1) -> list[CleanImage]:
+        smooth = torch.nn.functional.interpolate(
+            uniform(3, channels, 5, 6).float(), size=(24, 28), mode="bicubic"
+        ).clamp(0, 1)
+        return [CleanImage(str(n), smooth[n : n + 1]) for n in range(min(count, 3))]
+
+    monkeypatch.setattr(denoising, "load_test_images", load)
+    monkeypatch.setattr(baselines, "installed", lambda *, channels: {})
+    return Setup(output=tmp_path, say=lambda _: None)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", ["table1", "table2"])
+def test_a_table_stands_beside_the_published_one(
+    setup: Setup, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = getattr(denoising, name)(setup)
+    assert text == (setup.output / f"{name}.txt").read_text()
+    assert text.startswith(f"rimkit reproduce {name}: rimkit ")
+    assert " UTC\n" in text
+    ours = "rimkit denoise-gray" + (", by channel" if name == "table1" else "")
+    (line,) = (line for line in text.splitlines() if line.startswith(f"{ours}  "))
+    assert "431,945" in line
+    assert line.count("±") == 6
+    assert {"table1": "CBM3D", "table2": "RTF-5"}[name] in text
+    by_image = list(csv.DictReader((setup.output / f"{name}-images.csv").read_text().splitlines()))
+    scores = [float(row["psnr_db"]) for row in by_image if row["method"] == ours]
+    assert len(scores) == 3 * 6
+    assert 25 < sum(scores) / len(scores) < 45
+
+    def no_more(*_: object) -> None:
+        raise AssertionError("it is measured again")
+
+    monkeypatch.setattr("rimkit.reproduction.scores.score_denoising", no_more)
+    assert getattr(denoising, name)(setup).splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_methods_are_compared_image_by_image(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"FFDNet": lambda y, sigma: y}
+    monkeypatch.setattr(baselines, "installed", lambda *, channels: found)
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "9.9")
+    text = denoising.table2(setup)
+    assert "FFDNet (package ffdnet): ffdnet 9.9" in text
+    lines = text.splitlines()
+    place = lines.index(next(line for line in lines if line.startswith("rimkit denoise-gray aga")))
+    cells = lines[place + 2].removeprefix("FFDNet (package ffdnet)").split("  ")
+    cells = [cell.strip() for cell in cells if cell.strip()]
+    assert len(cells) == 6
+    for cell in cells:
+        assert cell.startswith("+")
+        assert cell.endswith("3/3")
+
+
+def test_a_look_at_few_images_says_so(setup: Setup) -> None:
+    few = Setup(output=setup.output, say=setup.say, images=2)
+    assert denoising.table2(few).startswith("rimkit reproduce table2 --images 2: ")
+
+
+def test_the_radius_of_a_bell_is_that_of_theory() -> None:
+    side, width = receptive_field._SIDE, 12.0
+    offset = torch.arange(side) - side // 2
+    bell = torch.exp(-(offset[:, None] ** 2 + offset**2) / (2 * width**2))
+    radii = receptive_field._radii(torch.stack([bell, 3 * bell]))
+    for radius, share in zip(radii, receptive_field._SHARES, strict=True):
+        assert radius == pytest.approx(width * math.sqrt(-math.log(1 - share)), abs=0.6)
+
+
+def test_what_cannot_be_reproduced_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["reproduce", "table9"])
+    assert "table9" in capsys.readouterr().err
+
+
+@pytest.mark.data
+@pytest.mark.usefixtures("one_thread")
+def test_the_command_writes_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+    monkeypatch.setattr(baselines, "installed", lambda *, channels: {})
+    assert main(["reproduce", "figure3", "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "RIM in the paper" in printed
+    assert (tmp_path / "figure3.txt").read_text() == printed
+    assert (tmp_path / "figure3.png").stat().st_size > 50_000

@@ -1,0 +1,60 @@
+"""Scores are measured once."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rimkit.evaluation.protocols import CleanImage, Condition
+from rimkit.reproduction.scores import Method, Scores
+
+CONDITIONS = [Condition(25), Condition(25, quantised=True)]
+
+
+def images(count: int) -> list[CleanImage]:
+    return [CleanImage(str(n), torch.full((1, 1, 16, 16), 0.1 + 0.2 * n)) for n in range(count)]
+
+
+class Counted:
+    """Returns y, and counts how often."""
+
+    def __init__(self) -> None:
+        self.calls: list[Condition] = []
+
+    def __call__(self, y: Tensor, condition: Condition) -> Tensor:
+        self.calls.append(condition)
+        return y
+
+
+def test_what_is_there_is_not_measured_again(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    said: list[str] = []
+    restore = Counted()
+    method = Method("as it is", restore, "nothing, version 1")
+    first = Scores(file, say=said.append).of(method, images(2), CONDITIONS)
+    assert [(s.image, s.condition) for s in first] == [
+        (name, condition) for name in ("0", "1") for condition in CONDITIONS
+    ]
+    assert len(restore.calls) == 4
+    assert said == ["as it is: 1 of 2", "as it is: 2 of 2"]
+    again = Scores(file, say=said.append).of(method, images(3), [*CONDITIONS, Condition(50)])
+    assert len(restore.calls) == 4 + 2 + 3
+    kept = [s for s in again if s.image != "2" and s.sigma == 25]
+    assert [(s.psnr, s.condition) for s in kept] == [(round(s.psnr, 4), s.condition) for s in first]
+    assert len(Scores(file, say=said.append).of(method, images(3), CONDITIONS)) == 6
+    assert len(restore.calls) == 9
+
+
+def test_other_settings_are_measured_and_both_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    restore = Counted()
+    for settings in ("version 1", "version 2", "version 1"):
+        method = Method("as it is", restore, settings)
+        Scores(file, say=lambda _: None).of(method, images(1), CONDITIONS)
+    assert len(restore.calls) == 4
+    lines = list(csv.DictReader(file.read_text().splitlines()))
+    assert [line["settings"] for line in lines] == ["version 1"] * 2 + ["version 2"] * 2
+    assert all("rimkit" in line["measured_by"] for line in lines)
