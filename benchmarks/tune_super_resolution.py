@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from rimkit.data.images import load_bytes
 from rimkit.evaluation.super_resolution import Pair, difference_sigma, make_pair, score_luma
+from rimkit.provenance import stamp
 from rimkit.reproduction.super_resolution import SCALES, interpolation, total_variation
 from rimkit.training.data import split_images, training_paths
 
@@ -31,6 +32,7 @@ def held_out_pairs(scale: float) -> Iterator[Pair]:
 
 
 def main(every: int) -> None:
+    print(f"tune_super_resolution.py: {stamp()}\n", flush=True)
     for scale in (2.0, 2.5, 3.0, 3.7, 4.0):
         values = [difference_sigma(pair) for pair in training_pairs(scale, every=every)]
         mean = math.sqrt(sum(value**2 for value in values) / len(values))
