@@ -17,6 +17,7 @@ from rimkit.operators import (
     Blur,
     DenseProjection,
     Downsampling,
+    DownsamplingPart,
     FastProjection,
     FourierMask,
     FourierProjection,
@@ -92,6 +93,7 @@ OPERATORS: dict[str, Operator] = {
     # The kernel is wider than the image.
     "smaller-8": Downsampling(8, size=(11, 14)),
     "smaller-1": Downsampling(1),
+    "smaller-part": DownsamplingPart(2.7, size=(40, 37), window=((9, 20), (23, 37))),
     "sensor": SaturatingSensor(),
     "sensor-linear-light": SaturatingSensor(gain=0.5, gamma=1.0),
     **{name: tree.move(operator, dtype=torch.float64) for name, operator in _SIGNED.items()},

@@ -87,3 +87,29 @@ def test_what_on_progress_raises_ends_the_work(model: RIM) -> None:
 
     with pytest.raises(KeyError, match=r"0\.5"):
         restore(uniform(12, 12).numpy(), sigma=0.1, model=model, on_progress=stop)
+
+
+TASK = {"task": {"name": "super-resolution", "sigma": 0.4}}
+
+
+@pytest.mark.parametrize("shape", [(12, 13), (12, 13, 3)])
+def test_arrays_are_made_larger(model: RIM, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = str(tmp_path / "larger.safetensors")
+    store.save(model, Path(path), training=TASK)
+    array = np.rint(uniform(*shape).numpy() * 255).astype(np.uint8)
+    x = restore(array, scale=2.5, model=path)
+    assert x.dtype == np.uint8
+    assert x.shape == (30, 32, *shape[2:])
+    assert np.array_equal(x, restore(array, scale=2.5, model=path, sigma=0.4 / 255))
+
+
+def test_a_model_for_something_else_is_refused(model: RIM) -> None:
+    array = np.zeros((12, 13))
+    model.training_record = TASK
+    with pytest.raises(ValueError, match="trained for super-resolution, not for denoising"):
+        restore(array, sigma=0.1, model=model)
+    model.training_record = {"task": {"sigma": [0.0, 55.0]}}  # before tasks had names
+    with pytest.raises(ValueError, match="trained for denoising, not for super-resolution"):
+        restore(array, scale=2, model=model)
+    with pytest.raises(ValueError, match="from 1 to 4, got nan"):
+        restore(array, scale=float("nan"), model=model)

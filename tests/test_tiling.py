@@ -1,5 +1,7 @@
 """Tiled is untiled, wherever the seams lie; what cannot be tiled says so."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,13 @@ import rimkit
 from rimkit.classical import GradientDescent
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, Mask, gaussian_kernel
-from rimkit.problem import Denoising, Problem
+from rimkit.problem import Denoising, Problem, SuperResolution
+from rimkit.tasks import trained_sigma
 from rimkit.tiling import inside, plan, reach, solve_tiled
 
 HALF_LEVEL = 0.5 / 255
+DENOISERS = [name for name in rimkit.model_names() if name.startswith("denoise-")]
+UPSCALERS = [name for name in rimkit.model_names() if name == "super-resolution"]
 
 
 @pytest.mark.parametrize("size", [(40, 300), (201, 64), (97, 131), (500, 333), (8, 8)])
@@ -90,7 +95,7 @@ def test_what_cannot_be_tiled_says_so() -> None:
 
 @pytest.mark.parametrize("sigma", [0.0, 15.0, 50.0])
 @pytest.mark.parametrize("kind", ["photograph", "flat", "noise", "edges", "borders"])
-@pytest.mark.parametrize("name", rimkit.model_names())
+@pytest.mark.parametrize("name", DENOISERS)
 def test_a_shipped_model_is_tiled_within_half_a_level(
     name: str, kind: str, sigma: float, photograph: Tensor
 ) -> None:
@@ -114,6 +119,33 @@ def test_a_shipped_model_is_tiled_within_half_a_level(
     for side in (2 * overlap + 56, 2 * overlap + 96):
         tiled = solve_tiled(model, y, problem, pixels=side**2, overlap=overlap)
         assert (tiled - whole).abs().max() < HALF_LEVEL
+
+
+@pytest.mark.parametrize("scale", [2, 2.5, 4])
+@pytest.mark.parametrize("kind", ["photograph", "flat", "noise", "edges"])
+@pytest.mark.parametrize("name", UPSCALERS)
+def test_a_shipped_upscaler_is_tiled_within_half_a_level(
+    name: str, kind: str, scale: float, photograph: Tensor
+) -> None:
+    model = rimkit.load(name)
+    sigma = trained_sigma(model.training_record)
+    overlap = reach(model, sigma, channels=3, scale=scale)
+    size = 200, 231
+    small = size_of_y(size, scale)
+    y = {
+        "photograph": photograph[..., : small[0], : small[1]],
+        "flat": torch.full((1, 1, *small), 1.0),
+        "noise": torch.rand(1, 1, *small, generator=torch.Generator().manual_seed(1)),
+        "edges": (torch.arange(small[1]) // 4 % 2).float().expand(1, 1, *small),
+    }[kind].expand(-1, 3, -1, -1)
+    problem = SuperResolution(scale, size=size, sigma=sigma)
+    whole = model.solve(y, problem).x
+    tiled = solve_tiled(model, y, problem, pixels=(2 * overlap + 72) ** 2, overlap=overlap)
+    assert (tiled - whole).abs().max() < HALF_LEVEL
+
+
+def size_of_y(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    return math.ceil(size[0] / scale), math.ceil(size[1] / scale)
 
 
 def test_reach_grows_with_noise_and_ends() -> None:

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rimkit.problem import Denoising
+from rimkit.operators.taps import smaller_size
+from rimkit.problem import Denoising, SuperResolution
 from rimkit.solver import Solver
 
 _PROBE = 96
@@ -61,15 +62,18 @@ def _mallopt(parameter: int, value: int) -> bool:
 
 
 @singledispatch
-def bytes_per_pixel(solver: Solver, *, channels: int) -> float:
+def bytes_per_pixel(solver: Solver, *, channels: int, scale: float = 1.0) -> float:
     """The most that a solver holds at once in tensors, per pixel of the image, its input included.
 
     Counted over two steps on a small image. What libraries use inside a convolution is not seen.
-    A solver that computes outside of torch registers a function of its own.
+    A solver that computes outside of torch registers a function of its own. ``scale``: how many
+    times smaller its input is than the image; 1: denoising.
     """
+    size = (_PROBE, _PROBE)
+    problem = Denoising(0.1) if scale == 1 else SuperResolution(scale, size=size, sigma=0.1)
     with _LiveTensors() as live, torch.no_grad():
-        y = torch.full((1, channels, _PROBE, _PROBE), 0.5)
-        solver.solve(y, Denoising(0.1), steps=2)
+        y = torch.full((1, channels, *(smaller_size(side, scale) for side in size)), 0.5)
+        solver.solve(y, problem, steps=2)
     return float(live.peak / _PROBE**2)
 
 

@@ -18,9 +18,30 @@ ROWS = 64
 _NEIGHBOURHOOD = 7
 
 
+def is_floating(values: Array) -> bool:
+    """Whether the pixels are floating point, with black 0 and white 1."""
+    return np.issubdtype(values.dtype, np.floating)
+
+
 def white(values: Array) -> int:
     """Return the value of white: 1 for floating point, the largest number of other kinds."""
-    return 1 if np.issubdtype(values.dtype, np.floating) else int(np.iinfo(values.dtype).max)
+    return 1 if is_floating(values) else int(np.iinfo(values.dtype).max)
+
+
+def check_image(values: Array, *, smallest: int) -> None:
+    """Raise ``ValueError`` unless (H, W, C) is of 8 or 16 bits or finite floats, and not smaller.
+
+    ``smallest``: the least that each side may have, in pixels.
+    """
+    floating = is_floating(values)
+    if not floating and values.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"an image is uint8, uint16 or floating point, got {values.dtype}")
+    height, width = values.shape[:2]
+    if min(height, width) < smallest:
+        raise ValueError(f"images are at least {smallest}x{smallest}, got {height}x{width}")
+    rows = range(0, height, ROWS)
+    if floating and not all(np.isfinite(values[top : top + ROWS]).all() for top in rows):
+        raise ValueError("the image holds NaN or infinite values")
 
 
 def to_unit(values: Array) -> Tensor:

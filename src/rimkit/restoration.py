@@ -1,4 +1,4 @@
-"""Restore an image in numpy: for people who never touch torch."""
+"""Restore an image in numpy, or make it larger: for people who never touch torch."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import numpy.typing as npt
 from rimkit import weights
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.rim import RIM
+from rimkit.tasks import DenoisingTask, SuperResolutionTask, Task, check_trained_for, trained_sigma
+from rimkit.upscaler import Upscaler, check_scale
 
 
 def restore(
     array: npt.NDArray[Any],
     *,
     sigma: Sigma = "auto",
-    model: str | RIM = "denoise-gray",
+    scale: float | None = None,
+    model: str | RIM | None = None,
     memory: float = 1e9,
     on_progress: Callable[[float], object] | None = None,
 ) -> npt.NDArray[Any]:
-    """Denoise an image in numpy.
+    """Denoise an image in numpy, or make it larger.
 
     Parameters
     ----------
@@ -28,9 +31,14 @@ def restore(
         (H, W) or (H, W, 3): 8 or 16 bits unsigned, or floating with black 0 and white 1.
     sigma
         Noise standard deviation where white is 1 (25 of 255 grey levels: ``25 / 255``), whatever
-        the kind of the array; ``"auto"``: estimated.
+        the kind of the array; ``"auto"``: estimated, or with a scale what the model was trained
+        with.
+    scale
+        How many times larger the image becomes, from 1 to 4; need not be whole. None: it is
+        denoised.
     model
-        A name from `rimkit.model_names`, the path of a file of weights, or a model.
+        A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
+        ``"denoise-gray"``, or with a scale ``"super-resolution"``.
     memory
         Bytes that may be taken, the estimate included: large images are solved in tiles.
     on_progress
@@ -40,18 +48,35 @@ def restore(
     Returns
     -------
     numpy.ndarray
-        The estimate, in the shape and kind of ``array``; whole numbers are rounded and clipped.
+        The estimate, in the shape and kind of ``array``, or at a scale of the largest whole number
+        of rows and columns that are not more; whole numbers are rounded and clipped.
 
     Raises
     ------
     ValueError
-        If the array or sigma is not what it should be, or the memory does not suffice.
+        If the array, sigma or the scale is not what it should be, the model is trained for
+        something else, or the memory does not suffice.
     """
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ValueError(f"an image is (H, W) or (H, W, 3), got shape {array.shape}")
+    if scale is not None:
+        check_scale(scale)
+        loaded = _load(model or "super-resolution", SuperResolutionTask)
+        level = trained_sigma(loaded.training_record) if sigma == "auto" else sigma
+        upscaler = Upscaler(loaded, scale=scale, sigma=level, memory=memory)
+        values = array if array.ndim == 3 else array[..., None]
+        (x,) = upscaler.upscale([values], on_progress=on_progress)
+        return x.reshape(*x.shape[:2], *array.shape[2:])
     x = array.copy()
     values = x if x.ndim == 3 else x[..., None]
     noisy = Noisy(values, noise_level(values, sigma))
-    loaded = model if isinstance(model, RIM) else weights.load(model)
+    loaded = _load(model or "denoise-gray", DenoisingTask)
     Denoiser(loaded, memory=memory).denoise([noisy], on_progress=on_progress)
     return x
+
+
+def _load(model: str | RIM, task: type[Task]) -> RIM:
+    loaded = model if isinstance(model, RIM) else weights.load(model)
+    name = "the model" if isinstance(model, RIM) else model
+    check_trained_for(task, loaded.training_record, model=name)
+    return loaded

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from rimkit.operators import Window
-from rimkit.problem import Denoising, Problem
+from rimkit.operators.taps import smaller_size
+from rimkit.problem import Denoising, Problem, SuperResolution
 from rimkit.solver import Solver
 
 _GRID = 8
@@ -89,7 +90,7 @@ def solve_tiled(
     Parameters
     ----------
     solver, y, problem, steps
-        As in `Solver.solve`; the problem's operator must have ``crop``, and y the size of x.
+        As in `Solver.solve`; the problem's operator must have ``crop``.
     pixels, overlap
         As in `plan`.
 
@@ -98,8 +99,8 @@ def solve_tiled(
     ValueError
         If the problem cannot be cut into tiles, or the tiles are too small.
     """
-    x = torch.zeros_like(y)
-    for tile in plan(*y.shape[-2:], pixels=pixels, overlap=overlap):
+    x = torch.zeros_like(problem.initial(y))
+    for tile in plan(*x.shape[-2:], pixels=pixels, overlap=overlap):
         part, measured = problem.crop(y, tile.outer)
         estimate = solver.solve(measured, part, steps=steps).x
         x[..., *tile.kept] += tile.weight.to(x) * estimate[..., *inside(tile)]
@@ -120,13 +121,14 @@ def reach(
     sigma: float,
     *,
     channels: int = 1,
+    scale: float = 1.0,
     steps: int | None = None,
     tolerance: float = 0.25 / 255,
 ) -> int:
     """How far a pixel of y is seen in the estimate over all steps: the overlap of tiles, in pixels.
 
     Measured: pairs of noisy images that agree in their right halves, and in the left ones could
-    hardly differ more, are denoised; the reach is the distance from the middle within which the
+    hardly differ more, are restored; the reach is the distance from the middle within which the
     estimates of a pair differ by the tolerance or more, rounded up to a multiple of eight. The
     images are flat, striped, and of independent pixels.
 
@@ -138,6 +140,8 @@ def reach(
         Noise level of the image that is to be cut.
     channels
         Of the image.
+    scale
+        How many times smaller y is than x; 1: denoising.
     tolerance
         What counts as a difference; a quarter of a grey level of 255.
 
@@ -148,14 +152,18 @@ def reach(
     """
     generator = torch.Generator().manual_seed(0)
     half = _PROBE // 2
-    clean = torch.empty(3, channels, half, _PROBE)
+    height, width = smaller_size(half, scale), smaller_size(_PROBE, scale)
+    clean = torch.empty(3, channels, height, width)
     clean[0] = 0.5
-    clean[1] = torch.arange(_PROBE).div(4, rounding_mode="floor").remainder(2)
-    clean[2] = torch.rand(channels, half, _PROBE, generator=generator)
+    clean[1] = torch.arange(width).div(4, rounding_mode="floor").remainder(2)
+    clean[2] = torch.rand(channels, height, width, generator=generator)
     first = clean + sigma * torch.randn(clean.shape, generator=generator)
     second = first.clone()
-    second[..., :half] = first.roll(1, 0)[..., :half]
-    problem = Denoising(sigma)
+    left = round(half / scale)
+    second[..., :left] = first.roll(1, 0)[..., :left]
+    problem = (
+        Denoising(sigma) if scale == 1 else SuperResolution(scale, size=(half, _PROBE), sigma=sigma)
+    )
     difference = (
         solver.solve(first, problem, steps=steps).x - solver.solve(second, problem, steps=steps).x
     )

@@ -1,5 +1,6 @@
 """`rimkit restore`, as a person and as a hostile person would use it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -319,3 +320,112 @@ def test_metadata_are_kept_unless_they_are_stripped(
         assert (0x010F in out.getexif()) == kept
         assert out.info["icc_profile"] == other
     assert "its colour profile is not sRGB but" in capsys.readouterr().err
+
+
+# Larger
+
+
+@pytest.fixture(scope="module")
+def upscaling(tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(0)
+    network = CompactConfig(channels=3, features=8, blocks=1)
+    rim = RIM(RIMConfig(network=network, steps=2, score_scale=0.001))
+    torch.nn.init.normal_(rim.network.out.weight, std=0.02)
+    path = tmp_path_factory.mktemp("weights") / "larger.safetensors"
+    store.save(rim, path, training={"task": {"name": "super-resolution", "sigma": 0.4}})
+    return str(path)
+
+
+def test_a_photograph_is_made_larger_with_all_it_has(
+    tmp_path: Path, upscaling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    exif.get_ifd(0x8769)[0xA002] = 24  # ExifImageWidth
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = noisy(mode="RGB")
+    image.putalpha(noisy(seed=1))
+    image.save(tmp_path / "in.png", exif=exif, icc_profile=profile, dpi=(300, 300))
+    report = tmp_path / "report.json"
+    arguments = (tmp_path / "in.png", "--scale", "2.5", "--report", report)
+    assert restore(*arguments, model=upscaling) == 0
+    out = opened(tmp_path / "in-restored.png")
+    assert (out.mode, out.size) == ("RGBA", (60, 50))
+    assert out.info["icc_profile"] == profile
+    assert out.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert out.getexif()[0x010F] == "a camera"
+    assert out.getexif().get_ifd(0x8769)[0xA002] == 60
+    assert "in-restored.png (60x50)" in capsys.readouterr().out
+    written = json.loads(report.read_text())
+    assert written["scale"] == 2.5
+    (entry,) = written["files"]
+    assert (entry["width"], entry["height"], entry["sigma"]) == (60, 50, pytest.approx(0.4))
+
+
+def test_sixteen_bits_and_floats_of_grey_are_made_larger(tmp_path: Path, upscaling: str) -> None:
+    values = np.random.default_rng(0).random((12, 14), dtype=np.float32)
+    tifffile.imwrite(tmp_path / "float.tif", values)
+    (tmp_path / "deep.png").write_bytes(imagecodecs.png_encode((values * 65535).astype(np.uint16)))
+    for name, kind in (("float.tif", np.float32), ("deep.png", np.uint16)):
+        out = tmp_path / "out" / name
+        assert restore(tmp_path / name, "-o", out, "--scale", "3", model=upscaling) == 0
+        read = tifffile.imread(out) if name.endswith("tif") else np.asarray(opened(out))
+        assert read.shape == (36, 42)
+        assert read.dtype == kind or read.max() > 255
+
+
+@pytest.mark.parametrize("scale", ["0.5", "4.1", "nan", "inf", "three"])
+def test_a_scale_that_is_none(
+    image: Path, upscaling: str, scale: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        restore(image, f"--scale={scale}", model=upscaling)
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert f'a scale from 1 to 4 is needed, got "{scale}"' in error
+    assert error.count("\n") == 1
+
+
+def test_a_model_for_the_other_task_is_refused(
+    image: Path, upscaling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert restore(image, model=upscaling) == 1
+    assert "is trained for super-resolution, not for denoising" in capsys.readouterr().err
+    assert restore(image, "--scale", "2", model="denoise-gray") == 1
+    error = capsys.readouterr().err
+    assert error == "rimkit: denoise-gray is trained for denoising, not for super-resolution\n"
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "message"),
+    [
+        ((3, 24), "out.png", "images are at least 4x4, got 3x24"),
+        ((4, 17_000), "out.jpg", "a side of JPEG has at most 65,500 pixels"),
+        ((4, 5_000), "out.webp", "a side of WEBP has at most 16,383 pixels"),
+        ((3400, 3400), "out.png", "more than 178,956,970 pixels"),
+    ],
+)
+def test_sizes_that_cannot_be(
+    tmp_path: Path,
+    upscaling: str,
+    size: tuple[int, int],
+    name: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Image.fromarray(np.zeros(size, np.uint8)).save(tmp_path / "in.png")
+    arguments = (tmp_path / "in.png", "-o", tmp_path / name, "--scale", "4")
+    assert restore(*arguments, model=upscaling) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_is_made_larger_once(
+    folder: Path, upscaling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder.with_name("out")
+    for said in ("2 restored, 0 skipped, 0 failed", "0 restored, 2 skipped, 0 failed"):
+        assert restore(folder, "-o", out, "--scale", "2", model=upscaling) == 0
+        assert said in capsys.readouterr().err
+    assert opened(out / "deep" / "b.png").size == (48, 40)

@@ -8,7 +8,7 @@ import torch
 from tests.cases import ComplexRotation, uniform
 from torch import Tensor
 
-from rimkit import denoiser, weights
+from rimkit import restorer, weights
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.footprint import bytes_per_pixel
 from rimkit.noises import GaussianNoise
@@ -145,7 +145,7 @@ def test_large_images_are_solved_in_tiles(
     monkeypatch.setattr(OnnxRIM, "iterate", spied)
     Denoiser(graph, memory=image.nbytes + 1.5e6).denoise([Noisy(tiled, 0.1)])
     assert len(sizes) > 3
-    assert max(sizes) * denoiser._MARGIN * bytes_per_pixel(graph, channels=1) < 1.5e6
+    assert max(sizes) * restorer._MARGIN * bytes_per_pixel(graph, channels=1) < 1.5e6
     assert np.abs(tiled.astype(int) - whole).max() <= 1
     assert np.abs(tiled.astype(int) - image).max() > 1
 

@@ -7,7 +7,15 @@ import torch
 from tests.cases import OPERATORS, SHAPE, generator, normal, uniform
 
 from rimkit import operators, tree
-from rimkit.operators import Blur, Downsampling, Mask, Operator, SaturatingSensor, gaussian_kernel
+from rimkit.operators import (
+    Blur,
+    Downsampling,
+    DownsamplingPart,
+    Mask,
+    Operator,
+    SaturatingSensor,
+    gaussian_kernel,
+)
 
 LINEAR = {
     name: operator
@@ -17,7 +25,7 @@ LINEAR = {
 WITHOUT_A_START = {
     name: operator
     for name, operator in LINEAR.items()
-    if not isinstance(operator, Blur | Downsampling)
+    if not isinstance(operator, Blur | Downsampling | DownsamplingPart)
 }
 each = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
 each_linear = pytest.mark.parametrize("operator", LINEAR.values(), ids=LINEAR.keys())

@@ -1,5 +1,7 @@
 """Against MATLAB's own files where they are, and against what must hold anywhere."""
 
+import itertools
+import math
 import os
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from PIL import Image
 from tests.cases import uniform
 
 from rimkit.data import bsds300
-from rimkit.operators import Downsampling, matlab_imresize
+from rimkit.operators import Downsampling, DownsamplingPart, matlab_imresize
 
 SCALES = (2, 3, 4)
 
@@ -76,6 +78,38 @@ def test_a_slope_is_where_it_was(scale: float) -> None:
     torch.testing.assert_close(y[inside], expected[inside].double(), rtol=0, atol=0.02)
     back = Downsampling(scale, size=(8, size)).initial(Downsampling(scale).A(slope))[0, 0, 0]
     torch.testing.assert_close(back[20:40], slope[0, 0, 0, 20:40], rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("scale", [1, 1.3, 2, 2.5, 3, 3.7, 4])
+def test_a_part_is_what_the_whole_does_there(scale: float) -> None:
+    """At any window, on the grid of the scale or not; beyond the reach of the kernel."""
+    size = (96, 117)
+    whole = Downsampling(scale, size)
+    x = uniform(1, 2, *size)
+    y = whole.A(x)
+    window = slice(8, 96), slice(24, 96)  # one side is the image's own
+    part, measured = whole.crop(y, window)
+    reach = 2 * math.ceil(2 * scale)  # the kernel's, there and back
+    inner = slice(reach, None), slice(reach, -reach)
+    beyond = slice(5, None), slice(5, -5)  # as much, in pixels of y
+    torch.testing.assert_close(part.A(x[..., *window])[..., *beyond], measured[..., *beyond])
+    for there, here in (
+        (whole.A_adjoint(y), part.A_adjoint(measured)),
+        (whole.initial(y), part.initial(measured)),
+    ):
+        torch.testing.assert_close(here[..., *inner], there[..., *window][..., *inner])
+
+
+def test_the_parts_of_a_cut_share_y_out() -> None:
+    for scale in (1.5, 2, 2.5, 3.7):
+        size = (200, 96)
+        rows = [
+            DownsamplingPart(scale, size, ((first, first + 40), (0, 96))).measured[0]
+            for first in range(0, 200, 40)
+        ]
+        assert rows[0].start == 0
+        assert rows[-1].stop == math.ceil(200 / scale)
+        assert all(a.stop == b.start for a, b in itertools.pairwise(rows))
 
 
 def test_scale_one_changes_nothing() -> None:

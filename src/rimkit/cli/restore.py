@@ -24,23 +24,35 @@ from rimkit.files.jobs import plan
 from rimkit.files.run import Outcome, Wishes, restore_files
 from rimkit.footprint import keep_large_blocks, resident
 from rimkit.rim import RIM
-from rimkit.tasks import LEVELS, DenoisingTask
+from rimkit.tasks import (
+    LEVELS,
+    DenoisingTask,
+    SuperResolutionTask,
+    check_trained_for,
+    trained_sigma,
+)
+from rimkit.upscaler import Upscaler
+
+_MODELS = ("denoise-gray", "super-resolution")
+"""Where none is named: without and with a scale."""
+
+_ROUNDING = 1e-3  # grey levels
 
 
 def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
     jobs = plan(options.source, options.output)
     is_folder = options.source.is_dir()
+    options.model = options.model or _MODELS[options.scale is not None]
     model, described = _load(options)
-    task = model.training_record.get("task", {}).get("name", DenoisingTask.table_name)
-    if task != DenoisingTask.table_name:
-        raise ValueError(f"{options.model} is trained for {task}, not for denoising")
+    task = DenoisingTask if options.scale is None else SuperResolutionTask
+    check_trained_for(task, model.training_record, model=options.model)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     keep_large_blocks()
-    denoiser = Denoiser(model, steps=options.steps, precision=options.precision)
-    denoiser.memory = options.memory - resident()
-    if denoiser.memory <= 0:
+    restorer = _restorer(model, options)
+    restorer.memory = options.memory - resident()
+    if restorer.memory <= 0:
         raise ValueError(
             f"--memory: {resident() / 1e6:.0f} MB are taken before any image is, "
             f"{options.memory / 1e6:.0f} MB are too few"
@@ -51,9 +63,10 @@ def run(options: argparse.Namespace) -> int:
         strip_metadata=options.strip_metadata,
     )
     outcomes: list[Outcome] = []
+    progress = _Progress(model, scale=options.scale, quiet=options.quiet)
     try:
-        with _stoppable(), _Progress(model, quiet=options.quiet) as progress:
-            for outcome in restore_files(jobs, denoiser, wishes, on_progress=progress.move):
+        with _stoppable(), progress:
+            for outcome in restore_files(jobs, restorer, wishes, on_progress=progress.move):
                 outcomes.append(outcome)
                 progress.tell(outcome)
     finally:
@@ -66,6 +79,19 @@ def run(options: argparse.Namespace) -> int:
     if not is_folder and count["skipped"]:
         return fail(f"{jobs[0].target}: {outcomes[0].reason}")
     return 1 if count["failed"] else 0
+
+
+def _restorer(model: RIM, options: argparse.Namespace) -> Denoiser | Upscaler:
+    if options.scale is None:
+        return Denoiser(model, steps=options.steps, precision=options.precision)
+    trained = trained_sigma(model.training_record)
+    return Upscaler(
+        model,
+        scale=options.scale,
+        sigma=trained if options.sigma == "auto" else options.sigma / LEVELS,
+        steps=options.steps,
+        precision=options.precision,
+    )
 
 
 @contextlib.contextmanager
@@ -81,7 +107,7 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _load(options: argparse.Namespace) -> tuple[RIM, dict[str, str]]:
+def _load(options: argparse.Namespace) -> tuple[RIM, dict[str, object]]:
     """Return the model, in the runtime that was asked for, and what a report says of it."""
     is_graph = options.model.endswith(".onnx")
     runtime = options.runtime or ("onnx" if is_graph else "torch")
@@ -97,10 +123,11 @@ def _load(options: argparse.Namespace) -> tuple[RIM, dict[str, str]]:
 
         graph = load(Path(options.model) if is_graph else cached(options.model))
         model, sha256 = graph, graph.contents.weights_sha256
-    return model, {"model": options.model, "weights_sha256": sha256, "runtime": runtime}
+    described = {"model": options.model, "weights_sha256": sha256, "runtime": runtime}
+    return model, described if options.scale is None else {**described, "scale": options.scale}
 
 
-def _write_report(path: Path, model: Mapping[str, str], outcomes: Sequence[Outcome]) -> None:
+def _write_report(path: Path, model: Mapping[str, object], outcomes: Sequence[Outcome]) -> None:
     report = {
         "rimkit": rimkit.__version__,
         **model,
@@ -113,8 +140,10 @@ def _write_report(path: Path, model: Mapping[str, str], outcomes: Sequence[Outco
 class _Progress:
     """A bar over all pixels, with the time left, and lines above it."""
 
-    def __init__(self, model: RIM, *, quiet: bool) -> None:
-        self._trained = model.training_record.get("task", {}).get("sigma")
+    def __init__(self, model: RIM, *, scale: float | None, quiet: bool) -> None:
+        trained = model.training_record.get("task", {}).get("sigma")
+        self._trained = (trained, trained) if isinstance(trained, int | float) else trained
+        self._scale = scale
         self._quiet = quiet
         self._bar = tqdm(
             total=1.0,
@@ -141,14 +170,20 @@ class _Progress:
         if outcome.status != "restored" or self._quiet:
             return
         target = " ".join(outcome.target.split("\n"))
-        tqdm.write(f"{target} (sigma {outcome.sigma:.1f})", file=sys.stdout)
+        is_larger = self._scale is not None
+        told = f"{outcome.width}x{outcome.height}" if is_larger else f"sigma {outcome.sigma:.1f}"
+        tqdm.write(f"{target} ({told})", file=sys.stdout)
         for warning in outcome.warnings:
             self._warn(f"{outcome.source}: {warning}")
-        if self._trained and not self._trained[0] <= (outcome.sigma or 0) <= self._trained[1]:
+        if self._trained and not self._covers(outcome.sigma or 0):
             self._warn(
                 f"{outcome.source}: sigma {outcome.sigma:.1f} is outside what the model was "
                 f"trained for ({self._trained[0]:g} to {self._trained[1]:g})"
             )
+
+    def _covers(self, sigma: float) -> bool:
+        low, high = self._trained
+        return bool(low - _ROUNDING <= sigma <= high + _ROUNDING)
 
     def _warn(self, message: str) -> None:
         tqdm.write(f"rimkit: {message}", file=sys.stderr)

@@ -21,6 +21,17 @@ def sigma(text: str) -> float | str:
     return value
 
 
+def scale(text: str) -> float:
+    """How many times larger, from 1 to 4."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 1 <= value <= 4:
+        raise argparse.ArgumentTypeError(f'a scale from 1 to 4 is needed, got "{text}"')
+    return value
+
+
 def size(text: str) -> float:
     """Bytes, from such as 800MB or 2GiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)

@@ -20,6 +20,58 @@ class PublishedScore:
     source: str
 
 
+@dataclasses.dataclass(frozen=True)
+class PublishedLarger:
+    """Mean PSNR (dB) and SSIM on luma over the 100 test images, with their standard deviations."""
+
+    method: str
+    parameters: int | None
+    scale: float
+    psnr: float
+    psnr_deviation: float | None
+    ssim: float
+    ssim_deviation: float | None
+    source: str
+
+
+def super_resolution() -> list[PublishedLarger]:
+    """Super-resolution on BSDS300: Table 3 of the paper, and later methods."""
+    return [
+        PublishedLarger(
+            method=row["method"],
+            parameters=int(row["parameters"]) if row["parameters"] else None,
+            scale=float(row["scale"]),
+            psnr=float(row["psnr_db"]),
+            psnr_deviation=float(row["psnr_sem"]) if row["psnr_sem"] else None,
+            ssim=float(row["ssim"]),
+            ssim_deviation=float(row["ssim_sem"]) if row["ssim_sem"] else None,
+            source=row["source"],
+        )
+        for row in _lines("super_resolution_bsd100.csv")
+    ]
+
+
+IMAGE_BY_IMAGE = {
+    "Bicubic": "bicubic",
+    "SRCNN": "srcnn",
+    "A+": "aplus",
+    "SelfExSR": "selfexsr",
+}
+"""The methods of Table 3 whose scores of every image were published, and their columns."""
+
+
+def super_resolution_images() -> dict[tuple[str, float, str], tuple[float, float]]:
+    """PSNR and SSIM by method, scale and image, as on the project page of Huang et al. (2015)."""
+    return {
+        (method, float(row["scale"]), row["image"]): (
+            float(row[f"psnr_{column}"]),
+            float(row[f"ssim_{column}"]),
+        )
+        for row in _lines("super_resolution_bsd100_images.csv")
+        for method, column in IMAGE_BY_IMAGE.items()
+    }
+
+
 def denoise_gray() -> list[PublishedScore]:
     """Grey denoising on BSDS300: Table 2 of the paper, and later methods."""
     return _denoising("denoise_gray_bsd.csv")
@@ -31,7 +83,6 @@ def denoise_color() -> list[PublishedScore]:
 
 
 def _denoising(name: str) -> list[PublishedScore]:
-    file = resources.files("rimkit.evaluation") / "published" / name
     return [
         PublishedScore(
             method=row["method"],
@@ -42,5 +93,10 @@ def _denoising(name: str) -> list[PublishedScore]:
             psnr=float(row["psnr_db"]),
             source=row["source"],
         )
-        for row in csv.DictReader(file.read_text().splitlines())
+        for row in _lines(name)
     ]
+
+
+def _lines(name: str) -> csv.DictReader[str]:
+    file = resources.files("rimkit.evaluation") / "published" / name
+    return csv.DictReader(file.read_text().splitlines())

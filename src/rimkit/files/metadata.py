@@ -82,6 +82,25 @@ def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) ->
     return kept.tobytes() if filled else b"", orientation if orientation in range(1, 9) else 1
 
 
+def resized(metadata: Metadata, height: int, width: int) -> Metadata:
+    """What is said of an image that has another size now: its EXIF, where it says one, says that.
+
+    Pixels per inch stay what they are.
+    """
+    if not metadata.exif:
+        return metadata
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    for directory, tags in (
+        (exif, (Base.ImageLength, Base.ImageWidth)),
+        (exif.get_ifd(IFD.Exif), (Base.ExifImageHeight, Base.ExifImageWidth)),
+    ):
+        for tag, side in zip(tags, (height, width), strict=True):
+            if tag in directory:
+                directory[tag] = side
+    return dataclasses.replace(metadata, exif=exif.tobytes())
+
+
 def upright(values: Values, orientation: int) -> Values:
     """Turn and mirror pixels (H, W, ...) as their EXIF orientation asks (EXIF 2.32, table 6)."""
     turns = {3: 2, 4: 2, 5: -1, 6: -1, 7: 1, 8: 1}.get(orientation, 0)

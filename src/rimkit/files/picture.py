@@ -18,6 +18,7 @@ from rimkit.files.metadata import Metadata, Values, read_metadata, upright
 
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
+_LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; libjpeg's own limit is below the format's
 _DEEP_FORMATS = ("PNG", "TIFF")
 _GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # What libraries raise on malformed files is not theirs to say.
@@ -133,8 +134,10 @@ def write_picture(picture: Picture, path: Path) -> None:
             _write_with_pillow(values, file, kind, picture.metadata)
 
 
-def check_format(picture: Picture, path: Path) -> str:
+def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None = None) -> str:
     """Return Pillow's name of the format that ``path`` asks for, if it can hold the picture.
+
+    ``size``: (H, W) that the picture will have; what it has if None.
 
     Raises
     ------
@@ -142,6 +145,17 @@ def check_format(picture: Picture, path: Path) -> str:
         If it cannot, or the ending names no format.
     """
     kind = format_of(path)
+    height, width = size or picture.values.shape[:2]
+    if height * width > _LARGEST:
+        raise ValueError(
+            f"{path}: an image of {width}x{height} would have more than {_LARGEST:,} pixels, and "
+            "could not be opened again"
+        )
+    if max(height, width) > _LONGEST.get(kind, _LARGEST):
+        raise ValueError(
+            f"{path}: a side of {kind} has at most {_LONGEST[kind]:,} pixels, this image would be "
+            f"{width}x{height}: use .png or .tif"
+        )
     if picture.values.dtype != np.uint8 and kind not in _DEEP_FORMATS:
         raise ValueError(f"{path}: {kind} holds 8 bits, this image has more: use .png or .tif")
     if picture.values.dtype == np.float32 and kind != "TIFF":

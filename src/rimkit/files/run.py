@@ -12,23 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from rimkit import atomic
-from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.denoiser import Denoiser, Sigma
 from rimkit.files.jobs import Job
 from rimkit.files.metadata import Metadata, profile_name
-from rimkit.files.picture import (
-    Picture,
-    check_format,
-    format_of,
-    read_picture,
-    size_of,
-    write_picture,
-)
+from rimkit.files.picture import Picture, format_of, read_picture, size_of, write_picture
+from rimkit.files.ways import Prepared, Way, way_of
 from rimkit.tasks import LEVELS
+from rimkit.upscaler import Upscaler
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError)
 _DONE = "it is there already"
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
-_VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +42,7 @@ class Outcome:
     sigma
         Noise level that was used, in grey levels of 255.
     width, height
-        In pixels, upright.
+        Of the restored image in pixels, upright.
     seconds
         For reading, restoring and writing; of files that were restored together, a share.
     """
@@ -71,7 +65,7 @@ class Wishes:
     Attributes
     ----------
     sigma
-        Noise level where white is 1, or ``"auto"``.
+        Noise level where white is 1, or ``"auto"``. An upscaler knows its own.
     overwrite
         Whether a target that exists is written again.
     strip_metadata
@@ -85,7 +79,7 @@ class Wishes:
 
 def restore_files(
     jobs: Sequence[Job],
-    denoiser: Denoiser,
+    restorer: Denoiser | Upscaler,
     wishes: Wishes,
     *,
     on_progress: Callable[[float], None] | None = None,
@@ -96,11 +90,12 @@ def restore_files(
     ----------
     jobs
         What to restore.
-    denoiser, wishes
+    restorer, wishes
         How.
     on_progress
         Called now and then with the share of the work that is done, up to 1.
     """
+    way = way_of(restorer)
     todo = []
     for job in jobs:
         if not wishes.overwrite and os.path.exists(job.target):
@@ -113,17 +108,17 @@ def restore_files(
     try:
         for size, group in itertools.groupby(todo, key=lambda item: item[0]):
             for _, job in group:
-                opened = _open(job, denoiser, wishes)
+                opened = _open(job, way, wishes)
                 if isinstance(opened, Outcome):
                     work.finish(math.prod(size))
                     yield opened
                     continue
-                if waiting and waiting[0].picture.values.shape != opened.picture.values.shape:
-                    yield from _restore(waiting, denoiser, work)
+                if waiting and waiting[0].shape != opened.shape:
+                    yield from _restore(waiting, way, work)
                 waiting.append(opened)
-                if len(waiting) >= min(_MOST_TOGETHER, denoiser.capacity(opened.picture.colours)):
-                    yield from _restore(waiting, denoiser, work)
-            yield from _restore(waiting, denoiser, work)
+                if len(waiting) >= min(_MOST_TOGETHER, way.capacity(opened.prepared.picture)):
+                    yield from _restore(waiting, way, work)
+            yield from _restore(waiting, way, work)
     finally:
         for opened in waiting:
             opened.claim.close()
@@ -134,14 +129,17 @@ class _Opened:
     """A file that has been read; no other process works on it until the claim is closed."""
 
     job: Job
-    picture: Picture
-    noisy: tuple[Noisy, ...]  # views of the picture: colours, then alpha if it is noisy, too
+    prepared: Prepared
     warnings: tuple[str, ...]
     claim: contextlib.ExitStack
     seconds: float
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.prepared.picture.values.shape
 
-def _open(job: Job, denoiser: Denoiser, wishes: Wishes) -> _Opened | Outcome:
+
+def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
     began = time.perf_counter()
     try:
         with contextlib.ExitStack() as stack:
@@ -150,14 +148,11 @@ def _open(job: Job, denoiser: Denoiser, wishes: Wishes) -> _Opened | Outcome:
                 return _outcome(job, "skipped", "another process is at it")
             if job.target.exists() and not wishes.overwrite:
                 return _outcome(job, "skipped", _DONE)
-            picture = read_picture(job.source)
-            noisy = noisy_parts(picture, wishes.sigma)
-            check_format(picture, job.target)
-            for part in noisy:
-                denoiser.capacity(part.values)  # which refuses what the model cannot take
+            prepared = way.prepare(read_picture(job.source), wishes.sigma, job.target)
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
         return _failure(job, error)
+    picture = prepared.picture
     profile = picture.metadata.icc
     warnings = []
     if profile and "sRGB" not in profile_name(profile):
@@ -165,42 +160,25 @@ def _open(job: Job, denoiser: Denoiser, wishes: Wishes) -> _Opened | Outcome:
         warnings.append(f"its colour profile is not sRGB but {name}; it is carried on")
     if wishes.strip_metadata:
         picture = dataclasses.replace(picture, metadata=Metadata(icc=profile))
+        prepared = dataclasses.replace(prepared, picture=picture)
     seconds = time.perf_counter() - began
-    return _Opened(job, picture, noisy, tuple(warnings), claim, seconds)
+    return _Opened(job, prepared, tuple(warnings), claim, seconds)
 
 
-def noisy_parts(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
-    """What of a picture is to be denoised: its colours, and alpha unless that is clean, as mostly.
-
-    Raises
-    ------
-    ValueError
-        If the picture or sigma is not what it should be.
-    """
-    colours = Noisy(picture.colours, noise_level(picture.colours, sigma))
-    if (
-        picture.alpha is None
-        or sigma == 0
-        or (level := noise_level(picture.alpha)) * LEVELS <= _VISIBLE
-    ):
-        return (colours,)
-    return colours, Noisy(picture.alpha, level)
-
-
-def _restore(waiting: list[_Opened], denoiser: Denoiser, work: _Work) -> Iterator[Outcome]:
+def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]:
     """Restore what is waiting, write it, and wait no longer."""
     if not waiting:
         return
     began = time.perf_counter()
-    pixels = math.prod(waiting[0].picture.values.shape[:2])
+    pixels = math.prod(waiting[0].shape[:2])
     together = len(waiting)
     problem: Exception | None = None
+    pictures: list[Picture] = []
     try:
-        denoiser.denoise(
-            [opened.noisy[0] for opened in waiting],
+        pictures = way.restore(
+            [opened.prepared for opened in waiting],
             on_progress=lambda share: work.show(share * pixels * together),
         )
-        denoiser.denoise([alpha for opened in waiting for alpha in opened.noisy[1:]])
     except FAILURES as error:
         problem = error
     each = (time.perf_counter() - began) / together
@@ -210,17 +188,18 @@ def _restore(waiting: list[_Opened], denoiser: Denoiser, work: _Work) -> Iterato
         try:
             if problem is not None:
                 raise problem
-            write_picture(opened.picture, opened.job.target)
+            picture = pictures.pop(0)
+            write_picture(picture, opened.job.target)
         except FAILURES as error:
             outcome = _failure(opened.job, error)
         else:
-            height, width = opened.picture.values.shape[:2]
+            height, width = picture.values.shape[:2]
             outcome = Outcome(
                 str(opened.job.source),
                 str(opened.job.target),
                 "restored",
                 warnings=opened.warnings,
-                sigma=opened.noisy[0].sigma * LEVELS,
+                sigma=opened.prepared.noisy[0].sigma * LEVELS,
                 width=width,
                 height=height,
                 seconds=opened.seconds + each + time.perf_counter() - began,

@@ -95,11 +95,11 @@ def load(path: Path) -> OnnxRIM:
 
 
 @bytes_per_pixel.register
-def _(solver: OnnxRIM, *, channels: int) -> float:
+def _(solver: OnnxRIM, *, channels: int, scale: float = 1.0) -> float:
     """Counted in torch: what onnxruntime holds is not seen, but it walks the same network."""
     with torch.random.fork_rng(devices=[]):
         twin = RIM(solver.config).eval()
-    return _MORE_THAN_TORCH * bytes_per_pixel(twin, channels=channels)
+    return _MORE_THAN_TORCH * bytes_per_pixel(twin, channels=channels, scale=scale)
 
 
 def _open(graph: bytes, where: str) -> onnxruntime.InferenceSession:

@@ -10,7 +10,7 @@ from rimkit.operators.projections import (
     FourierProjection,
     independent_reals,
 )
-from rimkit.operators.resampling import Downsampling, matlab_imresize
+from rimkit.operators.resampling import Downsampling, DownsamplingPart, matlab_imresize
 from rimkit.operators.sensor import SaturatingSensor
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Blur",
     "DenseProjection",
     "Downsampling",
+    "DownsamplingPart",
     "FastProjection",
     "FourierMask",
     "FourierProjection",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,17 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-
-_REACH = 2  # of the cubic kernel, in pixels
+from rimkit.operators.base import Window
+from rimkit.operators.taps import (
+    Range,
+    Taps,
+    apply,
+    ceil,
+    larger,
+    smaller,
+    smaller_part,
+    smaller_size,
+)
 
 
 @tree.register
@@ -47,34 +56,94 @@ class Downsampling:
 
     def A(self, x: Tensor) -> Tensor:
         """Make x (N, C, H, W) smaller."""
-        sizes = x.shape[-2:]
-        if self.size is not None and tuple(sizes) != self.size:
+        height, width = x.shape[-2:]
+        if self.size is not None and (height, width) != self.size:
             raise ValueError(f"x has size {self.size}, got shape {tuple(x.shape)}")
-        for dim, size in zip((-2, -1), sizes, strict=True):
-            x = _apply(_smaller(size, self.scale), x, dim)
-        return x
+        return _resized(x, smaller(height, self.scale), smaller(width, self.scale))
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """The transpose: y (N, C, h, w) to the size of x."""
-        for dim, size in zip((-2, -1), self._size_of_x(y), strict=True):
-            y = _apply(_smaller(size, self.scale).transposed, y, dim)
-        return y
+        height, width = self._size_of_x(y)
+        down, across = smaller(height, self.scale), smaller(width, self.scale)
+        return _resized(y, down.transposed, across.transposed)
 
     def initial(self, y: Tensor) -> Tensor:
         """Start at y made larger by bicubic interpolation."""
-        for dim, size in zip((-2, -1), self._size_of_x(y), strict=True):
-            y = _apply(_larger(y.shape[dim], size, self.scale), y, dim)
-        return y
+        height, width = self._size_of_x(y)
+        down, across = y.shape[-2:]
+        return _resized(y, larger(down, height, self.scale), larger(across, width, self.scale))
+
+    def crop(self, y: Tensor, window: Window) -> tuple[DownsamplingPart, Tensor]:
+        """Cut y (N, C, h, w) to the pixels that lie over a window of x.
+
+        The window need not fall on the grid of the scale: every pixel of y keeps its place over x,
+        to a fraction of a pixel.
+        """
+        rows, columns = ((side.start, side.stop) for side in window)
+        part = DownsamplingPart(self.scale, self._size_of_x(y), (rows, columns))
+        return part, y[..., *part.measured]
 
     def _size_of_x(self, y: Tensor) -> tuple[int, int]:
         height, width = self.size or tuple(int(side * self.scale + 1e-9) for side in y.shape[-2:])
-        expected = _smaller_size(height, self.scale), _smaller_size(width, self.scale)
+        expected = smaller_size(height, self.scale), smaller_size(width, self.scale)
         if tuple(y.shape[-2:]) != expected:
             raise ValueError(
                 f"at scale {self.scale:g} an image of {height}x{width} has a y of "
                 f"{expected[0]}x{expected[1]}, got shape {tuple(y.shape)}"
             )
         return height, width
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class DownsamplingPart:
+    """What `Downsampling` does to a part of x; beyond the cuts x goes on as its border pixels.
+
+    Parameters
+    ----------
+    scale, size
+        Of the whole.
+    window
+        Rows and columns of x, each from the first to one behind the last.
+    """
+
+    scale: float
+    size: tuple[int, int]
+    window: tuple[Range, Range]
+
+    @property
+    def measured(self) -> Window:
+        """Rows and columns of the whole y that belong to the part: their middles lie in it."""
+        rows, columns = self._measured()
+        return slice(*rows), slice(*columns)
+
+    def A(self, x: Tensor) -> Tensor:
+        """Make the part x (N, C, H, W) smaller."""
+        return _resized(x, *self._smaller())
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """The transpose: the part of y (N, C, h, w) to the size of the window."""
+        return _resized(y, *(taps.transposed for taps in self._smaller()))
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Start at y made larger by bicubic interpolation."""
+        down, across = (
+            larger(smaller_size(size, self.scale), size, self.scale).part(window, measured)
+            for size, window, measured in zip(self.size, self.window, self._measured(), strict=True)
+        )
+        return _resized(y, down, across)
+
+    def _smaller(self) -> Iterator[Taps]:
+        for size, window, measured in zip(self.size, self.window, self._measured(), strict=True):
+            yield smaller_part(size, self.scale, measured, window)
+
+    def _measured(self) -> list[Range]:
+        return [
+            (_nearest(first / self.scale), _nearest(end / self.scale))
+            if end < size
+            else (_nearest(first / self.scale), smaller_size(size, self.scale))
+            for size, (first, end) in zip(self.size, self.window, strict=True)
+        ]
 
 
 def matlab_imresize(image: npt.NDArray[np.uint8], factor: float) -> npt.NDArray[np.uint8]:
@@ -104,92 +173,18 @@ def matlab_imresize(image: npt.NDArray[np.uint8], factor: float) -> npt.NDArray[
     for axis in (0, 1):
         size = image.shape[axis]
         taps = (
-            _smaller(size, 1 / factor)
-            if factor < 1
-            else _larger(size, _ceil(size * factor), factor)
+            smaller(size, 1 / factor) if factor < 1 else larger(size, ceil(size * factor), factor)
         )
         values = torch.from_numpy(image.astype(np.float64))
-        resized = _apply(taps, values.movedim(axis, -1), -1).movedim(-1, axis)
+        resized = apply(taps, values.movedim(axis, -1), -1).movedim(-1, axis)
         image = (resized + 0.5).floor().clamp(0, 255).numpy().astype(np.uint8)
     return image
 
 
-@dataclasses.dataclass(frozen=True)
-class _Taps:
-    """Each of m results is a sum of k of n inputs: indices and weights (m, k), in float64."""
-
-    index: Tensor
-    weight: Tensor
-    inputs: int
-
-    @functools.cached_property
-    @torch.inference_mode(False)
-    def transposed(self) -> _Taps:
-        """The same weights from the inputs' side, a result at most once for every input."""
-        results = len(self.index)
-        keys = self.index * results + torch.arange(results)[:, None]
-        keys, places = torch.unique(keys.flatten(), return_inverse=True)  # sorted: input by input
-        sums = torch.zeros(len(keys), dtype=self.weight.dtype)
-        sums.index_add_(0, places, self.weight.flatten())
-        row = keys // results
-        begins = torch.searchsorted(row, torch.arange(self.inputs))
-        column = torch.arange(len(keys)) - begins[row]
-        most = int(column.max()) + 1
-        index = torch.zeros(self.inputs, most, dtype=torch.long)
-        weight = torch.zeros(self.inputs, most, dtype=self.weight.dtype)
-        index[row, column] = keys % results
-        weight[row, column] = sums
-        return _Taps(index, weight, results)
+def _resized(image: Tensor, down: Taps, across: Taps) -> Tensor:
+    """Rows first, as MATLAB does."""
+    return apply(across, apply(down, image, -2), -1)
 
 
-def _apply(taps: _Taps, image: Tensor, dim: int) -> Tensor:
-    """Apply taps along a dimension (-2 or -1) of (..., n): one gathered image for every tap."""
-    shape = (-1,) + (1,) * (-1 - dim)
-    index, weight = taps.index.to(image.device), taps.weight.to(image)
-    total = torch.zeros(())
-    for tap in range(index.shape[1]):
-        part = image.index_select(dim, index[:, tap]) * weight[:, tap].view(shape)
-        total = part if tap == 0 else total + part
-    return total
-
-
-def _smaller_size(size: int, scale: float) -> int:
-    return _ceil(size / scale)
-
-
-def _ceil(value: float) -> int:
-    """Up to the next whole number, but for what floating point added to one: 69 / 2.3 is 30."""
-    return math.ceil(value - 1e-9)
-
-
-@functools.lru_cache(maxsize=64)
-@torch.inference_mode(False)  # or what is kept could never be differentiated through
-def _smaller(size: int, scale: float) -> _Taps:
-    """From ``size`` pixels to as many as fit, ``scale`` times fewer."""
-    return _taps(size, _smaller_size(size, scale), step=scale, width=scale)
-
-
-@functools.lru_cache(maxsize=64)
-@torch.inference_mode(False)
-def _larger(size: int, result: int, scale: float) -> _Taps:
-    """From ``size`` pixels to ``result``, ``scale`` times closer."""
-    return _taps(size, result, step=1 / scale, width=1.0)
-
-
-def _taps(size: int, result: int, *, step: float, width: float) -> _Taps:
-    """Weights of a kernel ``width`` times as wide as a cubic one, at every ``step`` pixels."""
-    center = (torch.arange(result, dtype=torch.float64) + 0.5) * step - 0.5
-    first = (center - _REACH * width).floor().long()
-    index = first[:, None] + torch.arange(math.ceil(2 * _REACH * width) + 2)
-    weight = _cubic((center[:, None] - index) / width)
-    weight = weight / weight.sum(1, keepdim=True)
-    used = (weight != 0).any(0)
-    return _Taps(index[:, used].clamp(0, size - 1), weight[:, used], size)
-
-
-def _cubic(t: Tensor) -> Tensor:
-    """Keys (1981), a = -0.5."""
-    t = t.abs()
-    near = 1.5 * t**3 - 2.5 * t**2 + 1
-    far = -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
-    return torch.where(t <= 1, near, torch.where(t <= 2, far, 0.0))
+def _nearest(value: float) -> int:
+    return math.floor(value + 0.5)

@@ -19,10 +19,12 @@ class Entry(NamedTuple):
 REPRODUCTIONS = {
     "blind": Entry("sigma estimated against sigma known", "blind"),
     "figure3": Entry("an image at sigma 50, quantised", "figure3"),
+    "figure4": Entry("an image made three times smaller, and larger again", "figure4"),
     "receptive-field": Entry("how far a machine sees, by step", "receptive_field"),
     "seconds": Entry("PSNR against seconds, by step and by method", "seconds"),
     "table1": Entry("colour denoising", "denoising"),
     "table2": Entry("grey denoising", "denoising"),
+    "table3": Entry("super-resolution", "super_resolution"),
 }
 """By name; the function of the module is called like it."""
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.files.picture import Picture, write_picture
-from rimkit.files.run import noisy_parts
+from rimkit.files.ways import noisy_parts
 from rimkit.metrics import psnr
 from rimkit.pixels import Array, write_unit
 from rimkit.rim import RIM

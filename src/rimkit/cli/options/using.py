@@ -22,9 +22,10 @@ def add(commands: Commands) -> None:
 def _add_restore(commands: Commands) -> None:
     parser = commands.add_parser(
         "restore",
-        help="restore a noisy image, or a folder of them",
-        description="Restore a noisy image, or every image of a folder. Files are written whole or "
-        "not at all; in a folder, outputs that exist are skipped.",
+        help="restore a noisy or a small image, or a folder of them",
+        description="Restore a noisy image, or with --scale make an image larger, or every image "
+        "of a folder. Files are written whole or not at all; in a folder, outputs that exist are "
+        "skipped.",
         allow_abbrev=False,
     )
     parser.add_argument("source", metavar="IN", type=Path, help="image file or folder")
@@ -35,12 +36,18 @@ def _add_restore(commands: Commands) -> None:
         "--sigma",
         type=values.sigma,
         default="auto",
-        help="noise standard deviation in grey levels of 255, or auto: estimated (default)",
+        help="noise standard deviation in grey levels of 255, or auto: estimated, and with --scale "
+        "what the model was trained with (default)",
+    )
+    parser.add_argument(
+        "--scale",
+        type=values.scale,
+        help="make images so many times larger, from 1 to 4 (default: denoise them)",
     )
     parser.add_argument(
         "--model",
-        default="denoise-gray",
-        help="a name from `rimkit models`, or a .safetensors or .onnx file (default: %(default)s)",
+        help="a name from `rimkit models`, or a .safetensors or .onnx file (default: denoise-gray, "
+        "and with --scale super-resolution)",
     )
     parser.add_argument(
         "--runtime",

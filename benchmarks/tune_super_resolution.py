@@ -1,0 +1,53 @@
+"""Measure what sigma stands for in super-resolution, and choose the weight of total variation.
+
+Everything on training images of BSDS300. Prints the standard deviation, in grey levels, of how far
+images that MATLAB's imresize made smaller, rounded to 8 bits, are from the linear operator (the
+root of the mean over images of its mean square), then mean PSNR of luma for every weight tried.
+Run: python benchmarks/tune_super_resolution.py [every how many training images, 1 if not said]
+"""
+
+import math
+import sys
+from collections.abc import Iterator
+
+from rimkit.data.images import load_bytes
+from rimkit.evaluation.super_resolution import Pair, difference_sigma, make_pair, score_luma
+from rimkit.provenance import stamp
+from rimkit.reproduction.super_resolution import SCALES, interpolation, total_variation
+from rimkit.training.data import split_images, training_paths
+
+WEIGHTS = (15.0, 50.0, 150.0, 500.0)
+
+
+def training_pairs(scale: float, *, every: int) -> Iterator[Pair]:
+    for path in training_paths(None)[::every]:
+        yield make_pair(path.stem, load_bytes(path, channels=3).transpose(1, 2, 0), scale)
+
+
+def held_out_pairs(scale: float) -> Iterator[Pair]:
+    """Crops: total variation is slow."""
+    for path in split_images(training_paths(None), held_out_every=20)[1]:
+        image = load_bytes(path, channels=3).transpose(1, 2, 0)[48:240, 48:240]
+        yield make_pair(path.stem, image, scale)
+
+
+def main(every: int) -> None:
+    print(f"tune_super_resolution.py: {stamp()}\n", flush=True)
+    for scale in (2.0, 2.5, 3.0, 3.7, 4.0):
+        values = [difference_sigma(pair) for pair in training_pairs(scale, every=every)]
+        mean = math.sqrt(sum(value**2 for value in values) / len(values))
+        print(
+            f"x{scale:g}: sigma {mean:.3f} grey levels over {len(values)} images, "
+            f"from {min(values):.3f} to {max(values):.3f} in one",
+            flush=True,
+        )
+    for scale in SCALES:
+        pairs = list(held_out_pairs(scale))
+        for method in (interpolation(), *map(total_variation, WEIGHTS)):
+            scores = [score_luma(method.restore(pair), pair)[0] for pair in pairs]
+            mean = sum(scores) / len(scores)
+            print(f"x{scale:g}, {method.name}, {method.settings}: {mean:.3f} dB", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)

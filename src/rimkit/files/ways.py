@@ -1,0 +1,128 @@
+"""The ways in which pictures are restored: denoised in place, or made larger."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.files.metadata import resized
+from rimkit.files.picture import Picture, check_format
+from rimkit.tasks import LEVELS
+from rimkit.upscaler import Upscaler
+
+_VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A picture that can be restored.
+
+    Attributes
+    ----------
+    picture
+        As it was read.
+    noisy
+        Views of it: the colours, then alpha if a model is to see it, too.
+    """
+
+    picture: Picture
+    noisy: tuple[Noisy, ...]
+
+
+class Way(Protocol):
+    """How pictures are restored."""
+
+    def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
+        """Find out before the work whether it can be done, and written.
+
+        Raises
+        ------
+        ValueError
+            If not.
+        """
+        ...
+
+    def capacity(self, picture: Picture) -> int:
+        """How many like this one fit into the memory at once; 0: it must be cut."""
+        ...
+
+    def restore(
+        self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
+    ) -> list[Picture]:
+        """Restore pictures of one shape."""
+        ...
+
+
+def way_of(restorer: Denoiser | Upscaler) -> Way:
+    """What a restorer does to pictures."""
+    return _Larger(restorer) if isinstance(restorer, Upscaler) else _Clean(restorer)
+
+
+def noisy_parts(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
+    """What of a picture is to be denoised: its colours, and alpha unless that is clean, as mostly.
+
+    Raises
+    ------
+    ValueError
+        If the picture or sigma is not what it should be.
+    """
+    colours = Noisy(picture.colours, noise_level(picture.colours, sigma))
+    if (
+        picture.alpha is None
+        or sigma == 0
+        or (level := noise_level(picture.alpha)) * LEVELS <= _VISIBLE
+    ):
+        return (colours,)
+    return colours, Noisy(picture.alpha, level)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Clean:
+    """Pictures are denoised in place."""
+
+    denoiser: Denoiser
+
+    def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
+        noisy = noisy_parts(picture, sigma)
+        check_format(picture, target)
+        for part in noisy:
+            self.denoiser.capacity(part.values)  # which refuses what the model cannot take
+        return Prepared(picture, noisy)
+
+    def capacity(self, picture: Picture) -> int:
+        return self.denoiser.capacity(picture.colours)
+
+    def restore(
+        self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
+    ) -> list[Picture]:
+        self.denoiser.denoise([each.noisy[0] for each in prepared], on_progress=on_progress)
+        self.denoiser.denoise([alpha for each in prepared for alpha in each.noisy[1:]])
+        return [each.picture for each in prepared]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Larger:
+    """Pictures are made larger; sigma is what the upscaler knows."""
+
+    upscaler: Upscaler
+
+    def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
+        self.upscaler.check(picture.values)
+        check_format(picture, target, size=self.upscaler.size(picture.values))
+        return Prepared(picture, (Noisy(picture.colours, self.upscaler.sigma),))
+
+    def capacity(self, picture: Picture) -> int:
+        return self.upscaler.capacity(picture.values)
+
+    def restore(
+        self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
+    ) -> list[Picture]:
+        pictures = [each.picture for each in prepared]
+        larger = self.upscaler.upscale([p.values for p in pictures], on_progress=on_progress)
+        return [
+            Picture(values, resized(picture.metadata, *values.shape[:2]))
+            for picture, values in zip(pictures, larger, strict=True)
+        ]

@@ -1,0 +1,293 @@
+"""Table 3: super-resolution."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rimkit import weights
+from rimkit.classical import TotalVariation
+from rimkit.data.images import Bytes
+from rimkit.evaluation import published
+from rimkit.evaluation.statistics import Comparison, bootstrap_mean, compare
+from rimkit.evaluation.super_resolution import Pair, bicubic, load_pairs, score_luma, to_bytes
+from rimkit.evaluation.tables import columns, write_csv
+from rimkit.reproduction.setup import Setup
+from rimkit.tasks import LEVELS, SuperResolutionTask, check_trained_for, trained_sigma
+
+SCALES = (2.0, 3.0, 4.0)
+BETWEEN = {2.5: (2.0, 3.0), 3.7: (3.0, 4.0)}
+"""Scales that no model is trained for, and their neighbours."""
+
+# Chosen on training images of BSDS300 by benchmarks/tune_super_resolution.py.
+TV_WEIGHTS = {2.0: 150.0, 3.0: 150.0, 4.0: 150.0}
+TV_STEPS = 50
+
+_BICUBIC = "bicubic (imresize)"
+_LOSS = 0.1  # dB that a scale between two may be worse than the worse of them
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """What makes images larger.
+
+    Attributes
+    ----------
+    name
+        In the table.
+    restore
+        From a pair, of which it sees the small image, to an estimate of 8 bits.
+    settings
+        All that its scores depend on.
+    scales
+        At which it is scored.
+    parameters
+        How many it has; None if it has none that are learned.
+    """
+
+    name: str
+    restore: Callable[[Pair], Bytes]
+    settings: str
+    scales: Sequence[float] = (*SCALES, *BETWEEN)
+    parameters: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One image at one scale: PSNR in dB and SSIM of luma, seconds for the restoration alone."""
+
+    image: str
+    scale: float
+    psnr: float
+    ssim: float
+    seconds: float
+
+
+Scores = Mapping[float, Sequence[Score]]
+"""By scale, image by image."""
+
+
+def table3(setup: Setup) -> str:
+    """Score all methods at all scales, beside the published scores."""
+    methods = [interpolation(), total_variation(), *machines(setup)]
+    file = setup.output / "table3-images.csv"
+    scores = {method.name: _scored(method, methods, file, setup) for method in methods}
+    _write(methods, scores, setup.output / "table3.csv")
+    learned = [method.name for method in methods if method.parameters is not None]
+    count = len(scores[_BICUBIC][SCALES[0]])
+    parts = [
+        f"The first {count} test images of BSDS300 made smaller by MATLAB's imresize; PSNR in dB",
+        "and SSIM of luma, the scale's number of pixels shaved from every border. ± is the",
+        "standard deviation of the mean (bootstrap). s/image: the mean over the three scales.",
+        "",
+        _means("PSNR in dB", methods, scores, ssim=False),
+        "",
+        _means("SSIM", methods, scores, ssim=True),
+        "",
+        *_protocol(scores[_BICUBIC]),
+    ]
+    for name in learned:
+        parts += ["", *_image_by_image(name, scores), "", *_between(name, scores)]
+    parts += ["", *(f"{method.name}: {method.settings}" for method in methods)]
+    return setup.write("table3.txt", "\n".join(parts) + "\n")
+
+
+def interpolation() -> Method:
+    """Bicubic interpolation as it was published."""
+    return Method(_BICUBIC, bicubic, "8 bits, rounded between the passes")
+
+
+def total_variation(weight: float | None = None) -> Method:
+    """Total variation through the same operator; ``weight`` if not the one of each scale."""
+    sigma = SuperResolutionTask.sigma
+
+    def restore(pair: Pair) -> Bytes:
+        chosen = TV_WEIGHTS[pair.scale] if weight is None else weight
+        solver = TotalVariation(weight=chosen, steps=TV_STEPS)
+        return to_bytes(solver.solve(pair.y, pair.problem(sigma / LEVELS)).x)
+
+    by_scale = ", ".join(f"{value:g} at x{scale:g}" for scale, value in TV_WEIGHTS.items())
+    chosen = by_scale if weight is None else f"{weight:g}"
+    settings = f"weight {chosen}; {TV_STEPS} steps, sigma {sigma:g} of 255"
+    return Method("total variation", restore, settings, SCALES)
+
+
+def machines(setup: Setup) -> list[Method]:
+    """The model in the package, where there is one, and those that were asked for."""
+    shipped = [name for name in weights.model_names() if name == "super-resolution"]
+    return [_machine(name) for name in (*shipped, *setup.models)]
+
+
+def _machine(name: str) -> Method:
+    model = weights.load(name)
+    check_trained_for(SuperResolutionTask, model.training_record, model=name)
+    sigma = trained_sigma(model.training_record)
+
+    def restore(pair: Pair) -> Bytes:
+        return to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
+
+    settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32, "
+    settings += f"sigma {sigma * LEVELS:g} of 255"
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Method(f"rimkit {Path(name).stem}", restore, settings, parameters=parameters)
+
+
+def _scored(method: Method, methods: Sequence[Method], file: Path, setup: Setup) -> Scores:
+    """Score a method; what stands in the file for its settings is not measured again."""
+    known = {} if not file.exists() else dict(_read(file, methods))
+    scores: dict[float, list[Score]] = {}
+    for scale in method.scales:
+        scores[scale] = []
+        for pair in load_pairs(scale, setup.images or 100):
+            key = (method.name, scale, pair.image)
+            if key not in known:
+                began = time.perf_counter()
+                estimate = method.restore(pair)
+                seconds = time.perf_counter() - began
+                known[key] = Score(pair.image, scale, *score_luma(estimate, pair), seconds)
+            scores[scale].append(known[key])
+        settings = {each.name: each.settings for each in methods}
+        lines = [
+            {"method": name, **dataclasses.asdict(score), "settings": settings[name]}
+            for (name, _, _), score in known.items()
+        ]
+        write_csv(lines, file)
+        setup.say(f"{method.name}: x{scale:g}")
+    return scores
+
+
+def _read(file: Path, methods: Sequence[Method]) -> Iterator[tuple[tuple[str, float, str], Score]]:
+    settings = {method.name: method.settings for method in methods}
+    for row in csv.DictReader(file.read_text().splitlines()):
+        if settings.get(row["method"]) == row["settings"]:
+            values = (float(row[name]) for name in ("scale", "psnr", "ssim", "seconds"))
+            score = Score(row["image"], *values)
+            yield (row["method"], score.scale, score.image), score
+
+
+def _values(scores: Sequence[Score], *, ssim: bool) -> list[float]:
+    return [score.ssim if ssim else score.psnr for score in scores]
+
+
+def _means(
+    title: str, methods: Sequence[Method], scores: Mapping[str, Scores], *, ssim: bool
+) -> str:
+    digits = 4 if ssim else 2
+    lines = [[title, "parameters", *(f"x{scale:g}" for scale in SCALES), "s/image"]]
+    rows: dict[str, list[str]] = {}
+    for theirs in published.super_resolution():
+        size = f"{theirs.parameters:,}" if theirs.parameters else ""
+        cells = rows.setdefault(theirs.method, [f"{theirs.method}, published", size])
+        mean = theirs.ssim if ssim else theirs.psnr
+        deviation = theirs.ssim_deviation if ssim else theirs.psnr_deviation
+        cells.append(_cell(mean, deviation, digits))
+    lines += [[*cells, ""] for cells in rows.values()]
+    for method in methods:
+        size = "" if method.parameters is None else f"{method.parameters:,}"
+        ours = scores[method.name]
+        means = [bootstrap_mean(_values(ours[scale], ssim=ssim)) for scale in SCALES]
+        spent = [score.seconds for scale in SCALES for score in ours[scale]]
+        cells = [_cell(mean.value, mean.deviation, digits) for mean in means]
+        lines.append([method.name, size, *cells, f"{sum(spent) / len(spent):.2f}"])
+    return columns(lines)
+
+
+def _cell(mean: float, deviation: float | None, digits: int) -> str:
+    return f"{mean:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+
+
+def _protocol(scores: Scores) -> list[str]:
+    """How far the bicubic row is from the published one, at worst."""
+    theirs = published.super_resolution_images()
+    pairs = [(s, theirs["Bicubic", s.scale, s.image]) for scale in SCALES for s in scores[scale]]
+    decibels = max(abs(score.psnr - psnr) for score, (psnr, _) in pairs)
+    ssim = max(abs(score.ssim - ssim) for score, (_, ssim) in pairs)
+    return [
+        f"The bicubic row is the test of the protocol: image by image ({len(pairs)} of them) it is",
+        f"at most {decibels:.5f} dB and {ssim:.6f} SSIM from the published one.",
+    ]
+
+
+def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
+    """Paired differences: their mean, between what 95 % of resampled means lie, wins."""
+    theirs = published.super_resolution_images()
+    parts = []
+    for title, ssim, digits in (("dB", False, 2), ("SSIM", True, 4)):
+        lines = [[f"{name} against, in {title}", *(f"x{scale:g}" for scale in SCALES)]]
+        for other in published.IMAGE_BY_IMAGE:
+            results = [
+                compare(
+                    _values(scores[name][scale], ssim=ssim),
+                    [theirs[other, scale, score.image][ssim] for score in scores[name][scale]],
+                )
+                for scale in SCALES
+            ]
+            lines.append([other, *(_difference(result, digits) for result in results)])
+        parts += [columns(lines), ""]
+    return [*parts, "In brackets: between them lie 95 % of the resampled means. Then: images won."]
+
+
+def _difference(result: Comparison, digits: int) -> str:
+    mean, low, high = (
+        f"{value:+.{digits}f}" for value in (result.difference.value, result.low, result.high)
+    )
+    return f"{mean} [{low}, {high}] {result.wins}/{result.images}"
+
+
+def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
+    """The gain over bicubic at scales that were not trained, beside their neighbours'."""
+    gains = {
+        scale: compare(
+            _values(scores[name][scale], ssim=False), _values(scores[_BICUBIC][scale], ssim=False)
+        ).difference
+        for scale in sorted((*SCALES, *BETWEEN))
+    }
+    asked = {
+        scale: min(gains[side].value for side in sides) - _LOSS for scale, sides in BETWEEN.items()
+    }
+    lines = [
+        ["gain over bicubic in dB", *(f"x{scale:g}" for scale in gains)],
+        [name, *(f"{gain.value:+.2f} ± {gain.deviation:.2f}" for gain in gains.values())],
+        [
+            "at least",
+            *(f"{asked[scale]:+.2f}" if scale in asked else "" for scale in gains),
+        ],
+    ]
+    return [columns(lines)]
+
+
+def _write(methods: Sequence[Method], scores: Mapping[str, Scores], path: Path) -> None:
+    lines: list[dict[str, object]] = [
+        {
+            "method": theirs.method,
+            "parameters": theirs.parameters,
+            "scale": theirs.scale,
+            "psnr_db": theirs.psnr,
+            "psnr_deviation": theirs.psnr_deviation,
+            "ssim": theirs.ssim,
+            "ssim_deviation": theirs.ssim_deviation,
+            "seconds_per_image": None,
+            "source": theirs.source,
+        }
+        for theirs in published.super_resolution()
+    ]
+    for method in methods:
+        for scale, each in scores[method.name].items():
+            psnr, ssim = (bootstrap_mean(_values(each, ssim=ssim)) for ssim in (False, True))
+            lines.append(
+                {
+                    "method": method.name,
+                    "parameters": method.parameters,
+                    "scale": scale,
+                    "psnr_db": f"{psnr.value:.4f}",
+                    "psnr_deviation": f"{psnr.deviation:.4f}",
+                    "ssim": f"{ssim.value:.5f}",
+                    "ssim_deviation": f"{ssim.deviation:.5f}",
+                    "seconds_per_image": f"{sum(s.seconds for s in each) / len(each):.4f}",
+                    "source": f"measured in this run, {len(each)} images; {method.settings}",
+                }
+            )
+    write_csv(lines, path)

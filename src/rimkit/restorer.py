@@ -1,0 +1,214 @@
+"""Run a model on images of any size in a given memory: whole and together, or in tiles."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from rimkit.footprint import bytes_per_pixel, give_back
+from rimkit.operators import Window
+from rimkit.problem import Problem
+from rimkit.rim import RIM
+from rimkit.tiling import Tile, inside, plan, reach
+
+Precision = Literal["float32", "bfloat16"]
+
+_MARGIN = 2.1  # what the allocator leaves in holes, and the convolutions take, beside the tensors
+
+
+class Part(Protocol):
+    """What a model solves at once: an image, or a channel of one.
+
+    Attributes
+    ----------
+    shape
+        (C, H, W) of the estimate.
+    sigma
+        Noise standard deviation where white is 1.
+    row_bytes
+        What a row takes beside what a solver does, while bands of tiles are solved.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...  # noqa: D102
+
+    @property
+    def sigma(self) -> float: ...  # noqa: D102
+
+    @property
+    def row_bytes(self) -> int: ...  # noqa: D102
+
+    def measurement(self, window: Window | None = None) -> Tensor:
+        """Return y (C, h, w), or what of it belongs to a window of the estimate."""
+        ...
+
+    def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
+        """How y was made; sigma (N,) for as many images, or () for one."""
+        ...
+
+    def hold(self, rows: slice) -> None:
+        """Rows of the estimate are needed next: keep what `write` might destroy of their y."""
+        ...
+
+    def settle(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return what becomes of estimates (N, C, H, W) of y."""
+        ...
+
+    def write(self, top: int, x: Tensor) -> None:
+        """Write rows of the estimate (C, H, W), from ``top`` on, to where they belong."""
+        ...
+
+
+class Restorer:
+    """A model, and how it is run on images of any size.
+
+    Parameters
+    ----------
+    model
+        Whatever it is trained for.
+    scale
+        How many times larger the estimate is than the measurement.
+    steps
+        Number of steps; the model's own if None.
+    memory
+        Bytes that the images and all that is computed may take, beside what the process holds once
+        a model has run in it. An attribute: it may be changed.
+    precision
+        In which the network computes.
+
+    Raises
+    ------
+    ValueError
+        If the model is in training mode.
+    """
+
+    def __init__(
+        self,
+        model: RIM,
+        *,
+        scale: float = 1.0,
+        steps: int | None = None,
+        memory: float = 1e9,
+        precision: Precision = "float32",
+    ) -> None:
+        if model.training:
+            raise ValueError("the model is in training mode: call model.eval() first")
+        self.model = model
+        self.scale = scale
+        self.memory = memory
+        self._steps = model.steps if steps is None else steps
+        self._precision = precision
+        self._channels = model.config.network.channels
+        with self._computing():
+            self._bytes_per_pixel = _MARGIN * bytes_per_pixel(
+                model, channels=self._channels, scale=scale
+            )
+
+    def _run(
+        self,
+        parts: Sequence[Part],
+        *,
+        memory: float,
+        on_progress: Callable[[float], object] | None = None,
+    ) -> None:
+        """Solve parts of one shape: together if they fit into the memory, else one by one."""
+        progress = _Progress(on_progress)
+        pixels = math.prod(parts[0].shape[1:])
+        together = int(memory // (pixels * self._bytes_per_pixel))
+        with torch.no_grad(), self._computing():
+            if together > 0:
+                progress.expect(len(parts) * pixels * self._steps)
+                for first in range(0, len(parts), together):
+                    self._run_whole(parts[first : first + together], progress)
+                return
+            levels = {part.sigma: part for part in parts}  # the channels of an image share one
+            tiles = {sigma: self._plan(part, memory) for sigma, part in levels.items()}
+            progress.expect(sum(_area(tiles[part.sigma]) for part in parts) * self._steps)
+            give_back()  # what reading the image has left
+            for part in parts:
+                self._run_tiled(part, tiles[part.sigma], progress)
+            give_back()  # for writing it
+
+    def _plan(self, part: Part, memory: float) -> list[Tile]:
+        channels, height, width = part.shape
+        # A tile of a by a pixels takes a^2 of these, and buffers of a rows of the image.
+        row, each = part.row_bytes, self._bytes_per_pixel
+        side = (math.sqrt(row**2 + 4 * each * max(memory, 0)) - row) / (2 * each)
+        overlap = reach(
+            self.model, part.sigma, channels=channels, scale=self.scale, steps=self._steps
+        )
+        try:
+            return plan(height, width, pixels=int(side**2), overlap=overlap)
+        except ValueError as error:
+            raise ValueError(
+                f"an image of {width}x{height} needs more memory than {self.memory / 1e6:.0f} MB"
+            ) from error
+
+    def _run_whole(self, parts: Sequence[Part], progress: _Progress) -> None:
+        y = torch.stack([part.measurement() for part in parts])
+        problem = parts[0].problem(torch.tensor([part.sigma for part in parts]))
+        estimates = parts[0].settle(self._solve(y, problem, progress), y)
+        for part, x in zip(parts, estimates, strict=True):
+            part.write(0, x)
+
+    def _run_tiled(self, part: Part, tiles: Sequence[Tile], progress: _Progress) -> None:
+        """Go down the image in bands of tiles."""
+        channels, height, width = part.shape
+        sigma = torch.tensor(part.sigma)
+        bands = [
+            list(band) for _, band in itertools.groupby(tiles, lambda tile: tile.kept[0].start)
+        ]
+        shared = torch.zeros(channels, 0, width)  # rows on which the last band has worked, too
+        for band, following in itertools.zip_longest(bands, bands[1:]):
+            kept = band[0].kept[0]
+            part.hold(band[0].outer[0])
+            sums = torch.zeros(channels, kept.stop - kept.start, width)
+            sums[:, : shared.shape[1]] = shared
+            for tile in band:
+                y = part.measurement(tile.outer)[None]
+                x = self._solve(y, part.problem(sigma, tile.outer), progress)
+                sums[..., tile.kept[1]] += tile.weight * part.settle(x, y)[0, :, *inside(tile)]
+            done = (following[0].kept[0].start if following else height) - kept.start
+            part.write(kept.start, sums[:, :done])
+            shared = sums[:, done:].clone()  # a view would keep the whole band
+            del sums
+        part.hold(slice(height, height))  # nothing
+
+    def _solve(self, y: Tensor, problem: Problem, progress: _Progress) -> Tensor:
+        x = problem.initial(y)
+        for iterate in self.model.iterate(y, problem, steps=self._steps):
+            x = iterate.x
+            progress.add(x.shape[0] * math.prod(x.shape[-2:]))
+        return x
+
+    def _computing(self) -> contextlib.AbstractContextManager[object]:
+        if self._precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast("cpu", torch.bfloat16)
+
+
+class _Progress:
+    """Work in pixels times steps."""
+
+    def __init__(self, listener: Callable[[float], object] | None) -> None:
+        self._listener = listener
+        self._done = 0
+        self._all = 1
+
+    def expect(self, work: int) -> None:
+        self._all = max(1, work)
+
+    def add(self, work: int) -> None:
+        self._done += work
+        if self._listener is not None:
+            self._listener(self._done / self._all)
+
+
+def _area(tiles: Sequence[Tile]) -> int:
+    return sum(math.prod(side.stop - side.start for side in tile.outer) for tile in tiles)

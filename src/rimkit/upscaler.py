@@ -1,0 +1,193 @@
+"""Make images larger, of any size, number of channels and kind, in a given memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from rimkit.operators import DownsamplingPart, Window
+from rimkit.pixels import ROWS, Array, check_image, to_unit, write_unit
+from rimkit.problem import Problem, SuperResolution
+from rimkit.restorer import Precision, Restorer
+from rimkit.rim import RIM, SMALLEST_SIDE
+
+_LARGEST_SCALE = 4.0
+_KERNEL = 4  # pixels of the small image under the cubic kernel
+_SEEN = 3  # pixels of the small image beyond a cut that bicubic interpolation may look at
+
+
+def check_scale(scale: float) -> None:
+    """Raise ``ValueError`` unless images can be made so many times larger."""
+    if not 1 <= scale <= _LARGEST_SCALE:  # NaN is neither
+        raise ValueError(f"scale is from 1 to {_LARGEST_SCALE:g}, got {scale:g}")
+
+
+class Upscaler(Restorer):
+    """A model, and how images of any size are made larger with it.
+
+    At scale 1 an image stays as it is.
+
+    Parameters
+    ----------
+    model
+        Trained for super-resolution. A grey model takes the channels of a colour image one by one;
+        to a colour model a grey image is shown three times, and what comes back is averaged.
+    scale
+        How many times larger images become, from 1 to 4; need not be whole.
+    sigma
+        Standard deviation of what the small images have besides, where white is 1.
+    steps, memory, precision
+        As in `rimkit.restorer.Restorer`.
+
+    Raises
+    ------
+    ValueError
+        If the scale or sigma is not what it should be, or the model is in training mode.
+    """
+
+    def __init__(
+        self,
+        model: RIM,
+        *,
+        scale: float,
+        sigma: float,
+        steps: int | None = None,
+        memory: float = 1e9,
+        precision: Precision = "float32",
+    ) -> None:
+        check_scale(scale)
+        SuperResolution(scale, sigma=sigma)  # which checks it
+        super().__init__(model, scale=scale, steps=steps, memory=memory, precision=precision)
+        self.sigma = sigma
+
+    def check(self, values: Array) -> None:
+        """Raise ``ValueError`` unless this is an image (H, W, C) that can be made larger."""
+        check_image(values, smallest=max(_KERNEL, math.ceil(SMALLEST_SIDE / self.scale)))
+        if not 1 <= values.shape[2] <= 4:
+            raise ValueError(f"images have 1 to 4 channels, got {values.shape[2]}")
+
+    def size(self, values: Array) -> tuple[int, int]:
+        """(H, W) that an image will have: the largest whole numbers."""
+        height, width = values.shape[:2]
+        return math.floor(height * self.scale + 1e-9), math.floor(width * self.scale + 1e-9)
+
+    def capacity(self, values: Array) -> int:
+        """How many images like this one fit into the memory at once; 0: it must be cut."""
+        pixels = math.prod(self.size(values))
+        each = len(self._parts(values)) * pixels * self._bytes_per_pixel
+        return int(self.memory // (self._held(values) + each))
+
+    def upscale(
+        self, images: Sequence[Array], *, on_progress: Callable[[float], object] | None = None
+    ) -> list[Array]:
+        """Make images larger: together if they fit into the memory, else one by one.
+
+        Parameters
+        ----------
+        images
+            (H, W, C), all of one shape: uint8, uint16, or floating with black 0 and white 1. Of two
+            or four channels the last one is transparency; bicubic interpolation makes it larger.
+        on_progress
+            Called now and then with the share of the work that is done, up to 1.
+
+        Returns
+        -------
+        list
+            Of their kind; whole numbers are rounded and clipped.
+
+        Raises
+        ------
+        ValueError
+            If these are no such images, the model sees too far to be run in tiles, or diverges, or
+            the memory does not suffice.
+        """
+        for values in images:
+            self.check(values)
+        if self.scale == 1:
+            return [values.copy() for values in images]
+        results = [np.empty((*self.size(i), i.shape[2]), i.dtype) for i in images]
+        pairs = list(zip(images, results, strict=True))
+        parts = [_Larger(i[..., p], x[..., p], self) for i, x in pairs for p in self._parts(i)]
+        spare = self.memory - sum(self._held(values) for values in images)
+        self._run(parts, memory=spare, on_progress=on_progress)
+        for values, x in pairs:
+            alpha = slice(_colours(values), None)
+            self._interpolate(values[..., alpha], x[..., alpha])
+        return results
+
+    @property
+    def channels(self) -> int:
+        """What the model takes."""
+        return self._channels
+
+    def _held(self, values: Array) -> int:
+        """Bytes of an image and of what becomes of it."""
+        height, width = self.size(values)
+        return int(values.nbytes + height * width * values.shape[2] * values.itemsize)
+
+    def _parts(self, values: Array) -> list[slice]:
+        """Channels of an image that are solved together."""
+        colours = _colours(values)
+        if self._channels == 1:
+            return [slice(channel, channel + 1) for channel in range(colours)]
+        return [slice(0, colours)]
+
+    def _interpolate(self, values: Array, result: Array) -> None:
+        """Bicubic interpolation, band by band."""
+        if values.shape[2] == 0:
+            return
+        size = height, width = self.size(values)
+        beyond = math.ceil(_SEEN * self.scale)
+        for top in range(0, height, ROWS):
+            end = min(height, top + ROWS)
+            rows = slice(max(0, top - beyond), min(height, end + beyond))
+            part = _part(self.scale, size, (rows, slice(0, width)))
+            x = part.initial(to_unit(values[*part.measured])[None])[0]
+            write_unit(result[top:end], x[:, top - rows.start : end - rows.start])
+
+
+class _Larger:
+    """An image (h, w, C) and the place (H, W, C) of its estimate."""
+
+    def __init__(self, values: Array, result: Array, upscaler: Upscaler) -> None:
+        height, width, channels = result.shape
+        self.shape = (upscaler.channels, height, width)
+        self.sigma = upscaler.sigma
+        self.row_bytes = width * (4 * upscaler.channels + 4 * channels)
+        self._scale = upscaler.scale
+        self._values, self._result = values, result
+
+    def measurement(self, window: Window | None = None) -> Tensor:
+        values = self._values
+        if window is not None:
+            values = values[*_part(self._scale, self.shape[1:], window).measured]
+        return to_unit(values).expand(self.shape[0], -1, -1)
+
+    def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
+        whole = SuperResolution(self._scale, size=self.shape[1:], sigma=sigma)
+        if window is None:
+            return whole
+        return Problem(_part(self._scale, self.shape[1:], window), whole.noise)
+
+    def hold(self, rows: slice) -> None:
+        """Nothing is written over."""
+
+    def settle(self, x: Tensor, y: Tensor) -> Tensor:
+        return x
+
+    def write(self, top: int, x: Tensor) -> None:
+        if self._result.shape[2] < x.shape[0]:
+            x = x.mean(0, keepdim=True)
+        write_unit(self._result[top : top + x.shape[1]], x)
+
+
+def _colours(values: Array) -> int:
+    return 1 if values.shape[2] < 3 else 3
+
+
+def _part(scale: float, size: tuple[int, int], window: Window) -> DownsamplingPart:
+    rows, columns = ((side.start, side.stop) for side in window)
+    return DownsamplingPart(scale, size, (rows, columns))
