@@ -115,6 +115,12 @@ def _add_reproduce(commands: Commands) -> None:
         help="only the first so many test images: a look, not a result",
     )
     parser.add_argument(
+        "--only-ours",
+        dest="others",
+        action="store_false",
+        help="leave out what other packages do, which takes hours",
+    )
+    parser.add_argument(
         "--add",
         metavar="MODEL",
         dest="models",
