@@ -51,7 +51,7 @@ def test_a_table_stands_beside_the_published_one(
     assert text.startswith(f"rimkit reproduce {name}: rimkit ")
     assert " UTC\n" in text
     ours = "rimkit denoise-gray" + (", by channel" if name == "table1" else "")
-    (line,) = (line for line in text.splitlines() if line.startswith(f"{ours}  "))
+    line = next(line for line in text.splitlines() if line.startswith(f"{ours}  "))
     assert "431,945" in line
     assert line.count("±") == 6
     assert {"table1": "CBM3D", "table2": "RTF-5"}[name] in text

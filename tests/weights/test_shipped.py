@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import hashlib
 import tomllib
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 import rimkit
 from rimkit import weights
 from rimkit.data import bsds300
+from rimkit.data.images import load_bytes, to_unit
 from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising
@@ -21,7 +23,7 @@ from rimkit.weights import store
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(weights.__file__).parent
-DENOISERS = ["denoise-gray"]
+DENOISERS = ["denoise-color", "denoise-gray"]
 
 
 def test_the_models_are_there() -> None:
@@ -54,6 +56,29 @@ def test_the_card_says_what_the_weights_do() -> None:
     assert sum(first) / 68 == pytest.approx(card, abs=1e-4)
 
 
+@pytest.mark.data
+def test_the_card_of_the_colour_model_says_what_its_weights_do() -> None:
+    card = weights.card("denoise-color")
+    rows = csv.DictReader((ROOT / "results" / "table1-images.csv").read_text().splitlines())
+    committed: dict[Condition, dict[str, float]] = {}
+    for row in rows:
+        if card.sha256[:16] in row["settings"]:
+            condition = Condition(float(row["sigma"]), row["quantised"] == "yes")
+            committed.setdefault(condition, {})[row["image"]] = float(row["psnr_db"])
+    quantised = Condition(25.0, quantised=True)
+    restore = solver_restore(rimkit.load("denoise-color"))
+    for score in score_denoising(load_test_images(1, channels=3), [quantised], restore):
+        assert score.psnr == pytest.approx(committed[quantised][score.image], abs=0.01)
+    names = [path.stem for path in bsds300.image_paths("test")]
+    for images in (68, 100):
+        for condition, scores in committed.items():
+            key = f"{images} images, sigma {condition.sigma:g}"
+            key += ", 8-bit" if condition.quantised else ""
+            mean = sum(scores[name] for name in names[:images]) / images
+            assert card.scores[key] == pytest.approx(mean, abs=1e-4)
+    assert len(card.scores) == 2 * len(committed) == 12
+
+
 @pytest.mark.parametrize("name", weights.model_names())
 def test_card_and_weights_agree(name: str) -> None:
     path = FOLDER / f"{name}.safetensors"
@@ -72,6 +97,14 @@ def test_card_and_weights_agree(name: str) -> None:
     }  # what came after these weights; it has the format's default
     assert model.config.score_scaling == "raw"
     tomllib.loads((FOLDER / f"{name}.toml").read_text())
+
+
+def suited(model: RIM, photograph: Tensor) -> Tensor:
+    """The photograph, or one in colour for a model of colour."""
+    if model.config.network.channels == 1:
+        return photograph
+    with resources.as_file(resources.files("rimkit.web") / "static/samples/coffee.png") as path:
+        return to_unit(load_bytes(path, channels=3))[None]
 
 
 def measure(photograph: Tensor, sigma: float) -> tuple[Denoising, Tensor]:
@@ -95,6 +128,7 @@ def run(model: RIM, problem: Denoising, y: Tensor, *, score: bool, state: bool) 
 @pytest.mark.parametrize("sigma", [15, 25, 50])
 def test_it_needs_its_score_and_its_state(name: str, sigma: int, photograph: Tensor) -> None:
     model = rimkit.load(name)
+    photograph = suited(model, photograph)
     problem, y = measure(photograph, sigma)
     whole = psnr(run(model, problem, y, score=True, state=True), photograph)
     assert torch.equal(run(model, problem, y, score=True, state=True), model.solve(y, problem).x)
@@ -106,6 +140,7 @@ def test_it_needs_its_score_and_its_state(name: str, sigma: int, photograph: Ten
 @pytest.mark.parametrize("sigma", [15, 25, 50])
 def test_three_times_the_steps_cost_nothing(name: str, sigma: int, photograph: Tensor) -> None:
     model = rimkit.load(name)
+    photograph = suited(model, photograph)
     problem, y = measure(photograph, sigma)
     solution = model.solve(y, problem, steps=10 * model.steps, keep=True)
     assert solution.trajectory is not None
@@ -118,6 +153,7 @@ def test_three_times_the_steps_cost_nothing(name: str, sigma: int, photograph: T
 @pytest.mark.parametrize("name", DENOISERS)
 def test_it_stops_by_itself(name: str, photograph: Tensor) -> None:
     model = rimkit.load(name)
+    photograph = suited(model, photograph)
     problem, y = measure(photograph, 25)
     solution = model.solve(y, problem, steps=50, tolerance=2e-3)
     assert solution.reason == ("converged",)
@@ -128,13 +164,16 @@ def test_it_stops_by_itself(name: str, photograph: Tensor) -> None:
 
 @pytest.mark.parametrize("name", DENOISERS)
 def test_a_clean_image_comes_back_all_but_unchanged(name: str, photograph: Tensor) -> None:
-    x = rimkit.load(name)(photograph, Denoising(0.0))
+    model = rimkit.load(name)
+    photograph = suited(model, photograph)
+    x = model(photograph, Denoising(0.0))
     assert psnr(x, photograph).item() > 40
 
 
 @pytest.mark.parametrize("name", DENOISERS)
 def test_sigma_is_heeded(name: str, photograph: Tensor) -> None:
     model = rimkit.load(name)
+    photograph = suited(model, photograph)
     problem, y = measure(photograph, 25)
     right = psnr(model(y, problem), photograph)
     assert right > psnr(model(y, Denoising(12 / 255)), photograph) + 0.3
@@ -144,6 +183,7 @@ def test_sigma_is_heeded(name: str, photograph: Tensor) -> None:
 @pytest.mark.parametrize("name", DENOISERS)
 def test_bf16_costs_little(name: str, photograph: Tensor) -> None:
     model = rimkit.load(name)
+    photograph = suited(model, photograph)
     problem, y = measure(photograph, 25)
     with torch.autocast("cpu", torch.bfloat16):
         fast = model(y, problem)

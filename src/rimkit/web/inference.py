@@ -14,6 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from rimkit import weights
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.files.picture import Picture, write_picture
 from rimkit.files.ways import noisy_parts
@@ -26,6 +27,8 @@ from rimkit.web import looks
 from rimkit.web.limits import Limits
 from rimkit.web.problems import Degradation, Measured, Photograph, measure
 from rimkit.web.solvers import Offer
+
+_GREY = "denoise-gray"
 
 
 class Wish(BaseModel):
@@ -193,10 +196,11 @@ def _inside(solver: Solver, iterate: Iterate, measured: Measured, number: int) -
 def _alpha_by(
     solver: Solver, limits: Limits, check: Callable[[], None]
 ) -> Callable[[Sequence[Noisy]], None]:
-    """Return what denoises transparency that is noisy, too; nothing, if the solver cannot."""
-    if not (isinstance(solver, RIM) and solver.config.network.channels == 1):
+    """Return what denoises transparency that is noisy, too; nothing for a classical solver."""
+    if not isinstance(solver, RIM):
         return lambda _: None
-    denoiser = Denoiser(solver, memory=limits.memory)
+    grey = solver if solver.config.network.channels == 1 else weights.load(_GREY)
+    denoiser = Denoiser(grey, memory=limits.memory)
     return lambda alpha: denoiser.denoise(alpha, on_progress=lambda _: check())
 
 
