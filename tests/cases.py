@@ -9,17 +9,24 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from rimkit import tree
 from rimkit.links import LINKS, Link
-from rimkit.networks import NETWORKS, NetworkConfig
+from rimkit.networks import NETWORKS, NetworkConfig, ablated
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import (
     Blur,
+    DenseProjection,
     Downsampling,
     DownsamplingPart,
+    FastProjection,
+    FourierMask,
+    FourierProjection,
     Identity,
     Mask,
     Operator,
+    SaturatingSensor,
     gaussian_kernel,
+    line_mask,
 )
 from rimkit.problem import Problem
 
@@ -48,7 +55,27 @@ class ComplexRotation:
         return (self.phase.conj() * y).real
 
 
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
 _KERNELS = uniform(3, 5, 3, seed=1)
+_SIZE = (11, 14)
+
+# Their measurements may be negative or complex: neither rates of Poisson nor values of a file.
+_SIGNED: dict[str, Operator] = {
+    "complex": ComplexRotation(torch.polar(uniform(1, 2, 11, 14), normal(1, 2, 11, 14))),
+    "gaussian": DenseProjection.gaussian(0.3, _SIZE, samples=3, generator=generator()),
+    "gaussian-shared": DenseProjection.gaussian(0.3, _SIZE, generator=generator()),
+    "binary": DenseProjection.binary(0.3, _SIZE, samples=3, generator=generator()),
+    "fourier": FourierProjection.draw(0.4, _SIZE, samples=3, generator=generator()),
+    "fourier-shared": FourierProjection.draw(0.4, _SIZE, generator=generator()),
+    "fourier-all": FourierProjection.draw(1.0, _SIZE, generator=generator()),
+    "fast": FastProjection.draw(0.4, _SIZE, samples=3, generator=generator()),
+    "fast-shared": FastProjection.draw(0.4, _SIZE, generator=generator()),
+    "fourier-mask": FourierMask(line_mask(0.4, _SIZE, samples=3, generator=generator())),
+    "fourier-mask-channels": FourierMask((uniform(1, 2, 11, 14) > 0.5).double()),
+}
 
 OPERATORS: dict[str, Operator] = {
     "identity": Identity(),
@@ -67,7 +94,9 @@ OPERATORS: dict[str, Operator] = {
     "smaller-8": Downsampling(8, size=(11, 14)),
     "smaller-1": Downsampling(1),
     "smaller-part": DownsamplingPart(2.7, size=(40, 37), window=((9, 20), (23, 37))),
-    "complex": ComplexRotation(torch.polar(uniform(1, 2, 11, 14), normal(1, 2, 11, 14))),
+    "sensor": SaturatingSensor(),
+    "sensor-linear-light": SaturatingSensor(gain=0.5, gamma=1.0),
+    **{name: tree.move(operator, dtype=torch.float64) for name, operator in _SIGNED.items()},
 }
 
 _PER_SAMPLE = torch.tensor([0.1, 0.5, 2.0], dtype=torch.float64)
@@ -81,12 +110,11 @@ NOISES: dict[str, Noise] = {
     "poisson-per-sample": PoissonNoise(_PER_SAMPLE),
 }
 
-# Poisson rates and files are real: no complex measurement has them.
 PROBLEMS: dict[str, Problem] = {
     f"{operator_name} {noise_name}": Problem(operator, noise)
     for operator_name, operator in OPERATORS.items()
     for noise_name, noise in NOISES.items()
-    if not (operator_name == "complex" and noise_name.startswith(("poisson", "quantised")))
+    if not (operator_name in _SIGNED and noise_name.startswith(("poisson", "quantised")))
 }
 
 LINK_CASES: dict[str, Link] = {str(name): link for name, link in LINKS.items()}
@@ -95,3 +123,12 @@ NETWORK_CASES: dict[str, Callable[[int], NetworkConfig]] = {
     name: lambda channels, config=config: config(channels=channels)
     for name, config in NETWORKS.items()
 }
+
+ABLATION_CASES: dict[str, Callable[[int], NetworkConfig]] = {
+    f"{name}-{part}": lambda channels, config=config, part=part: ablated(
+        config(channels=channels), part
+    )
+    for name, config in NETWORKS.items()
+    for part in ("gdn", "ffn")
+}
+"""Networks without one of their parts; those of the GDN have a state, those of the FFN see eta."""

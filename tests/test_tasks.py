@@ -2,16 +2,18 @@
 
 import pytest
 import torch
-from tests.cases import uniform
+from tests.cases import generator, uniform
 
 from rimkit.noises import GaussianNoise
-from rimkit.operators import Downsampling, Identity
-from rimkit.tasks import DenoisingTask, SuperResolutionTask, task_from_table
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
+from rimkit.operators import DenseProjection, Downsampling, FourierProjection, Identity
+from rimkit.tasks import (
+    ENSEMBLES,
+    DenoisingTask,
+    RandomProjectionsTask,
+    SuperResolutionTask,
+    Task,
+    task_from_table,
+)
 
 X = (uniform(4, 3, 24, 36) * 255).round().float() / 255
 
@@ -50,8 +52,34 @@ def test_images_of_a_batch_are_resized_alone() -> None:
         assert torch.equal(alone[0], together[number])
 
 
-@pytest.mark.parametrize("task", [DenoisingTask(), SuperResolutionTask()])
-def test_validation_is_fixed(task: DenoisingTask | SuperResolutionTask) -> None:
+def test_every_ensemble_and_share_is_drawn_with_rows_for_every_sample() -> None:
+    x = uniform(3, 1, 10, 10).float()
+    task = RandomProjectionsTask(p=(0.2, 0.5))
+    drawn = set()
+    for seed in range(40):
+        problem, y = task.draw(x, generator(seed))
+        operator = problem.operator
+        assert problem.noise == GaussianNoise(1.0)
+        assert y.shape[:2] == (3, 1)
+        if isinstance(operator, FourierProjection):
+            name, rows = "fourier", operator.rows
+        else:
+            assert isinstance(operator, DenseProjection)
+            name = "binary" if (operator.matrix.abs() == 1).all() else "gaussian"
+            rows = operator.matrix
+        assert not torch.equal(rows[0], rows[1])
+        drawn.add((name, y.shape[2]))
+        residual = y - operator.A(x)
+        assert 0.5 < residual.abs().square().mean() / (1 + residual.is_complex()) < 1.6
+    assert drawn == {(name, m) for name in ENSEMBLES for m in (20, 50)}
+    assert list(task.validation()) == [f"{name}_{p}" for name in ENSEMBLES for p in (0.2, 0.5)]
+
+
+TASKS = [DenoisingTask(), SuperResolutionTask(), RandomProjectionsTask(p=(0.1, 0.4))]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.table_name)
+def test_validation_is_fixed(task: Task) -> None:
     for measure in task.validation().values():
         _, first = measure(X, generator())
         _, second = measure(X, generator())
@@ -63,11 +91,17 @@ def test_tasks_are_read_from_tables() -> None:
     assert task_from_table({"name": "denoising", "sigma": [5, 10]}) == DenoisingTask((5.0, 10.0))
     table = {"name": "super-resolution", "scales": [2, 2.5]}
     assert task_from_table(table) == SuperResolutionTask((2.0, 2.5))
+    table = {"name": "random-projections", "ensembles": ["fourier"], "p": [1, 0.5]}
+    assert task_from_table(table) == RandomProjectionsTask(("fourier",), (1.0, 0.5))
     for wrong, message in (
         ({"name": "denoisng"}, 'did you mean "denoising"'),
         ({"name": "super-resolution", "sigma": 0}, "sigma is positive"),
         ({"name": "super-resolution", "scales": [0.5]}, "scales are at least 1"),
         ({"sigma": [10, 5]}, "sigma is a range"),
+        ({"name": "random-projections", "p": [0.0]}, r"p lies in \(0, 1\]"),
+        ({"name": "random-projections", "ensembles": ["gauss"]}, "'gaussian', 'binary'"),
+        ({"name": "random-projections", "ensembles": []}, "some of gaussian, binary, fourier"),
+        ({"name": "random-projections", "sigma": 0}, "sigma is positive"),
         ("denoising", "a task is a table"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -38,7 +38,8 @@ def restore(
         denoised.
     model
         A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
-        ``"denoise-gray"``, or with a scale ``"super-resolution"``.
+        ``"denoise-gray"`` or ``"denoise-color"``, as the image is, or with a scale
+        ``"super-resolution"``.
     memory
         Bytes that may be taken, the estimate included: large images are solved in tiles.
     on_progress
@@ -70,7 +71,8 @@ def restore(
     x = array.copy()
     values = x if x.ndim == 3 else x[..., None]
     noisy = Noisy(values, noise_level(values, sigma))
-    loaded = _load(model or "denoise-gray", DenoisingTask)
+    suited = "denoise-gray" if values.shape[2] == 1 else "denoise-color"
+    loaded = _load(model or suited, DenoisingTask)
     Denoiser(loaded, memory=memory).denoise([noisy], on_progress=on_progress)
     return x
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rimkit import settings
-from rimkit.operators import matlab_imresize
+from rimkit import settings, tree
+from rimkit.noises import GaussianNoise
+from rimkit.operators import DenseProjection, FourierProjection, Operator, matlab_imresize
 from rimkit.problem import Denoising, Problem, SuperResolution
 
 LEVELS = 255
@@ -25,7 +26,10 @@ Measure = Callable[[Tensor, torch.Generator], tuple[Problem, Tensor]]
 class Task(Protocol):
     """What a machine is trained for; a frozen dataclass whose fields are read from recipes.
 
-    ``table_name`` is its name there.
+    ``table_name`` is its name there. Optional, for all that a task has besides: ``joins = False``
+    where samples of two batches cannot be put into one, as where y differs in shape
+    (``unroll.continued`` is then 0); ``on_patches = True`` where the problem is for patches alone,
+    and so the held-out images are cut into some.
     """
 
     table_name: ClassVar[str]
@@ -98,6 +102,7 @@ class SuperResolutionTask:
     """
 
     table_name: ClassVar[str] = "super-resolution"
+    joins: ClassVar[bool] = False
 
     scales: tuple[float, ...] = (2.0, 3.0, 4.0)
     sigma: float = 0.4
@@ -129,6 +134,71 @@ class SuperResolutionTask:
         return SuperResolution(scale, size=(height, width), sigma=self.sigma / LEVELS), y
 
 
+Ensemble = Literal["gaussian", "binary", "fourier"]
+
+ENSEMBLES: dict[Ensemble, Callable[..., Operator]] = {
+    "gaussian": DenseProjection.gaussian,
+    "binary": DenseProjection.binary,
+    "fourier": FourierProjection.draw,
+}
+"""How the operators of the paper's Section 4.4 are drawn."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomProjectionsTask:
+    """Random projections of patches (Section 4.4): one ensemble and one p a batch.
+
+    The rows are fresh for every sample.
+
+    Attributes
+    ----------
+    ensembles, p
+        From which those of a batch are drawn; p is the share of rows, in (0, 1].
+    sigma
+        Noise in the units of y, whose rows are not normalised.
+    """
+
+    table_name: ClassVar[str] = "random-projections"
+    joins: ClassVar[bool] = False
+    on_patches: ClassVar[bool] = True
+
+    ensembles: tuple[Ensemble, ...] = ("gaussian", "binary", "fourier")
+    p: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6)
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.ensembles or not set(self.ensembles) <= set(ENSEMBLES):
+            raise ValueError(f"ensembles are some of {', '.join(ENSEMBLES)}, got {self.ensembles}")
+        if not self.p or not all(0 < p <= 1 for p in self.p):
+            raise ValueError(f"p lies in (0, 1], got {self.p}")
+        if not 0 < self.sigma < float("inf"):
+            raise ValueError(f"sigma is positive, got {self.sigma}")
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+        """Draw ensemble and p for the batch, and rows for every sample."""
+        ensemble = int(torch.randint(len(self.ensembles), (), generator=generator))
+        p = int(torch.randint(len(self.p), (), generator=generator))
+        return self.project(self.ensembles[ensemble], self.p[p], x, generator)
+
+    def validation(self) -> dict[str, Measure]:
+        """Every ensemble with every p."""
+        return {
+            f"{ensemble}_{p:g}": functools.partial(self.project, ensemble, p)
+            for ensemble in self.ensembles
+            for p in self.p
+        }
+
+    def project(
+        self, ensemble: Ensemble, p: float, x: Tensor, generator: torch.Generator
+    ) -> tuple[Problem, Tensor]:
+        """Draw rows for every sample of x (N, C, H, W), and measure it."""
+        size = (x.shape[2], x.shape[3])
+        operator = ENSEMBLES[ensemble](p, size, samples=x.shape[0], generator=generator)
+        operator = tree.move(operator, device=x.device, dtype=x.dtype)
+        problem = Problem(operator, GaussianNoise(self.sigma))
+        return problem, problem.simulate(x, generator=generator)
+
+
 def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str) -> None:
     """Raise ``ValueError`` if a model was trained for another task; where nothing is said, not.
 
@@ -158,7 +228,7 @@ def trained_sigma(record: Mapping[str, Any]) -> float:
 
 
 TASKS: dict[str, type[Any]] = {
-    task.table_name: task for task in (DenoisingTask, SuperResolutionTask)
+    task.table_name: task for task in (DenoisingTask, SuperResolutionTask, RandomProjectionsTask)
 }
 
 

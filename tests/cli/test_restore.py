@@ -429,3 +429,27 @@ def test_a_folder_is_made_larger_once(
         assert restore(folder, "-o", out, "--scale", "2", model=upscaling) == 0
         assert said in capsys.readouterr().err
     assert opened(out / "deep" / "b.png").size == (48, 40)
+
+
+def test_the_model_is_the_one_for_the_image(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    noisy().save(folder / "grey.png")
+    noisy(mode="RGB").save(folder / "colour.png")
+    report = tmp_path / "report.json"
+    options = ["--sigma", "20", "--quiet"]
+    out = tmp_path / "out"
+    assert main(["restore", str(folder), "-o", str(out), *options, "--report", str(report)]) == 0
+    told = json.loads(report.read_text())["models"]
+    assert [each["name"] for each in told] == ["denoise-gray", "denoise-color"]
+    for name, model, other in (
+        ("grey", "denoise-gray", None),
+        ("colour", "denoise-color", "denoise-gray"),
+    ):
+        found = (out / f"{name}.png").read_bytes()
+        for each in filter(None, (model, other)):
+            target = tmp_path / f"{name}-{each}.png"
+            source = folder / f"{name}.png"
+            arguments = ["restore", str(source), "-o", str(target), *options, "--model", each]
+            assert main(arguments) == 0
+            assert (target.read_bytes() == found) == (each == model)

@@ -204,7 +204,7 @@ def test_a_report_tells_of_every_file(
     written = json.loads(report.read_text())
     files = {Path(entry["source"]).name: entry for entry in written["files"]}
     assert len(files) == 12
-    assert written["weights_sha256"]
+    assert written["models"][0]["weights_sha256"]
     assert files["bad.png"]["status"] == "failed"
     assert "no known image format" in files["bad.png"]["reason"]
     entry = files["colour.png"]

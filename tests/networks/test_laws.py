@@ -5,13 +5,22 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.cases import NETWORK_CASES, normal
+from tests.cases import ABLATION_CASES, NETWORK_CASES, normal
 from torch import Tensor
 
 from rimkit.networks import NetworkConfig, UpdateNetwork
 
-each = pytest.mark.parametrize("config", NETWORK_CASES.values(), ids=NETWORK_CASES.keys())
+ALL = {**NETWORK_CASES, **ABLATION_CASES}
 Config = Callable[[int], NetworkConfig]
+
+
+def each_of(cases: dict[str, Config]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("config", cases.values(), ids=cases.keys())
+
+
+each = each_of(ALL)
+each_recurrent = each_of({k: v for k, v in ALL.items() if v(1).recurrent})
+each_that_sees = each_of({k: v for k, v in ALL.items() if v(1).sees_estimate})
 
 
 def build(config: Config, channels: int = 1) -> UpdateNetwork:
@@ -40,7 +49,7 @@ def test_shapes(config: Config, channels: int) -> None:
     assert all(part.shape[0] == 2 for part in state)
 
 
-@each
+@each_recurrent
 def test_a_different_state_gives_a_different_output(config: Config) -> None:
     network = build(config)
     eta, score = inputs()
@@ -49,7 +58,7 @@ def test_a_different_state_gives_a_different_output(config: Config) -> None:
     assert not torch.allclose(network(eta, score, state)[0], network(eta, score, other)[0])
 
 
-@each
+@each_recurrent
 def test_every_channel_of_the_state_matters(config: Config) -> None:
     # A GRU block that hands back the old first half of its state would fail here.
     network = build(config)
@@ -81,6 +90,17 @@ def test_every_weight_gets_a_gradient_through_two_steps(config: Config) -> None:
 
 
 @each
+def test_without_a_part_it_does_not_matter(config: Config) -> None:
+    network = build(config)
+    eta, score = inputs()
+    state = network.init_state(eta)
+    if not config(1).recurrent:
+        assert state == network(eta, score, state)[1] == ()
+    if not config(1).sees_estimate:
+        assert torch.equal(network(eta, score, state)[0], network(eta + 0.5, score, state)[0])
+
+
+@each_that_sees
 def test_iterate_and_score_both_matter(config: Config) -> None:
     network = build(config)
     eta, score = inputs()

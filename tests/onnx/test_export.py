@@ -13,7 +13,7 @@ from tests.cases import LINK_CASES, NETWORK_CASES, normal, uniform
 from tests.onnx.conftest import saved, small
 
 from rimkit import weights
-from rimkit.networks import CompactConfig
+from rimkit.networks import Ablation, CompactConfig, ablated
 from rimkit.onnx.export import TOLERANCE, export, largest_difference
 from rimkit.onnx.runtime import load
 from rimkit.rim import RIM, RIMConfig
@@ -58,6 +58,13 @@ def test_onnxruntime_computes_what_torch_does(network: str, link: str, tmp_path:
             feed = [torch.from_numpy(found[0]), score, *map(torch.from_numpy, found[2:])]
     graph = onnx.load(tmp_path / "a.onnx").graph
     assert {node.op_type for node in graph.node} <= PLAIN
+
+
+@pytest.mark.parametrize("part", ["gdn", "ffn"])
+def test_networks_without_a_part_are_exported_too(part: Ablation, tmp_path: Path) -> None:
+    network = ablated(small("compact"), part)
+    path = saved(RIMConfig(network=network, score_scale=0.3), tmp_path / "a.safetensors")
+    assert 0 < export(path, tmp_path / "a.onnx").difference <= TOLERANCE
 
 
 def test_the_file_is_for_old_runtimes_and_says_its_sizes(onnx_file: Path) -> None:

@@ -1,30 +1,40 @@
 """What every operator must satisfy."""
 
+import dataclasses
+
 import pytest
 import torch
-from tests.cases import OPERATORS, SHAPE, normal, uniform
+from tests.cases import OPERATORS, SHAPE, generator, normal, uniform
 
-from rimkit import operators
-from rimkit.operators import Blur, Downsampling, DownsamplingPart, Mask, Operator, gaussian_kernel
+from rimkit import operators, tree
+from rimkit.operators import (
+    Blur,
+    Downsampling,
+    DownsamplingPart,
+    Mask,
+    Operator,
+    SaturatingSensor,
+    gaussian_kernel,
+)
 
-each = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
-
-
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(3)
-
-
-WITHOUT_A_START = {
+LINEAR = {
     name: operator
     for name, operator in OPERATORS.items()
+    if not isinstance(operator, SaturatingSensor)
+}
+WITHOUT_A_START = {
+    name: operator
+    for name, operator in LINEAR.items()
     if not isinstance(operator, Blur | Downsampling | DownsamplingPart)
 }
+each = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
+each_linear = pytest.mark.parametrize("operator", LINEAR.values(), ids=LINEAR.keys())
 
 
-@each
+@each_linear
 def test_adjoint(operator: Operator) -> None:
     # Relative, per sample, in float64: an absolute tolerance or a mean would let errors cancel.
-    error = operators.adjoint_error(operator, normal(*SHAPE), generator=generator())
+    error = operators.adjoint_error(operator, normal(*SHAPE), generator=generator(3))
     assert error.shape == SHAPE[:1]
     assert error.max() < 1e-14
 
@@ -39,7 +49,7 @@ def test_a_wrong_adjoint_is_noticed_in_the_sample_that_has_it(name: str) -> None
             x = OPERATORS[name].A_adjoint(y)
             return torch.cat([x[:1], x[1:2].roll(1, -1), x[2:]])
 
-    error = operators.adjoint_error(Wrong(), normal(*SHAPE), generator=generator())
+    error = operators.adjoint_error(Wrong(), normal(*SHAPE), generator=generator(3))
     assert error[1] > 1e-3
     assert error[[0, 2]].max() < 1e-14
 
@@ -65,6 +75,18 @@ def test_samples_do_not_mix(operator: Operator) -> None:
     z, z_changed = operator.A(x), operator.A(changed)
     assert torch.equal(z[[0, 2]], z_changed[[0, 2]])
     assert not torch.equal(z[1], z_changed[1])
+
+
+@each
+def test_samples_can_be_taken_and_joined(operator: Operator) -> None:
+    x = normal(*SHAPE, seed=3)
+    z = operator.A(x)
+    if not dataclasses.is_dataclass(operator) or tree.batch_size(operator) == 1:
+        torch.testing.assert_close(operator.A(x[1:2]), z[1:2])
+        return
+    first, rest = tree.take(operator, slice(0, 1)), tree.take(operator, slice(1, 3))
+    torch.testing.assert_close(rest.A(x[1:]), z[1:])
+    torch.testing.assert_close(tree.join([rest, first]).A(x[[1, 2, 0]]), z[[1, 2, 0]])
 
 
 @pytest.mark.parametrize("operator", WITHOUT_A_START.values(), ids=WITHOUT_A_START.keys())

@@ -7,10 +7,25 @@ from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients,
 from rimkit.training.recipe import OptimizerRecipe, load_recipe
 
 
-def module(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> RIMTraining:
+def module(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch, *, recipe: str = "denoise-gray"
+) -> RIMTraining:
     monkeypatch.setattr(RIMTraining, "log", lambda *_, **__: None)
     monkeypatch.setattr(RIMTraining, "global_rank", 0)
-    return RIMTraining(load_recipe("denoise-gray", overrides=overrides))
+    return RIMTraining(load_recipe(recipe, overrides=overrides))
+
+
+def test_a_matrix_measures_in_full_precision(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides += ["task.ensembles=['gaussian']", "unroll.continued=0.0"]
+    training = module(overrides, monkeypatch, recipe="random-projections")
+    x = torch.rand(2, 1, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        rollout = training._begin(x, torch.Generator().manual_seed(0))
+    expected = training._begin(x, torch.Generator().manual_seed(0))
+    assert rollout.y.dtype == torch.float32
+    assert torch.equal(rollout.y, expected.y)
 
 
 def test_continued_samples_go_on_from_where_they_were(

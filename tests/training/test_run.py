@@ -21,7 +21,7 @@ from rimkit import weights
 from rimkit.data.images import load_bytes
 from rimkit.data.patches import PatchBatches, Share
 from rimkit.networks import NETWORKS
-from rimkit.training.data import split_images, training_paths
+from rimkit.training.data import PatchData, split_images, training_paths
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, build_trainer, train
@@ -106,13 +106,13 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("name", ["denoise-color", "super-resolution"])
+@pytest.mark.parametrize("name", ["denoise-color", "super-resolution", "random-projections"])
 def test_other_recipes_train_a_few_updates_and_go_on(
     name: str, images: Path, tmp_path: Path, overrides: list[str]
 ) -> None:
     paths = training_paths(images)
     output = tmp_path / "run"
-    continued = {"super-resolution": 0.0}.get(name, 0.25)
+    continued = 0.25 if name == "denoise-color" else 0.0
     for updates, resume in ((4, False), (6, True)):
         changed = [
             f"unroll.continued={continued}",
@@ -124,14 +124,38 @@ def test_other_recipes_train_a_few_updates_and_go_on(
         options = RunOptions(output=output, resume=resume, accelerator="cpu", progress=False)
         model = weights.load(train(recipe, paths, options))
     assert model.training_record["updates"] == 6
-    assert model.config.network.channels == 3
+    assert model.config.network.channels == recipe.model.network.channels
     task = model.training_record["task"]["name"]
     assert task == {"denoise-color": "denoising"}.get(name, name)
 
 
-def test_samples_of_several_scales_do_not_go_on() -> None:
-    with pytest.raises(ValueError, match="continued is 0 for super-resolution"):
-        load_recipe("super-resolution", overrides=["unroll.continued=0.25"])
+@pytest.mark.parametrize("name", ["super-resolution", "random-projections"])
+def test_samples_of_several_structures_do_not_go_on(name: str) -> None:
+    with pytest.raises(ValueError, match=f"continued is 0 for {name}"):
+        load_recipe(name, overrides=["unroll.continued=0.25"])
+
+
+def test_what_an_earlier_version_did_not_know_has_its_default(
+    images: Path, tmp_path: Path, overrides: list[str]
+) -> None:
+    paths, output = training_paths(images), tmp_path / "run"
+    for updates in (2, 3):
+        changed = [*overrides, f"optimizer.updates={updates}", "validate_every=2"]
+        recipe = load_recipe("denoise-gray", overrides=changed)
+        train(recipe, paths, options(output, resume=updates == 3))
+        table = json.loads((output / "recipe.json").read_text())
+        del table["model"]["network"]["recurrent"], table["model"]["network"]["sees_estimate"]
+        (output / "recipe.json").write_text(json.dumps(table))
+
+
+def test_held_out_images_are_watched_in_patches_where_the_task_is_for_patches(
+    images: Path,
+) -> None:
+    recipe = load_recipe("random-projections", overrides=["data.patch=8", "task.p=[0.5]"])
+    held_out = [load_bytes(path, channels=1) for path in training_paths(images)]
+    for batch in PatchData(recipe, images=held_out, held_out=held_out).val_dataloader():
+        assert batch.shape == (8, 1, 8, 8)
+        assert len(batch.unique(dim=0)) == 8
 
 
 def test_a_killed_training_resumes_to_the_same_bits(

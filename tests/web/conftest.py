@@ -22,7 +22,9 @@ Serve = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 
 
 @contextlib.contextmanager
-def _serve(models: tuple[str, ...] = ("denoise-gray",), **limits: Any) -> Iterator[httpx.Client]:
+def _serve(
+    models: tuple[str, ...] = ("denoise-color", "denoise-gray"), **limits: Any
+) -> Iterator[httpx.Client]:
     app = create_app(models, limits=Limits(**limits), hosts=("127.0.0.1",))
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on")

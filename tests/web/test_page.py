@@ -55,7 +55,7 @@ def test_the_steps_can_be_walked_back_and_forth(page: Any, source: Path) -> None
     restore(page, source, sigma=20)
     last = drawn(page, "after")
     start = colours(pixels(source.read_bytes()))
-    assert page.input_value("#scrub") == "6"
+    assert page.input_value("#scrub") == "4"
     page.fill("#scrub", "0")
     says(page, "at", "0")
     page.wait_for_timeout(300)
@@ -70,8 +70,8 @@ def test_the_steps_can_be_walked_back_and_forth(page: Any, source: Path) -> None
     assert np.array_equal(drawn(page, "after"), last)
     page.keyboard.press("Home")
     page.keyboard.press("Space")  # plays
-    says(page, "at", "6: moved")
-    assert "grey levels at step 6" in page.inner_text("#chart-caption")
+    says(page, "at", "4: moved")
+    assert "grey levels at step 4" in page.inner_text("#chart-caption")
 
 
 def test_the_comparison_moves_by_pointer_keys_and_range(page: Any, source: Path) -> None:
@@ -122,13 +122,25 @@ def test_a_sample_is_degraded_and_its_psnr_is_drawn(page: Any, client: httpx.Cli
     assert np.abs(drawn(page, "after") - colours(clean).astype(float)).mean() < 12
 
 
+def test_the_model_is_the_one_for_the_image(page: Any) -> None:
+    assert page.input_value("#solver") == "denoise-color"
+    page.check("#samples input[value=sample-cat]", force=True)
+    assert page.input_value("#solver") == "denoise-gray"
+    assert page.locator("#solver option[value=denoise-color]").is_disabled()
+    page.check("#samples input[value=sample-coffee]", force=True)
+    assert page.input_value("#solver") == "denoise-color"
+    page.select_option("#solver", "denoise-gray")  # by hand: it stays
+    page.check("#samples input[value=sample-astronaut]", force=True)
+    assert page.input_value("#solver") == "denoise-gray"
+
+
 def test_a_solver_that_never_saw_the_problem_is_marked(page: Any) -> None:
     page.select_option("#kind", "missing")
     assert page.input_value("#solver") == "total-variation"
     page.select_option("#solver", "denoise-gray")
     assert "never trained for this" in page.inner_text("#about-solver")
     page.select_option("#kind", "noise")
-    assert page.input_value("#solver") == "denoise-gray"
+    assert page.input_value("#solver") == "denoise-color"
     assert "never" not in page.inner_text("#about-solver")
 
 
@@ -268,7 +280,7 @@ def test_everything_has_a_name_for_those_who_do_not_see(page: Any, source: Path)
     )
     assert nameless == []
     assert page.get_attribute("#status", "aria-live") == "polite"
-    assert "step 6" in page.get_attribute("#scrub", "aria-valuetext")
+    assert "step 4" in page.get_attribute("#scrub", "aria-valuetext")
     reached = set()
     for _ in range(40):
         page.keyboard.press("Tab")

@@ -39,8 +39,10 @@ def test_the_page_is_there_and_says_what_may_be_chosen(client: httpx.Client) -> 
     assert page.headers["content-type"].startswith("text/html")
     assert "http" not in page.text.replace("http://www.w3.org", "")
     about = client.get("/api/about").json()
-    assert about["solvers"][0]["name"] == "denoise-gray"
-    assert about["solvers"][0]["trained"] == ["photograph", "noise"]
+    offered = {solver["name"]: solver for solver in about["solvers"]}
+    assert list(offered)[:2] == ["denoise-color", "denoise-gray"]
+    assert [offered[name]["channels"] for name in ("denoise-color", "denoise-gray")] == [3, 1]
+    assert offered["denoise-gray"]["trained"] == ["photograph", "noise"]
     for sample in about["samples"]:
         shown = pixels(client.get(f"/api/images/{sample['name']}").content)
         assert shown.shape[:2] == (sample["height"], sample["width"])

@@ -134,7 +134,7 @@ def test_a_wrong_file_is_said(page: Any, tmp_path: Path) -> None:
 
 def test_only_what_it_can_do_is_offered(page: Any) -> None:
     assert page.locator("#kind option").count() == 3
-    assert page.locator("#solver option").all_inner_texts() == ["denoise-gray"]
+    assert page.locator("#solver option").all_inner_texts() == ["denoise-color", "denoise-gray"]
 
 
 def test_a_folder_with_other_things_is_left_alone(

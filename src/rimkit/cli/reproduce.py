@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> int:
         say=lambda line: print(line, file=sys.stderr, flush=True),
         images=options.images,
         models=tuple(options.models),
+        others=options.others,
     )
     print(reproduce(options.what, setup), end="")
     return 0

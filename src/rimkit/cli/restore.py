@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -22,6 +22,7 @@ from rimkit.cli.main import fail
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import plan
 from rimkit.files.run import Outcome, Wishes, restore_files
+from rimkit.files.ways import Denoisers
 from rimkit.footprint import keep_large_blocks, resident
 from rimkit.rim import RIM
 from rimkit.tasks import (
@@ -33,8 +34,8 @@ from rimkit.tasks import (
 )
 from rimkit.upscaler import Upscaler
 
-_MODELS = ("denoise-gray", "super-resolution")
-"""Where none is named: without and with a scale."""
+_DENOISERS = ("denoise-gray", "denoise-color")
+_UPSCALER = "super-resolution"
 
 _ROUNDING = 1e-3  # grey levels
 
@@ -43,35 +44,37 @@ def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
     jobs = plan(options.source, options.output)
     is_folder = options.source.is_dir()
-    options.model = options.model or _MODELS[options.scale is not None]
-    model, described = _load(options)
-    task = DenoisingTask if options.scale is None else SuperResolutionTask
-    check_trained_for(task, model.training_record, model=options.model)
+    loaded = [_load(name, options) for name in _names(options)]
+    models = [each.model for each in loaded]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     keep_large_blocks()
-    restorer = _restorer(model, options)
-    restorer.memory = options.memory - resident()
-    if restorer.memory <= 0:
+    restorers = [_restorer(model, options) for model in models]
+    memory = options.memory - resident()
+    if memory <= 0:
         raise ValueError(
             f"--memory: {resident() / 1e6:.0f} MB are taken before any image is, "
             f"{options.memory / 1e6:.0f} MB are too few"
         )
+    for restorer in restorers:
+        restorer.memory = memory
     wishes = Wishes(
         sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
         overwrite=options.overwrite or not is_folder,
         strip_metadata=options.strip_metadata,
     )
     outcomes: list[Outcome] = []
-    progress = _Progress(model, scale=options.scale, quiet=options.quiet)
+    progress = _Progress(models[0], scale=options.scale, quiet=options.quiet)
     try:
         with _stoppable(), progress:
-            for outcome in restore_files(jobs, restorer, wishes, on_progress=progress.move):
+            for outcome in restore_files(
+                jobs, _together(restorers), wishes, on_progress=progress.move
+            ):
                 outcomes.append(outcome)
                 progress.tell(outcome)
     finally:
         if options.report is not None:
-            _write_report(options.report, described, outcomes)
+            _write_report(options.report, options, loaded, outcomes)
     count = Counter(outcome.status for outcome in outcomes)
     if is_folder and not options.quiet:
         parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
@@ -79,6 +82,30 @@ def run(options: argparse.Namespace) -> int:
     if not is_folder and count["skipped"]:
         return fail(f"{jobs[0].target}: {outcomes[0].reason}")
     return 1 if count["failed"] else 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loaded:
+    """A model in the runtime that was asked for, and what a report says of it."""
+
+    model: RIM
+    name: str
+    weights_sha256: str
+    runtime: str
+
+
+def _names(options: argparse.Namespace) -> tuple[str, ...]:
+    """The model that was named; else those for grey and for colour, or the one for scales."""
+    if options.model is not None:
+        return (options.model,)
+    return _DENOISERS if options.scale is None else (_UPSCALER,)
+
+
+def _together(restorers: Sequence[Denoiser | Upscaler]) -> Denoiser | Denoisers | Upscaler:
+    first, *more = restorers
+    if more and isinstance(first, Denoiser) and isinstance(more[0], Denoiser):
+        return Denoisers(grey=first, colour=more[0])
+    return first
 
 
 def _restorer(model: RIM, options: argparse.Namespace) -> Denoiser | Upscaler:
@@ -107,30 +134,34 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _load(options: argparse.Namespace) -> tuple[RIM, dict[str, object]]:
-    """Return the model, in the runtime that was asked for, and what a report says of it."""
-    is_graph = options.model.endswith(".onnx")
+def _load(name: str, options: argparse.Namespace) -> _Loaded:
+    is_graph = name.endswith(".onnx")
     runtime = options.runtime or ("onnx" if is_graph else "torch")
     if runtime == "torch" and is_graph:
-        raise ValueError(f"{options.model} is for --runtime onnx")
+        raise ValueError(f"{name} is for --runtime onnx")
     if runtime == "torch":
-        model, sha256 = weights.load(options.model), weights.sha256(options.model)
+        loaded = _Loaded(weights.load(name), name, weights.sha256(name), runtime)
     else:
         if options.precision != "float32":
             raise ValueError(f"--runtime onnx computes in float32, not in {options.precision}")
         from rimkit.onnx.cache import cached
         from rimkit.onnx.runtime import load
 
-        graph = load(Path(options.model) if is_graph else cached(options.model))
-        model, sha256 = graph, graph.contents.weights_sha256
-    described = {"model": options.model, "weights_sha256": sha256, "runtime": runtime}
-    return model, described if options.scale is None else {**described, "scale": options.scale}
+        graph = load(Path(name) if is_graph else cached(name))
+        loaded = _Loaded(graph, name, graph.contents.weights_sha256, runtime)
+    task = DenoisingTask if options.scale is None else SuperResolutionTask
+    check_trained_for(task, loaded.model.training_record, model=name)
+    return loaded
 
 
-def _write_report(path: Path, model: Mapping[str, object], outcomes: Sequence[Outcome]) -> None:
+def _write_report(
+    path: Path, options: argparse.Namespace, loaded: Sequence[_Loaded], outcomes: Sequence[Outcome]
+) -> None:
     report = {
         "rimkit": rimkit.__version__,
-        **model,
+        "models": [{"name": each.name, "weights_sha256": each.weights_sha256} for each in loaded],
+        "runtime": loaded[0].runtime,
+        **({} if options.scale is None else {"scale": options.scale}),
         "files": [dataclasses.asdict(outcome) for outcome in outcomes],
     }
     with atomic.replacing(path) as file:

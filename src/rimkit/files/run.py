@@ -16,7 +16,7 @@ from rimkit.denoiser import Denoiser, Sigma
 from rimkit.files.jobs import Job
 from rimkit.files.metadata import Metadata, profile_name
 from rimkit.files.picture import Picture, format_of, read_picture, size_of, write_picture
-from rimkit.files.ways import Prepared, Way, way_of
+from rimkit.files.ways import Denoisers, Prepared, Way, way_of
 from rimkit.tasks import LEVELS
 from rimkit.upscaler import Upscaler
 
@@ -79,7 +79,7 @@ class Wishes:
 
 def restore_files(
     jobs: Sequence[Job],
-    restorer: Denoiser | Upscaler,
+    restorer: Denoiser | Denoisers | Upscaler,
     wishes: Wishes,
     *,
     on_progress: Callable[[float], None] | None = None,

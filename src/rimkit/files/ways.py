@@ -10,6 +10,7 @@ from typing import Protocol
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.files.metadata import resized
 from rimkit.files.picture import Picture, check_format
+from rimkit.pixels import Array
 from rimkit.tasks import LEVELS
 from rimkit.upscaler import Upscaler
 
@@ -30,6 +31,18 @@ class Prepared:
 
     picture: Picture
     noisy: tuple[Noisy, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Denoisers:
+    """A denoiser for grey images, transparency included, and one for colour."""
+
+    grey: Denoiser
+    colour: Denoiser
+
+    def of(self, values: Array) -> Denoiser:
+        """Return the one for an image (H, W, C)."""
+        return self.grey if values.shape[2] == 1 else self.colour
 
 
 class Way(Protocol):
@@ -56,9 +69,11 @@ class Way(Protocol):
         ...
 
 
-def way_of(restorer: Denoiser | Upscaler) -> Way:
+def way_of(restorer: Denoiser | Denoisers | Upscaler) -> Way:
     """What a restorer does to pictures."""
-    return _Larger(restorer) if isinstance(restorer, Upscaler) else _Clean(restorer)
+    if isinstance(restorer, Upscaler):
+        return _Larger(restorer)
+    return _Clean(Denoisers(restorer, restorer) if isinstance(restorer, Denoiser) else restorer)
 
 
 def noisy_parts(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
@@ -83,23 +98,28 @@ def noisy_parts(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
 class _Clean:
     """Pictures are denoised in place."""
 
-    denoiser: Denoiser
+    denoisers: Denoisers
 
     def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
         noisy = noisy_parts(picture, sigma)
         check_format(picture, target)
         for part in noisy:
-            self.denoiser.capacity(part.values)  # which refuses what the model cannot take
+            self.denoisers.of(part.values).capacity(
+                part.values
+            )  # which refuses what the model cannot take
         return Prepared(picture, noisy)
 
     def capacity(self, picture: Picture) -> int:
-        return self.denoiser.capacity(picture.colours)
+        return self.denoisers.of(picture.colours).capacity(picture.colours)
 
     def restore(
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
     ) -> list[Picture]:
-        self.denoiser.denoise([each.noisy[0] for each in prepared], on_progress=on_progress)
-        self.denoiser.denoise([alpha for each in prepared for alpha in each.noisy[1:]])
+        colours = [each.noisy[0] for each in prepared]
+        self.denoisers.of(colours[0].values).denoise(colours, on_progress=on_progress)
+        alphas = [alpha for each in prepared for alpha in each.noisy[1:]]
+        if alphas:
+            self.denoisers.of(alphas[0].values).denoise(alphas)
         return [each.picture for each in prepared]
 
 

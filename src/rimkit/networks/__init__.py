@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rimkit import settings
+from rimkit.networks.ablations import Ablation, ablated
 from rimkit.networks.atrous import AtrousConfig, AtrousNetwork
 from rimkit.networks.base import NetworkConfig, State, UpdateNetwork
 from rimkit.networks.compact import CompactConfig, CompactNetwork
@@ -33,6 +34,7 @@ def network_from_table(table: Mapping[str, Any]) -> NetworkConfig:
 
 __all__ = [
     "NETWORKS",
+    "Ablation",
     "AtrousConfig",
     "AtrousNetwork",
     "CompactConfig",
@@ -42,5 +44,6 @@ __all__ = [
     "PaperNetwork",
     "State",
     "UpdateNetwork",
+    "ablated",
     "network_from_table",
 ]

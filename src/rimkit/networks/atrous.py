@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
-from rimkit.networks.cells import ConvGRU, conv, start_at_rest
+from rimkit.networks.cells import ConvGRU, ReLULayer, conv, start_at_rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +17,7 @@ class AtrousConfig(NetworkConfig):
     """Settings of `AtrousNetwork`; the defaults give about 500,000 parameters."""
 
     table_name: ClassVar[str] = "atrous"
+    width: ClassVar[str] = "hidden"
 
     features: int = 64
     hidden: int = 100
@@ -36,9 +37,11 @@ class AtrousNetwork(UpdateNetwork):
     def __init__(self, config: AtrousConfig) -> None:
         super().__init__()
         self.hidden = config.hidden
-        self.enter = conv(2 * config.channels, config.features)
+        self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
+        self.enter = conv(config.images, config.features)
         self.enter_norm = nn.BatchNorm2d(config.features)
-        self.gru = ConvGRU(config.features, config.hidden, dilation=config.dilation)
+        cell = ConvGRU if config.recurrent else ReLULayer
+        self.gru = cell(config.features, config.hidden, dilation=config.dilation)
         self.leave = conv(config.hidden, config.features)
         self.leave_norm = nn.BatchNorm2d(config.features)
         self.out = conv(config.features, config.channels)
@@ -46,11 +49,14 @@ class AtrousNetwork(UpdateNetwork):
 
     def init_state(self, eta: Tensor) -> State:
         """Return zeros (N, hidden, H, W)."""
+        if not self.recurrent:
+            return ()
         return (zeros(eta, self.hidden, stride=self.stride),)
 
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """See `UpdateNetwork.forward`."""
-        value = torch.tanh(self.enter_norm(self.enter(torch.cat([eta, score], 1))))
-        hidden = self.gru(value, state[0])
+        seen = torch.cat([eta, score], 1) if self.sees_estimate else score
+        value = torch.tanh(self.enter_norm(self.enter(seen)))
+        hidden = self.gru(value, *state)
         value = torch.tanh(self.leave_norm(self.leave(hidden)))
-        return self.out(value), (hidden,)
+        return self.out(value), (hidden,) if self.recurrent else ()

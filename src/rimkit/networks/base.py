@@ -20,19 +20,34 @@ class NetworkConfig(abc.ABC):
     ----------
     table_name
         The network's name in recipes and in saved weights.
+    width
+        The setting that makes it wider.
     channels
         Channels of x.
+    sees_estimate
+        Whether eta is an input; False is the paper's gradient-descent network (Section 4.4).
+    recurrent
+        Whether there is a state; False is the paper's feed-forward network, a ReLU layer in place
+        of the gated one.
     """
 
     table_name: ClassVar[str]
+    width: ClassVar[str] = "features"
 
     channels: int = 1
+    sees_estimate: bool = dataclasses.field(default=True, kw_only=True)
+    recurrent: bool = dataclasses.field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not (value > 0 and value < float("inf")):
+            if not isinstance(value, bool) and not 0 < value < float("inf"):
                 raise ValueError(f"network.{field.name} is positive and finite, got {value}")
+
+    @property
+    def images(self) -> int:
+        """Channels that come in: those of the score and, if it is seen, of eta."""
+        return self.channels * (2 if self.sees_estimate else 1)
 
     @abc.abstractmethod
     def build(self) -> UpdateNetwork:
@@ -51,7 +66,10 @@ class UpdateNetwork(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def init_state(self, eta: Tensor) -> State:
-        """Return the state before the first step, for eta (N, C, H, W): tensors (N, ...)."""
+        """Return the state before the first step, for eta (N, C, H, W): tensors (N, ...).
+
+        An empty tuple where the network is not recurrent.
+        """
 
     @abc.abstractmethod
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:

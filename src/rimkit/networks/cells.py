@@ -34,6 +34,18 @@ class ConvGRU(nn.Module):
         return torch.lerp(candidate.to(state), state, update.to(state))
 
 
+class ReLULayer(nn.Module):
+    """In place of a `ConvGRU`: relu(conv(value)), and no state."""
+
+    def __init__(self, inputs: int, hidden: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = conv(inputs, hidden, dilation=dilation)
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, hidden, H, W)."""
+        return F.relu(self.conv(value))
+
+
 class ResidualBlock(nn.Module):
     """value + conv(relu(conv(value))), the identity at the start of training."""
 

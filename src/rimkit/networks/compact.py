@@ -43,33 +43,50 @@ class CompactNetwork(UpdateNetwork):
         super().__init__()
         self.features = config.features
         self.delta_scale = config.delta_scale
+        self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
         pixels = self.stride**2
-        self.enter = conv(2 * pixels * config.channels + config.features, config.features)
+        remembered = config.features if config.recurrent else 0
+        self.enter = conv(pixels * config.images + remembered, config.features)
         self.blocks = nn.Sequential(*(ResidualBlock(config.features) for _ in range(config.blocks)))
-        self.gate = nn.Conv2d(2 * config.features, 2 * config.features, 1)
+        # Into the state's gate and its candidate, or into the ReLU layer.
+        gates = config.features + remembered
+        self.gate = nn.Conv2d(gates, gates, 1)
         self.out = conv(config.features, 2 * pixels * config.channels)
         start_at_rest(self.out)
 
     def init_state(self, eta: Tensor) -> State:
         """Return zeros (N, features, H/2, W/2)."""
+        if not self.recurrent:
+            return ()
         return (zeros(eta, self.features, stride=self.stride),)
 
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """See `UpdateNetwork.forward`."""
-        hidden = self.next_state(eta, score, state[0])
+        hidden = self.next_state(eta, score, *state) if self.recurrent else self.found(eta, score)
         direction, size = self.out(hidden).chunk(2, 1)
         delta = self.delta_scale * direction * torch.sigmoid(size)
-        return F.pixel_shuffle(delta, self.stride), (hidden,)
+        return F.pixel_shuffle(delta, self.stride), (hidden,) if self.recurrent else ()
 
     def next_state(self, eta: Tensor, score: Tensor, hidden: Tensor) -> Tensor:
         """Gate what the blocks find into the state (N, features, H/2, W/2)."""
-        pixels = F.pixel_unshuffle(torch.cat([eta - 0.5, score], 1), self.stride)
-        # What the blocks find has no name here, so that it is not kept while it is gated.
-        gates = self.gate(_beside(self.blocks(self.enter(torch.cat([pixels, hidden], 1))), hidden))
+        # What the blocks see and find has no name here, so that it is not kept while it is gated.
+        gates = self.gate(
+            _beside(
+                self.blocks(self.enter(torch.cat([self._pixels(eta, score), hidden], 1))), hidden
+            )
+        )
         update, candidate = gates.chunk(2, 1)
         return torch.lerp(
             hidden, torch.tanh(candidate).to(hidden), torch.sigmoid(update).to(hidden)
         )
+
+    def found(self, eta: Tensor, score: Tensor) -> Tensor:
+        """Return what the blocks find, where no state is: (N, features, H/2, W/2)."""
+        return F.relu(self.gate(self.blocks(self.enter(self._pixels(eta, score)))))
+
+    def _pixels(self, eta: Tensor, score: Tensor) -> Tensor:
+        seen = torch.cat([eta - 0.5, score], 1) if self.sees_estimate else score
+        return F.pixel_unshuffle(seen, self.stride)
 
 
 def _beside(value: Tensor, hidden: Tensor) -> Tensor:

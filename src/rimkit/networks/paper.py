@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
-from rimkit.networks.cells import ConvGRU, conv, start_at_rest
+from rimkit.networks.cells import ConvGRU, ReLULayer, conv, start_at_rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +17,7 @@ class PaperConfig(NetworkConfig):
     """Settings of `PaperNetwork`; the defaults are the paper's."""
 
     table_name: ClassVar[str] = "paper"
+    width: ClassVar[str] = "hidden"
 
     features: int = 64
     hidden: int = 256
@@ -38,9 +39,11 @@ class PaperNetwork(UpdateNetwork):
     def __init__(self, config: PaperConfig) -> None:
         super().__init__()
         self.hidden = config.hidden
-        self.down = conv(2 * config.channels, config.features, stride=2)
+        self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
+        self.down = conv(config.images, config.features, stride=2)
         self.down_norm = nn.BatchNorm2d(config.features)
-        self.gru = ConvGRU(config.features, config.hidden)
+        cell = ConvGRU if config.recurrent else ReLULayer
+        self.gru = cell(config.features, config.hidden)
         self.up = nn.ConvTranspose2d(
             config.hidden, config.features, 3, stride=2, padding=1, output_padding=1
         )
@@ -50,11 +53,14 @@ class PaperNetwork(UpdateNetwork):
 
     def init_state(self, eta: Tensor) -> State:
         """Return zeros (N, 256, H/2, W/2)."""
+        if not self.recurrent:
+            return ()
         return (zeros(eta, self.hidden, stride=self.stride),)
 
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """See `UpdateNetwork.forward`."""
-        value = torch.tanh(self.down_norm(self.down(torch.cat([eta, score], 1))))
-        hidden = self.gru(value, state[0])
+        seen = torch.cat([eta, score], 1) if self.sees_estimate else score
+        value = torch.tanh(self.down_norm(self.down(seen)))
+        hidden = self.gru(value, *state)
         value = torch.tanh(self.up_norm(self.up(hidden)))
-        return self.out(value), (hidden,)
+        return self.out(value), (hidden,) if self.recurrent else ()

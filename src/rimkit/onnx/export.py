@@ -144,7 +144,7 @@ def _graph(model: RIM, contents: Contents) -> bytes:
             _Step(model).eval(),
             (eta, torch.zeros_like(eta), *state),
             dynamo=True,
-            dynamic_shapes=(image, image, parts),
+            dynamic_shapes=(image, image, *([parts] if parts else [])),
             input_names=contents.inputs,
             output_names=contents.outputs,
             opset_version=_OPSET,

@@ -2,21 +2,36 @@
 
 from rimkit.operators.base import A_vjp, Operator, Window, adjoint_error, crop, initial
 from rimkit.operators.blur import Blur, gaussian_kernel
+from rimkit.operators.fourier import FourierMask, line_mask
 from rimkit.operators.pixelwise import Identity, Mask
+from rimkit.operators.projections import (
+    DenseProjection,
+    FastProjection,
+    FourierProjection,
+    independent_reals,
+)
 from rimkit.operators.resampling import Downsampling, DownsamplingPart, matlab_imresize
+from rimkit.operators.sensor import SaturatingSensor
 
 __all__ = [
     "A_vjp",
     "Blur",
+    "DenseProjection",
     "Downsampling",
     "DownsamplingPart",
+    "FastProjection",
+    "FourierMask",
+    "FourierProjection",
     "Identity",
     "Mask",
     "Operator",
+    "SaturatingSensor",
     "Window",
     "adjoint_error",
     "crop",
     "gaussian_kernel",
+    "independent_reals",
     "initial",
+    "line_mask",
     "matlab_imresize",
 ]

@@ -58,7 +58,7 @@ def table2(setup: Setup) -> str:
 
 def grey_methods(setup: Setup) -> list[Method]:
     """Everything that stands in Table 2 and was not published: ours, and what is installed."""
-    return [*_ours(1, setup), *installed(1)]
+    return [*_ours(1, setup), *(installed(1) if setup.others else [])]
 
 
 def _table(
@@ -71,7 +71,7 @@ def _table(
 ) -> str:
     images = list(load_test_images(setup.images or 100, channels=channels))
     ours = _ours(channels, setup)
-    methods = [*ours, *others, *installed(channels)]
+    methods = [*ours, *others, *(installed(channels) if setup.others else [])]
     kept = Scores(setup.output / f"{name}-images.csv", say=setup.say)
     scores: dict[str, list[ImageScore]] = {}
     rows = published_rows(theirs)
@@ -96,9 +96,10 @@ def _table(
     for count in sorted({images for row in rows for images, _ in row.psnr}):
         there = [row for row in rows if any(images == count for images, _ in row.psnr)]
         parts += ["", format_rows(there, conditions=_CONDITIONS, images=[count], deviations=True)]
-    for first in ours:
-        second = [method for method in methods if method not in ours]
-        parts += ["", *_comparison(first.name, [method.name for method in second], scores)]
+    second = [method.name for method in methods if method not in ours]
+    if second:
+        for first in ours:
+            parts += ["", _comparison(first.name, second, scores)]
     parts += ["", *(f"{method.name}: {method.settings}" for method in methods)]
     return setup.write(f"{name}.txt", "\n".join(parts) + "\n")
 
@@ -113,7 +114,7 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
         _model(name, knows_levels=knows)
         for name in (*shipped, *setup.models)
         if weights.load(name).config.network.channels == channels
-        for knows in (False, True)
+        for knows in ((False, True) if channels == 1 else (False,))
     ]
 
 
@@ -161,9 +162,7 @@ def _by_numpy(method: baselines.Method) -> Restore:
     return run
 
 
-def _comparison(
-    first: str, others: Sequence[str], scores: dict[str, list[ImageScore]]
-) -> list[str]:
+def _comparison(first: str, others: Sequence[str], scores: dict[str, list[ImageScore]]) -> str:
     """Paired differences on all images, condition by condition."""
     conditions = list(dict.fromkeys(score.condition for score in scores[first]))
     lines = [
@@ -181,4 +180,4 @@ def _comparison(
                 f"{result.wins}/{result.images}"
             )
         lines.append(cells)
-    return [columns(lines)] if others else []
+    return columns(lines)

@@ -30,17 +30,21 @@ class Setup:
         Number of test images, the first ones; all if None.
     models
         Further models, as in `rimkit.load`.
+    others
+        Whether denoisers of other packages are run, too, where they are installed.
     """
 
     output: Path
     say: Callable[[str], None]
     images: int | None = None
     models: tuple[str, ...] = ()
+    others: bool = True
 
     def write(self, name: str, text: str) -> str:
         """Write a text with where it comes from in its first line, and return it."""
         command = f"rimkit reproduce {Path(name).stem}"
         command += "".join(f" --add {Path(model).name}" for model in self.models)
+        command += "" if self.others else " --only-ours"
         if self.images is not None:
             command += f" --images {self.images}"
         text = f"{command}: {stamp()}\n\n{text}"

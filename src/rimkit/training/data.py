@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import lightning
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -14,6 +15,7 @@ from rimkit.data.patches import PatchBatches, Share
 from rimkit.training.recipe import Recipe
 
 _VALIDATION_SIDE = 256
+_VALIDATION_PATCHES = 8
 
 
 class PatchData(lightning.LightningDataModule):
@@ -47,9 +49,16 @@ class PatchData(lightning.LightningDataModule):
         return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        """Held-out images, cut to at most 256x256 around the middle, one at a time."""
-        crops = [_middle(to_unit(image)) for image in self._held_out]
-        return DataLoader(crops, batch_size=1)  # type: ignore[arg-type]
+        """Held-out images, cut to at most 256x256 around the middle, one at a time.
+
+        Eight patches of each where the task is for patches alone.
+        """
+        images = [to_unit(image) for image in self._held_out]
+        if self._recipe.on_patches:
+            batches = [_patches(image, self._recipe.data.patch) for image in images]
+        else:
+            batches = [_middle(image)[None] for image in images]
+        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
 
 def training_paths(folder: Path | None) -> list[Path]:
@@ -97,3 +106,9 @@ def _middle(image: Tensor) -> Tensor:
     h, w = image.shape[-2:]
     top, left = max(0, (h - _VALIDATION_SIDE) // 2), max(0, (w - _VALIDATION_SIDE) // 2)
     return image[:, top : top + _VALIDATION_SIDE, left : left + _VALIDATION_SIDE]
+
+
+def _patches(image: Tensor, side: int) -> Tensor:
+    """Some patches (n, C, side, side), evenly spread and none over another."""
+    tiles = image.unfold(1, side, side).unfold(2, side, side).flatten(1, 2).movedim(1, 0)
+    return tiles[torch.linspace(0, len(tiles) - 1, min(len(tiles), _VALIDATION_PATCHES)).long()]

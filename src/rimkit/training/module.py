@@ -111,8 +111,12 @@ class RIMTraining(lightning.LightningModule):
     def _measure(
         self, measure: Measure, x: Tensor, generator: torch.Generator
     ) -> tuple[Problem, Tensor]:
-        """Measure on the processor, where a generator always gives the same, and move."""
-        problem, y = measure(x.cpu(), generator)
+        """Measure on the processor, where a generator always gives the same, and move.
+
+        In full precision: autocast would multiply a matrix and an image in bf16.
+        """
+        with torch.autocast("cpu", enabled=False):
+            problem, y = measure(x.cpu(), generator)
         return tree.move(problem, device=self.device), y.to(self.device)
 
     def _keep(self, rollout: Rollout, generator: torch.Generator) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from rimkit import settings
 from rimkit.rim import RIMConfig
-from rimkit.tasks import DenoisingTask, SuperResolutionTask, Task, task_from_table
+from rimkit.tasks import DenoisingTask, Task, task_from_table
 from rimkit.training.loss import DistanceName
 
 
@@ -172,16 +172,21 @@ class Recipe:
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
             raise ValueError("unroll.continued leaves no place for new samples in a batch")
-        if self.places and isinstance(self.task, SuperResolutionTask):
+        if self.places and not getattr(self.task, "joins", True):
             raise ValueError(
-                "unroll.continued is 0 for super-resolution: samples of different scales cannot be "
-                "in one batch"
+                f"unroll.continued is 0 for {self.task.table_name}: samples of two of its batches "
+                "cannot be in one"
             )
 
     @property
     def places(self) -> int:
         """How many samples of a batch go on from an earlier update."""
         return int(self.unroll.continued * self.data.batch)
+
+    @property
+    def on_patches(self) -> bool:
+        """Whether held-out images are watched in patches, as the task has it."""
+        return bool(getattr(self.task, "on_patches", False))
 
 
 _FOLDER = resources.files("rimkit.training") / "recipes"

@@ -82,11 +82,13 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     """
     options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
-    channels = recipe.model.network.channels
+    channels, patch = recipe.model.network.channels, recipe.data.patch
     data = PatchData(
         recipe,
-        images=load_images(training, channels=channels, smallest=recipe.data.patch),
-        held_out=load_images(held_out, channels=channels, smallest=8),
+        images=load_images(training, channels=channels, smallest=patch),
+        held_out=load_images(
+            held_out, channels=channels, smallest=patch if recipe.on_patches else 8
+        ),
     )
     read = folder.inputs(training, held_out, precision=options.precision)
     checkpoint, update = None, 0

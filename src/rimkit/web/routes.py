@@ -57,6 +57,7 @@ async def about(studio: TheStudio) -> dict[str, Any]:
             "name": offer.name,
             "summary": offer.summary,
             "steps": offer.steps,
+            "channels": offer.channels,
             "trained": offer.trained,
             "learned": offer.learned,
         }

@@ -32,7 +32,13 @@ def _add_train(commands: Commands) -> None:
     )
     parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
     _add_images(parser)
-    parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE-MODEL")
+    parser.add_argument(
+        "--model",
+        choices=["rim", "gdn", "ffn", "ffn-wide"],
+        help="the recipe's network, or one without a part: gdn does not see the estimate, ffn has "
+        "no state, ffn-wide none either but as many parameters; with --resume, names the folder",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
         "--set",
@@ -107,6 +113,12 @@ def _add_reproduce(commands: Commands) -> None:
         "--images",
         type=values.positive,
         help="only the first so many test images: a look, not a result",
+    )
+    parser.add_argument(
+        "--only-ours",
+        dest="others",
+        action="store_false",
+        help="leave out what other packages do, which takes hours",
     )
     parser.add_argument(
         "--add",

@@ -46,8 +46,8 @@ def _add_restore(commands: Commands) -> None:
     )
     parser.add_argument(
         "--model",
-        help="a name from `rimkit models`, or a .safetensors or .onnx file (default: denoise-gray, "
-        "and with --scale super-resolution)",
+        help="a name from `rimkit models`, or a .safetensors or .onnx file (default: denoise-gray "
+        "or denoise-color, as the image is, and with --scale super-resolution)",
     )
     parser.add_argument(
         "--runtime",

@@ -15,6 +15,7 @@ let walk = null;        // what runs or has run: { run, started, steps, over, re
 let shown = 0;          // the step that is shown
 let following = true;   // whether the newest step is shown as it comes
 let playing = null;
+let picked = false;     // whether a solver was chosen by hand for this kind of problem
 let choices = 0;        // how many images were chosen: an answer that comes late is not taken
 
 function say(text, bad = false) {
@@ -75,10 +76,21 @@ function degradation() {
   return wish;
 }
 
+// A model of one channel takes colours one by one; one of three takes colour alone.
+function takes(solver) {
+  return solver.channels === 1 || solver.channels === (image?.channels ?? 3);
+}
+
 function offerSolvers() {
   const kind = $("kind").value;
-  const suited = about.solvers.find((each) => each.trained.includes(kind))
-    ?? about.solvers.find((each) => !each.learned) ?? about.solvers[0];
+  for (const option of $("solver").options) {
+    option.disabled = !takes(about.solvers.find((each) => each.name === option.value));
+  }
+  const able = about.solvers.filter(takes).sort((one, other) => other.channels - one.channels);
+  const suited = able.find((each) => each.trained.includes(kind))
+    ?? able.find((each) => !each.learned) ?? able[0] ?? about.solvers[0];
+  if (picked && takes(about.solvers.find((each) => each.name === $("solver").value))) return;
+  picked = false;
   $("solver").value = suited.name;
   tellSolver();
 }
@@ -125,6 +137,7 @@ function choose(chosen) {
   $("run").disabled = false;
   $("middle").hidden = true;
   $("automatic")?.dispatchEvent(new Event("change"));
+  offerSolvers();
   boundSteps();
 }
 
@@ -331,8 +344,8 @@ function play() {
 
 // ---- what a person does
 
-$("kind").addEventListener("change", listParameters);
-$("solver").addEventListener("change", tellSolver);
+$("kind").addEventListener("change", () => { picked = false; listParameters(); });
+$("solver").addEventListener("change", () => { picked = true; tellSolver(); });
 $("controls").addEventListener("submit", (event) => { event.preventDefault(); if (image) start(); });
 $("inspect").addEventListener("change", boundSteps);
 $("stop").addEventListener("click", () => {

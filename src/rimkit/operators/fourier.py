@@ -1,0 +1,114 @@
+"""Undersampled Fourier measurements, as of magnetic resonance imaging with one coil."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class FourierMask:
+    """A x = mask times the orthonormal 2-D DFT of x: z is complex, (N, C, H, W).
+
+    Real images; inner products of measurements are real parts.
+
+    Parameters
+    ----------
+    mask
+        (N or 1, C or 1, H, W), 1 where a frequency is measured and 0 where not, laid out as
+        ``torch.fft.fft2`` does: frequency zero first. `line_mask` draws one.
+
+    Raises
+    ------
+    ValueError
+        If the mask has not four dimensions, or values other than 0 and 1.
+    """
+
+    mask: Tensor
+
+    def __post_init__(self) -> None:
+        if self.mask.ndim != 4:
+            raise ValueError(
+                f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"
+            )
+        if not ((self.mask == 0) | (self.mask == 1)).all():
+            raise ValueError("a mask holds 0 (not measured) and 1 (measured) only")
+
+    def A(self, x: Tensor) -> Tensor:
+        """Measure x (N, C, H, W); what is not measured reads as zero."""
+        self._check_size("x", x)
+        z: Tensor = torch.fft.fft2(x, norm="ortho") * self.mask.to(x)
+        return z
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Map y (N, C, H, W), complex, to a real image: the zero-filled reconstruction."""
+        self._check_size("y", y)
+        if not y.is_complex():
+            raise ValueError(f"frequencies are complex, got y {tuple(y.shape)} of {y.dtype}")
+        x: Tensor = torch.fft.ifft2(y * self.mask.to(y.real), norm="ortho").real
+        return x
+
+    def _check_size(self, name: str, value: Tensor) -> None:
+        if value.shape[-2:] != self.mask.shape[-2:]:
+            raise ValueError(
+                f"the mask has shape {tuple(self.mask.shape)}, but {name} {tuple(value.shape)}"
+            )
+
+
+def line_mask(
+    p: float,
+    size: tuple[int, int],
+    *,
+    center: float = 0.08,
+    samples: int = 1,
+    generator: torch.Generator,
+) -> Tensor:
+    """Draw whole columns of frequencies, denser where they are low (Lustig et al. 2007).
+
+    Parameters
+    ----------
+    p
+        Share of the W columns that is measured, in (0, 1].
+    size
+        (H, W).
+    center
+        Share of the columns that is always measured: the lowest frequencies. The others are drawn
+        without replacement, column k in proportion to (1 - |k| / (W/2 + 1))^2.
+    samples
+        Number of masks.
+    generator
+        Of the columns.
+
+    Returns
+    -------
+    Tensor
+        (samples, 1, H, W) for `FourierMask`.
+
+    Raises
+    ------
+    ValueError
+        If p does not lie in (0, 1] or gives no column, or center not in [0, p].
+    """
+    height, width = size
+    if not 0 < p <= 1 or round(p * width) < 1:
+        raise ValueError(
+            f"p, the share of columns, lies in (0, 1] and gives at least one of {width}, got {p}"
+        )
+    if not 0 <= center <= p:
+        raise ValueError(
+            f"center, the share that is always measured, lies in [0, {p}], got {center}"
+        )
+    distance = torch.fft.fftfreq(width, d=1 / width, device=generator.device).abs()
+    density = (1 - distance / (width / 2 + 1)) ** 2
+    # A race, won in proportion to the density; the lowest frequencies are there before it begins.
+    time = torch.empty(samples, width, device=generator.device).exponential_(generator=generator)
+    time = time / density
+    time[:, distance.argsort(stable=True)[: round(center * width)]] = -1
+    chosen = time.argsort(1)[:, : round(p * width)]
+    columns = torch.zeros(samples, width, device=generator.device).scatter(1, chosen, 1.0)
+    return columns[:, None, None].expand(samples, 1, height, width).contiguous()

@@ -1,0 +1,302 @@
+"""Random projections: m numbers for the d pixels of an image, each of them about all pixels.
+
+Every channel is projected alike; rows differ by sample, or are shared by a batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+
+Size = tuple[int, int]
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class DenseProjection:
+    """A x = matrix times the pixels of x, row by row: z is (N, C, m).
+
+    Parameters
+    ----------
+    matrix
+        (N or 1, m, d), m at most d; its precision and device are those of x.
+    size
+        (H, W) of x, with H W = d.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together.
+    """
+
+    matrix: Tensor
+    size: Size
+
+    def __post_init__(self) -> None:
+        pixels = self.size[0] * self.size[1]
+        if self.matrix.ndim != 3 or self.matrix.shape[2] != pixels or min(self.size) < 1:
+            raise ValueError(
+                f"for images of {self.size[0]}x{self.size[1]} a matrix has shape "
+                f"(N or 1, m, {pixels}), got {tuple(self.matrix.shape)}"
+            )
+        _check_count(self.matrix.shape[1], pixels, tuple(self.matrix.shape))
+
+    @classmethod
+    def gaussian(
+        cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
+    ) -> DenseProjection:
+        """Draw standard normal entries, a fresh matrix of round(p d) rows for every sample.
+
+        Raises
+        ------
+        ValueError
+            If p does not lie in (0, 1], or gives no row.
+        """
+        shape = (samples, _rows(p, size), size[0] * size[1])
+        return cls(torch.randn(shape, generator=generator, device=generator.device), size)
+
+    @classmethod
+    def binary(
+        cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
+    ) -> DenseProjection:
+        """Draw entries -1 and 1, equally likely; else as `gaussian`."""
+        shape = (samples, _rows(p, size), size[0] * size[1])
+        return cls(_signs(shape, generator), size)
+
+    def A(self, x: Tensor) -> Tensor:
+        """Project x (N, C, H, W)."""
+        _check_x(x, self.size, self.matrix)
+        return x.flatten(2) @ self.matrix.mT
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Map y (N, C, m) to (N, C, H, W) with the transposed matrix."""
+        _check_y(y, self.matrix.shape[1], self.matrix)
+        return (y @ self.matrix).view(*y.shape[:2], *self.size)
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class FourierProjection:
+    """A x = some entries of the 2-D DFT of x, not normalised: z is complex, (N, C, m).
+
+    The DFT is real-linear: inner products of measurements are real parts, and the adjoint returns
+    a real image. Of a row and its conjugate the second says nothing new but for its noise; see
+    `independent_reals`.
+
+    Parameters
+    ----------
+    rows
+        (N or 1, m), whole numbers: which entries, counted row by row as ``torch.fft.fft2`` lays
+        them out. None twice in a sample.
+    size
+        (H, W) of x.
+
+    Raises
+    ------
+    ValueError
+        If the rows have another shape, are out of range or not distinct.
+    """
+
+    rows: Tensor
+    size: Size
+
+    def __post_init__(self) -> None:
+        _check_rows(self.rows, self.size)
+
+    @classmethod
+    def draw(
+        cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
+    ) -> FourierProjection:
+        """Draw round(p d) rows without replacement, others for every sample.
+
+        Raises
+        ------
+        ValueError
+            If p does not lie in (0, 1], or gives no row.
+        """
+        return cls(_draw_rows(p, size, samples, generator), size)
+
+    def A(self, x: Tensor) -> Tensor:
+        """Measure x (N, C, H, W)."""
+        _check_x(x, self.size, self.rows)
+        return _pick(torch.fft.fft2(x), self.rows)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Map y (N, C, m), complex, to (N, C, H, W), real."""
+        _check_y(y, self.rows.shape[1], self.rows)
+        if not y.is_complex():
+            raise ValueError(f"entries of a DFT are complex, got y {tuple(y.shape)} of {y.dtype}")
+        x: Tensor = torch.fft.ifft2(_place(y, self.rows, self.size), norm="forward").real
+        return x
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class FastProjection:
+    """A x = some entries of the Hartley transform of signs * x: z is (N, C, m), rows orthonormal.
+
+    Random signs and a fast transform stand in for a Gaussian matrix (subsampled randomised
+    transforms; Do, Gan, Nguyen and Tran 2012), so that images of any size can be projected. The
+    rows have length 1, where those of the other ensembles have length sqrt(d): sigma here is as
+    much noise as sqrt(d) sigma there.
+
+    Parameters
+    ----------
+    signs
+        (N or 1, H, W), -1 and 1; precision and device are those of x.
+    rows
+        (N or 1, m), as in `FourierProjection`.
+
+    Raises
+    ------
+    ValueError
+        If signs or rows have other shapes or values.
+    """
+
+    signs: Tensor
+    rows: Tensor
+
+    def __post_init__(self) -> None:
+        if self.signs.ndim != 3 or not (self.signs.abs() == 1).all():
+            raise ValueError(
+                f"signs are -1 and 1 in shape (N or 1, H, W), got {tuple(self.signs.shape)}"
+            )
+        _check_rows(self.rows, self._size)
+
+    @classmethod
+    def draw(
+        cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
+    ) -> FastProjection:
+        """Draw signs, and round(p d) rows without replacement, others for every sample.
+
+        Raises
+        ------
+        ValueError
+            If p does not lie in (0, 1], or gives no row.
+        """
+        rows = _draw_rows(p, size, samples, generator)
+        return cls(_signs((samples, *size), generator), rows)
+
+    def A(self, x: Tensor) -> Tensor:
+        """Project x (N, C, H, W)."""
+        _check_x(x, self._size, self.signs)
+        return _pick(_hartley(self.signs[:, None] * x), self.rows)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Map y (N, C, m) to (N, C, H, W)."""
+        _check_y(y, self.rows.shape[1], self.signs)
+        return self.signs[:, None] * _hartley(_place(y, self.rows, self._size))
+
+    @property
+    def _size(self) -> Size:
+        return self.signs.shape[1], self.signs.shape[2]
+
+
+def independent_reals(p: float, size: Size) -> float:
+    """How many independent real numbers a `FourierProjection` measures, in the mean.
+
+    A row and its conjugate give two together, a row that is its own conjugate gives one. At 32x32
+    about 194, 368, 655 and 859 for p = 0.1, 0.2, 0.4 and 0.6, where the other ensembles give 102,
+    205, 410 and 614.
+
+    Raises
+    ------
+    ValueError
+        If p does not lie in (0, 1], or gives no row.
+    """
+    m, d = _rows(p, size), size[0] * size[1]
+    alone = (2 - size[0] % 2) * (2 - size[1] % 2)  # frequencies 0 and, for even sides, 1/2
+    neither = (d - m) * (d - m - 1) / (d * max(d - 1, 1))
+    return (d - alone) * (1 - neither) + alone * m / d
+
+
+def _rows(p: float, size: Size) -> int:
+    """Number of rows m = round(p d)."""
+    if not 0 < p <= 1:
+        raise ValueError(f"p, the share of rows, lies in (0, 1], got {p}")
+    m = round(p * size[0] * size[1])
+    if m < 1:
+        raise ValueError(f"p = {p} of {size[0]}x{size[1]} pixels is no row at all")
+    return m
+
+
+def _draw_rows(p: float, size: Size, samples: int, generator: torch.Generator) -> Tensor:
+    m = _rows(p, size)
+    order = torch.rand(samples, size[0] * size[1], generator=generator, device=generator.device)
+    return order.argsort(1)[:, :m]
+
+
+def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    bits = torch.randint(2, shape, generator=generator, device=generator.device, dtype=torch.int8)
+    return 2 * bits.to(torch.get_default_dtype()) - 1
+
+
+def _hartley(image: Tensor) -> Tensor:
+    """Orthonormal, symmetric, and so its own inverse and its own adjoint."""
+    spectrum: Tensor = torch.fft.fft2(image, norm="ortho")
+    return spectrum.real - spectrum.imag
+
+
+def _pick(image: Tensor, rows: Tensor) -> Tensor:
+    """Entries ``rows`` (N or 1, m) of (N, C, H, W): (N, C, m)."""
+    n, channels = image.shape[:2]
+    return image.flatten(2).gather(2, rows[:, None].expand(n, channels, -1))
+
+
+def _place(y: Tensor, rows: Tensor, size: Size) -> Tensor:
+    """The adjoint of `_pick`: zeros elsewhere."""
+    n, channels = y.shape[:2]
+    image = y.new_zeros(n, channels, size[0] * size[1])
+    image = image.scatter(2, rows[:, None].expand(n, channels, -1), y)
+    return image.view(n, channels, *size)
+
+
+def _check_count(rows: int, pixels: int, shape: tuple[int, ...]) -> None:
+    if not 1 <= rows <= pixels:
+        raise ValueError(
+            f"a projection has 1 to {pixels} rows for {pixels} pixels, got {rows} in shape {shape}"
+        )
+
+
+def _check_rows(rows: Tensor, size: Size) -> None:
+    pixels = size[0] * size[1]
+    if rows.ndim != 2 or rows.dtype != torch.long:
+        raise ValueError(
+            f"rows are whole numbers (int64) in shape (N or 1, m), got {tuple(rows.shape)} "
+            f"of {rows.dtype}"
+        )
+    _check_count(rows.shape[1], pixels, tuple(rows.shape))
+    ordered = rows.sort(1).values
+    if ordered.min() < 0 or ordered.max() >= pixels or (ordered.diff(dim=1) == 0).any():
+        raise ValueError(f"rows are distinct numbers from 0 to {pixels - 1}, got others")
+
+
+def _check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
+    if x.ndim != 4 or tuple(x.shape[2:]) != size:
+        raise ValueError(f"x has shape (N, C, {size[0]}, {size[1]}), got {tuple(x.shape)}")
+    _check_fit("x", x, leaf)
+
+
+def _check_y(y: Tensor, m: int, leaf: Tensor) -> None:
+    if y.ndim != 3 or y.shape[2] != m:
+        raise ValueError(f"y has shape (N, C, {m}), got {tuple(y.shape)}")
+    _check_fit("y", y, leaf)
+
+
+def _check_fit(name: str, value: Tensor, leaf: Tensor) -> None:
+    """Raise unless an operator's tensor and x or y are of one batch, device and precision."""
+    if leaf.shape[0] not in (1, value.shape[0]):
+        raise ValueError(
+            f"the operator is for {leaf.shape[0]} samples (its tensor has shape "
+            f"{tuple(leaf.shape)}), but {name} has shape {tuple(value.shape)}"
+        )
+    mixed = leaf.is_floating_point() and leaf.dtype != value.dtype
+    if mixed or leaf.device != value.device:
+        raise ValueError(
+            f"{name} {tuple(value.shape)} is {value.dtype} on {value.device}, but the operator's "
+            f"{tuple(leaf.shape)} is {leaf.dtype} on {leaf.device}; rimkit.tree.move moves it"
+        )

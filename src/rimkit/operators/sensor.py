@@ -1,0 +1,62 @@
+"""A sensor that saturates: the operator of the package that is not linear."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+from rimkit.operators.base import Window
+
+_BRIGHTEST = 1 - 1e-3  # of y, of where a solver starts: beyond, all is saturated
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class SaturatingSensor:
+    """A x = tanh(gain x^gamma): grey levels to light, light to what a sensor reads of it.
+
+    Odd in x, so that an estimate below zero finds back.
+
+    Parameters
+    ----------
+    gain
+        Exposure: a light of 1 / gain reads as 0.76 of the most.
+    gamma
+        From grey level to light, at least 1; 2.2 is that of screens.
+
+    Raises
+    ------
+    ValueError
+        If the gain is not positive or gamma less than 1, or one of them not finite.
+    """
+
+    gain: float = 2.0
+    gamma: float = 2.2
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.gain) and self.gain > 0):
+            raise ValueError(f"gain is positive and finite, got {self.gain}")
+        if not (math.isfinite(self.gamma) and self.gamma >= 1):
+            raise ValueError(f"gamma is at least 1 and finite, got {self.gamma}")
+
+    def A(self, x: Tensor) -> Tensor:
+        """Read x (N, C, H, W)."""
+        return torch.tanh(self.gain * x * x.abs() ** (self.gamma - 1))
+
+    def A_vjp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Multiply v (N, C, H, W) with the slope of every pixel at x."""
+        slope = self.gain * self.gamma * x.abs() ** (self.gamma - 1)
+        return v * slope * (1 - self.A(x).square())
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Start at the inverse; what reads as saturated, at the brightest that does not."""
+        light = torch.atanh(y.clamp(0, _BRIGHTEST)) / self.gain
+        return light ** (1 / self.gamma)
+
+    def crop(self, y: Tensor, window: Window) -> tuple[SaturatingSensor, Tensor]:
+        """Cut y (N, C, H, W)."""
+        return self, y[..., *window]

@@ -1,0 +1,57 @@
+import pytest
+import torch
+from tests.cases import generator, uniform
+
+from rimkit.operators import FourierMask, line_mask
+
+
+def test_all_frequencies_give_the_image_back() -> None:
+    x = uniform(2, 1, 9, 12)
+    operator = FourierMask(torch.ones(1, 1, 9, 12))
+    torch.testing.assert_close(operator.A_adjoint(operator.A(x)), x)
+
+
+def test_lines_are_columns_as_many_as_asked_for_with_the_lowest_among_them() -> None:
+    mask = line_mask(0.3, (6, 50), center=0.1, samples=400, generator=generator())
+    assert mask.shape == (400, 1, 6, 50)
+    assert (mask == mask[:, :, :1]).all()
+    columns = mask[:, 0, 0]
+    assert (columns.sum(1) == 15).all()
+    assert (columns[:, [0, 1, 2, -1, -2]] == 1).all()
+    share = columns.mean(0)
+    assert share[4:8].mean() > 2 * share[20:24].mean() > 0
+    assert share[4:8].mean() == pytest.approx(share[-7:-3].mean().item(), rel=0.2)
+    assert len(columns.unique(dim=0)) > 390
+    again = line_mask(0.3, (6, 50), center=0.1, samples=400, generator=generator())
+    assert torch.equal(mask, again)
+
+
+@pytest.mark.parametrize(
+    ("p", "center", "message"),
+    [
+        (0.0, 0.0, "lies in"),
+        (1.2, 0.1, "lies in"),
+        (0.01, 0.0, "at least one of 20"),
+        (0.2, 0.3, "center"),
+        (0.2, -0.1, "center"),
+    ],
+)
+def test_masks_that_are_none(p: float, center: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        line_mask(p, (10, 20), center=center, generator=generator())
+
+
+def test_refuses_other_shapes_and_values() -> None:
+    with pytest.raises(ValueError, match="shape"):
+        FourierMask(torch.ones(4, 4))
+    with pytest.raises(ValueError, match="holds 0"):
+        FourierMask(torch.full((1, 1, 4, 4), 0.5))
+
+
+def test_refuses_other_sizes_and_what_is_not_complex() -> None:
+    operator = FourierMask(torch.ones(1, 1, 4, 6))
+    for name, use in (("x", operator.A), ("y", operator.A_adjoint)):
+        with pytest.raises(ValueError, match=rf"\(1, 1, 4, 6\), but {name} \(2, 1, 6, 4\)"):
+            use(torch.ones(2, 1, 6, 4))
+    with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 4, 6\)"):
+        operator.A_adjoint(torch.ones(2, 1, 4, 6))

@@ -1,0 +1,167 @@
+import itertools
+import math
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from tests.cases import generator, normal, uniform
+from torch import Tensor
+
+from rimkit import operators, tree
+from rimkit.noises import GaussianNoise
+from rimkit.operators import DenseProjection, FastProjection, FourierProjection, independent_reals
+from rimkit.problem import Problem
+
+SIZE = (4, 5)
+Draw = Callable[..., operators.Operator]
+DRAWS: dict[str, Draw] = {
+    "gaussian": DenseProjection.gaussian,
+    "binary": DenseProjection.binary,
+    "fourier": FourierProjection.draw,
+    "fast": FastProjection.draw,
+}
+each_draw = pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
+
+
+def matrix(operator: operators.Operator, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    """Of a real image to its measurements: (m, d)."""
+    pixels = torch.eye(math.prod(size), dtype=dtype).view(-1, 1, *size)
+    return operator.A(pixels)[:, 0].mT
+
+
+def test_the_ensembles_have_their_entries() -> None:
+    gaussian = DenseProjection.gaussian(0.25, (20, 20), samples=8, generator=generator()).matrix
+    assert gaussian.shape == (8, 100, 400)
+    assert gaussian.mean().abs() < 0.01
+    assert gaussian.std() == pytest.approx(1, abs=0.01)
+    binary = DenseProjection.binary(0.25, (20, 20), samples=8, generator=generator()).matrix
+    assert binary.unique().tolist() == [-1, 1]
+    assert binary.mean().abs() < 0.01
+
+
+def test_fourier_is_rows_of_the_fourier_matrix() -> None:
+    operator = FourierProjection.draw(0.5, SIZE, generator=generator())
+    down, right = (
+        torch.exp(-2j * torch.pi * torch.outer(k, k) / len(k))
+        for k in (torch.arange(n, dtype=torch.float64) for n in SIZE)
+    )
+    whole = torch.kron(down, right)
+    rows = whole[operator.rows[0]]
+    torch.testing.assert_close(matrix(operator, SIZE, torch.float64), rows)
+
+
+@pytest.mark.parametrize("size", [(4, 5), (6, 6), (7, 3)])
+def test_fast_rows_are_orthonormal(size: tuple[int, int]) -> None:
+    operator = FastProjection.draw(0.7, size, generator=generator())
+    rows = matrix(tree.move(operator, dtype=torch.float64), size, torch.float64)
+    torch.testing.assert_close(rows @ rows.mT, torch.eye(len(rows), dtype=torch.float64))
+
+
+@each_draw
+def test_every_sample_has_rows_of_its_own_and_the_same_seed_the_same(draw: Draw) -> None:
+    operator = draw(0.5, SIZE, samples=2, generator=generator())
+    x = normal(1, 1, *SIZE, dtype=torch.float32).expand(2, -1, -1, -1)
+    z = operator.A(x)
+    assert z.shape == (2, 1, 10)
+    assert not torch.equal(z[0], z[1])
+    assert torch.equal(z, draw(0.5, SIZE, samples=2, generator=generator()).A(x))
+
+
+@each_draw
+def test_all_pixels_and_no_noise_give_the_image_back(draw: Draw) -> None:
+    operator = tree.move(draw(1.0, SIZE, generator=generator()), dtype=torch.float64)
+    x = uniform(1, 1, *SIZE)
+    rows = matrix(operator, SIZE, torch.float64)
+    y = operator.A(x)[0, 0]
+    found = torch.linalg.lstsq(rows, y.to(rows.dtype)).solution
+    torch.testing.assert_close(found.real, x.flatten())
+
+
+@each_draw
+@pytest.mark.parametrize("p", [0.0, -0.1, 1.01, float("nan")])
+def test_shares_that_are_none(draw: Draw, p: float) -> None:
+    with pytest.raises(ValueError, match=r"lies in \(0, 1\]"):
+        draw(p, SIZE, generator=generator())
+    with pytest.raises(ValueError, match="no row at all"):
+        draw(0.02, SIZE, generator=generator())
+
+
+@each_draw
+def test_shapes_devices_and_precisions_that_do_not_fit(draw: Draw) -> None:
+    operator = draw(0.5, SIZE, samples=2, generator=generator())
+    x = torch.rand(2, 1, *SIZE)
+    y = operator.A(x)
+    for wrong in (x[0], torch.rand(2, 1, 5, 4), torch.rand(2, 20)):
+        with pytest.raises(ValueError, match=re.escape(f"(N, C, 4, 5), got {tuple(wrong.shape)}")):
+            operator.A(wrong)
+    for short in (y[..., :-1], y[0]):
+        with pytest.raises(ValueError, match=re.escape(f"(N, C, 10), got {tuple(short.shape)}")):
+            operators.initial(operator, short)
+    with pytest.raises(ValueError, match=r"2 samples.*\(3, 1, 4, 5\)"):
+        operator.A(torch.rand(3, 1, *SIZE))
+    with pytest.raises(ValueError, match=r"\(2, 1, 4, 5\).*meta"):
+        operator.A(x.to("meta"))
+
+
+@each_draw
+def test_mixed_precisions(draw: Draw) -> None:
+    operator = draw(0.5, SIZE, samples=2, generator=generator())
+    y = operator.A(torch.rand(2, 1, *SIZE))
+    if isinstance(operator, FourierProjection):
+        with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 10\) of torch.float32"):
+            operator.A_adjoint(y.real)
+        return
+    with pytest.raises(ValueError, match=r"\(2, 1, 4, 5\) is torch.float64.*is torch.float32"):
+        operator.A(torch.rand(2, 1, *SIZE).double())
+    with pytest.raises(ValueError, match=r"\(2, 1, 10\) is torch.float64"):
+        operator.A_adjoint(y.double())
+
+
+def test_matrices_and_rows_that_are_none() -> None:
+    with pytest.raises(ValueError, match=r"1 to 20 rows for 20 pixels, got 21 in shape"):
+        DenseProjection(torch.ones(1, 21, 20), SIZE)
+    with pytest.raises(ValueError, match=r"\(N or 1, m, 20\), got \(10, 20\)"):
+        DenseProjection(torch.ones(10, 20), SIZE)
+    with pytest.raises(ValueError, match=r"\(N or 1, m, 20\), got \(1, 10, 21\)"):
+        DenseProjection(torch.ones(1, 10, 21), SIZE)
+    for rows, message in (
+        (torch.arange(21)[None], "got 21 in shape"),
+        (torch.arange(5), r"\(N or 1, m\), got \(5,\)"),
+        (torch.ones(1, 5), "whole numbers"),
+        (torch.tensor([[0, 1, 0]]), "distinct"),
+        (torch.tensor([[0, 20]]), "from 0 to 19"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            FourierProjection(rows, SIZE)
+    with pytest.raises(ValueError, match="-1 and 1"):
+        FastProjection(torch.zeros(1, *SIZE), torch.arange(5)[None])
+
+
+@pytest.mark.parametrize("size", [(2, 3), (3, 3), (2, 4)])
+def test_independent_reals_are_the_mean_rank(size: tuple[int, int]) -> None:
+    pixels = math.prod(size)
+    for m in range(1, pixels + 1):
+        ranks = []
+        for rows in itertools.combinations(range(pixels), m):
+            measured = matrix(FourierProjection(torch.tensor([rows]), size), size, torch.float64)
+            ranks.append(torch.linalg.matrix_rank(torch.cat([measured.real, measured.imag])))
+        mean = sum(map(int, ranks)) / len(ranks)
+        assert independent_reals(m / pixels, size) == pytest.approx(mean)
+
+
+def test_independent_reals_of_the_paper_s_patches() -> None:
+    found = [independent_reals(p, (32, 32)) for p in (0.1, 0.2, 0.4, 0.6)]
+    assert found == pytest.approx([194, 368, 655, 860], abs=1.0)
+    with pytest.raises(ValueError, match="lies in"):
+        independent_reals(1.5, (32, 32))
+
+
+def test_noise_of_complex_measurements_is_on_both_parts() -> None:
+    problem = Problem(
+        FourierProjection.draw(0.5, (40, 40), generator=generator()), GaussianNoise(3.0)
+    )
+    y = problem.simulate(torch.zeros(1, 1, 40, 40), generator=generator(1))
+    assert y.is_complex()
+    assert y.real.std() == pytest.approx(3, rel=0.1)
+    assert y.imag.std() == pytest.approx(3, rel=0.1)

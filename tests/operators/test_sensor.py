@@ -1,0 +1,39 @@
+import pytest
+import torch
+from tests.cases import normal, uniform
+
+from rimkit.operators import SaturatingSensor
+
+
+def test_the_start_is_the_inverse() -> None:
+    x = uniform(2, 1, 5, 6)
+    sensor = SaturatingSensor()
+    torch.testing.assert_close(sensor.initial(sensor.A(x)), x)
+    assert sensor.initial(torch.tensor([-0.2, 1.0, 1.4])).isfinite().all()
+
+
+def test_it_rises_everywhere_and_saturates() -> None:
+    sensor = SaturatingSensor()
+    x = torch.linspace(-1, 1, 201).double()
+    z = sensor.A(x)
+    assert (z.diff() > 0).all()
+    assert sensor.A(torch.tensor(3.0)) == pytest.approx(1)
+
+
+def test_the_slope_is_that_of_autograd_below_zero_too() -> None:
+    sensor, x, v = SaturatingSensor(), normal(2, 1, 3, 4), normal(2, 1, 3, 4, seed=1)
+    assert (x < 0).any()
+    torch.testing.assert_close(sensor.A_vjp(x, v), torch.func.vjp(sensor.A, x)[1](v)[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"gain": 0.0}, "gain is positive"),
+        ({"gain": float("inf")}, "gain is positive"),
+        ({"gamma": 0.9}, "gamma is at least 1"),
+    ],
+)
+def test_refuses_impossible_settings(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SaturatingSensor(**settings)
