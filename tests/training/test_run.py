@@ -412,3 +412,25 @@ def test_training_and_held_out_images_are_apart() -> None:
 def test_no_test_image_is_ever_trained_on() -> None:
     assert all(path.parent.name == "train" for path in training_paths(None))
     assert len(training_paths(None)) == 200
+
+
+def test_a_training_starts_from_the_weights_of_another(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    paths = training_paths(images)
+    overrides += ["optimizer.updates=4", "optimizer.warmup=0"]
+    first = train(load_recipe("denoise-gray", overrides=overrides), paths, options(tmp_path / "a"))
+    overrides += [
+        f"start_from={first}",
+        "task.quantised=known",
+        "model.steps=2",
+        "optimizer.rate=1e-30",
+        "optimizer.adamw_rate=1e-30",
+    ]
+    second = train(load_recipe("denoise-gray", overrides=overrides), paths, options(tmp_path / "b"))
+    assert same_bits(load_file(first), load_file(second))
+    assert weights.load(second).steps == 2
+    overrides.append("model.score_scale=0.1")
+    other = load_recipe("denoise-gray", overrides=overrides)
+    with pytest.raises(ValueError, match="another machine than the recipe's"):
+        train(other, paths, options(tmp_path / "c"))

@@ -58,7 +58,7 @@ def memory_text(network: str, peaks: Mapping[tuple[int | None, int], float]) -> 
 
 def speed_text(speeds: Sequence[Speed]) -> str:
     """One row for every method and way."""
-    lines = [f"{'one megapixel, grey':<20}{'way':<24}{'threads':>8}{'s':>8}{'megapixels/s':>14}"]
+    lines = [f"{'one megapixel':<20}{'way':<24}{'threads':>8}{'s':>8}{'megapixels/s':>14}"]
     lines += [
         f"{speed.method:<20}{speed.way:<24}{speed.threads:>8}{speed.seconds:>8.2f}"
         f"{speed.per_second:>14.2f}"

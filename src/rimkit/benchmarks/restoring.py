@@ -26,6 +26,7 @@ from rimkit.benchmarks.memory import megabytes
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.problem import Denoising
 from rimkit.rim import RIM
+from rimkit.tasks import DenoisingTask
 from rimkit.tiling import plan, reach, solve_tiled
 
 SIGMA = 25 / 255
@@ -80,17 +81,19 @@ class Size:
 
 
 def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) -> Iterator[Speed]:
-    """Time all models in the package, and the other methods that are installed, side by side.
+    """Time all denoisers in the package, and the other methods that are installed, side by side.
 
-    Where onnxruntime is installed, the models are timed in it, too: "onnx", in float32.
+    Those for colour restore an image in colour, all others a grey one. Where onnxruntime is
+    installed, the models are timed in it, too: "onnx", in float32.
     """
     y = noisy_image(side, side).astype(np.float32) / np.float32(255)
     megapixels = side**2 / 1e6
     most = torch.get_num_threads()
     for threads in sorted({1, most}):
         torch.set_num_threads(threads)
-        for name in weights.model_names():
+        for name in filter(_denoises, weights.model_names()):
             model = weights.load(name)
+            values = np.stack([y] * model.config.network.channels, axis=-1)
             denoisers = {
                 "float32": Denoiser(model),
                 "bfloat16": Denoiser(model, precision="bfloat16"),
@@ -100,7 +103,7 @@ def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) 
             for way, memory in itertools.product(denoisers, _MEMORY):
                 say(f"{name}, {way}, {memory}, {threads} threads")
                 denoisers[way].memory = _MEMORY[memory]
-                seconds = _shortest(_denoising(denoisers[way], y), rounds)
+                seconds = _shortest(_denoising(denoisers[way], values), rounds)
                 yield Speed(name, f"{way}, {memory}", threads, megapixels, seconds)
     torch.set_num_threads(most)
     for name, method in baselines.installed().items():
@@ -157,8 +160,13 @@ def _in_onnxruntime(name: str) -> RIM:
     return load(cached(name))
 
 
+def _denoises(name: str) -> bool:
+    task = weights.load(name).training_record.get("task", {})
+    return bool(task.get("name", DenoisingTask.table_name) == DenoisingTask.table_name)
+
+
 def _denoising(denoiser: Denoiser, y: npt.NDArray[np.float32]) -> Callable[[], object]:
-    return lambda: denoiser.denoise([Noisy(y[..., None].copy(), SIGMA)])
+    return lambda: denoiser.denoise([Noisy(y.copy(), SIGMA)])
 
 
 def _calling(method: baselines.Method, y: npt.NDArray[np.float32]) -> Callable[[], object]:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from rimkit import atomic, settings
-from rimkit.rim import RIMConfig
 from rimkit.training.callbacks import LAST
 from rimkit.training.recipe import Recipe, recipe_from_table
 
@@ -73,10 +72,8 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
     checkpoint = folder / LAST
     if not checkpoint.exists():
         raise ValueError(f"nothing to resume: {checkpoint} does not exist")
-    saved = _read(folder, RECIPE)
-    # A setting that an earlier version did not know had what is now its default.
-    saved["model"] = settings.to_table(settings.from_table(RIMConfig, saved["model"]))
-    before = _flat(saved)
+    # Read as a recipe: a setting that an earlier version did not know has its default.
+    before = _flat(settings.to_table(saved_recipe(folder)))
     now = _flat(settings.to_table(recipe))
     for key in sorted((before.keys() | now.keys()) - _FREE):
         if before.get(key) != now.get(key):

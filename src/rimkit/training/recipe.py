@@ -153,6 +153,8 @@ class Recipe:
         Updates from one look at the held-out images to the next.
     late
         The machine is watched after its own number of steps and after ``late`` times as many.
+    start_from
+        A trained model, as in `rimkit.load`, whose weights the training begins with; "": none.
     """
 
     task: Task = dataclasses.field(
@@ -166,6 +168,7 @@ class Recipe:
     seed: int = 0
     validate_every: int = 1000
     late: int = 3
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         _at_least(0, seed=self.seed)

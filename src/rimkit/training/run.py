@@ -14,8 +14,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 
-from rimkit import settings
+from rimkit import settings, weights
 from rimkit.footprint import return_large_blocks
+from rimkit.rim import RIM
 from rimkit.training import folder
 from rimkit.training.callbacks import (
     AtomicCheckpointIO,
@@ -103,12 +104,14 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     if recipe.unroll.segment:
         return_large_blocks()
     module = RIMTraining(recipe)
+    if recipe.start_from and checkpoint is None:
+        _take_weights(module.model, recipe.start_from)
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    weights = options.output / folder.WEIGHTS
+    file = options.output / folder.WEIGHTS
     if trainer.is_global_zero:
         store.save(
             module.model,
-            weights,
+            file,
             training={
                 "task": settings.to_table(recipe.task),
                 "recipe": settings.to_table(recipe),
@@ -119,7 +122,7 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
                 "finished": trainer.global_step >= recipe.optimizer.updates,
             },
         )
-    return weights
+    return file
 
 
 def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lightning.Trainer:
@@ -175,6 +178,14 @@ def default_precision(accelerator: str) -> str:
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         fast = bool(capabilities.get("avx512_bf16", False))
     return "bf16-mixed" if fast else "32-true"
+
+
+def _take_weights(model: RIM, name: str) -> None:
+    """Begin with the weights of a trained model, but for the number of steps a machine like it."""
+    trained = weights.load(name)
+    if dataclasses.replace(trained.config, steps=model.config.steps) != model.config:
+        raise ValueError(f"start_from: {name} is another machine than the recipe's model")
+    model.load_state_dict(trained.state_dict())
 
 
 def _precision(options: RunOptions) -> str:
