@@ -61,21 +61,14 @@ def example(count: int) -> str:
 def _drawn(
     pair: Pair, estimates: dict[str, Bytes], scores: dict[str, tuple[float, float]]
 ) -> Figure:
-    """Whole images above, a detail below."""
+    """Draw a detail of each, with the scores of the whole image."""
     pictures = {
         f"{name}\n{scores[name][0]:.2f} dB / {scores[name][1]:.4f}": to_unit(estimate)[None]
         for name, estimate in estimates.items()
     }
     pictures["truth\n"] = truth = to_unit(pair.truth)[None]
     window = _detail(to_unit(bicubic(pair))[None], truth)
-    height, width = pair.truth.shape[:2]
-    size = 3 * len(pictures), 3 * (1 + height / width) + 0.8
-    figure = Figure(figsize=size, layout="constrained")
-    rows = figure.subplots(2, len(pictures), height_ratios=[height / width, 1])
-    plot.compare(pictures, axes=list(rows[0]))
-    details = {" " * number: x[..., *window] for number, x in enumerate(pictures.values())}
-    plot.compare(details, axes=list(rows[1]))
-    return figure
+    return plot.compare({title: x[..., *window] for title, x in pictures.items()})
 
 
 def _detail(x: Tensor, truth: Tensor) -> Window:
