@@ -174,6 +174,8 @@ def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int)
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        # What runs these tests in the background may have told all below it to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     while not out.exists() or not list(out.glob("*.png")):
         time.sleep(0.01)

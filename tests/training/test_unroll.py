@@ -82,6 +82,7 @@ def test_lengths_are_checked(steps: int, segment: int | None) -> None:
         )
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_of_a_hundred_steps() -> None:
     few, many, kept = (

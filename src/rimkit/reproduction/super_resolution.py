@@ -72,7 +72,7 @@ Scores = Mapping[float, Sequence[Score]]
 
 def table3(setup: Setup) -> str:
     """Score all methods at all scales, beside the published scores."""
-    methods = [interpolation(), total_variation(), *machines(setup)]
+    methods = [interpolation(), *machines(setup), total_variation()]
     file = setup.output / "table3-images.csv"
     scores = {method.name: _scored(method, methods, file, setup) for method in methods}
     _write(methods, scores, setup.output / "table3.csv")
