@@ -16,9 +16,11 @@ from rimkit import weights
 from rimkit.data import bsds300
 from rimkit.data.images import load_bytes, to_unit
 from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
+from rimkit.evaluation.super_resolution import load_pairs, score_luma, to_bytes
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising
 from rimkit.rim import RIM
+from rimkit.tasks import trained_sigma
 from rimkit.weights import store
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +79,39 @@ def test_the_card_of_the_colour_model_says_what_its_weights_do() -> None:
             mean = sum(scores[name] for name in names[:images]) / images
             assert card.scores[key] == pytest.approx(mean, abs=1e-4)
     assert len(card.scores) == 2 * len(committed) == 12
+
+
+def test_the_card_of_super_resolution_says_what_table_3_does() -> None:
+    card = weights.card("super-resolution")
+    rows = csv.DictReader((ROOT / "results" / "table3.csv").read_text().splitlines())
+    found = {
+        (float(row["scale"]), kind): float(row[column])
+        for row in rows
+        if card.sha256[:16] in row["source"]
+        for kind, column in (("PSNR", "psnr_db"), ("SSIM", "ssim"))
+    }
+    told = {f"100 images, x{scale:g}, {kind}": value for (scale, kind), value in found.items()}
+    assert card.scores == pytest.approx(told, abs=1e-4)
+    assert len(told) == 10
+
+
+@pytest.mark.data
+def test_super_resolution_scores_what_was_committed() -> None:
+    card = weights.card("super-resolution")
+    lines = (ROOT / "results" / "table3-images.csv").read_text().splitlines()
+    committed = {
+        (row["image"], float(row["scale"])): float(row["psnr"])
+        for row in csv.DictReader(lines)
+        if card.sha256[:16] in row["settings"]
+    }
+    assert len(committed) == 500
+    model = weights.load("super-resolution")
+    sigma = trained_sigma(model.training_record)
+    for scale in (2.0, 3.7):
+        (pair,) = load_pairs(scale, 1)
+        x = to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
+        found = score_luma(x, pair)[0]
+        assert found == pytest.approx(committed[pair.image, scale], abs=0.01)
 
 
 @pytest.mark.parametrize("name", weights.model_names())

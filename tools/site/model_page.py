@@ -46,8 +46,8 @@ def _scores(name: str, card: Card) -> str:
     """Beside the published rows where the card's scores are of their kind, else as they are."""
     found = {key: DENOISING.fullmatch(key) for key in card.scores}
     if not all(found.values()):
-        rows = [f"| {key} | {value:.2f} |" for key, value in card.scores.items()]
-        return "\n".join(["| mean PSNR in dB | |", "| --- | --- |", *rows, ""])
+        rows = [f"| {key} | {value:.4g} |" for key, value in card.scores.items()]
+        return "\n".join(["| scores | |", "| --- | --- |", *rows, ""])
     psnr = {
         (int(match[1]), Condition(float(match[2]), match[3] is not None)): Mean(
             card.scores[key], float("nan")
