@@ -55,5 +55,5 @@ class Setup:
     def save(self, figure: Figure, name: str) -> None:
         """Write a figure as PNG."""
         with atomic.replacing(self.output / name) as file:
-            figure.savefig(file, format="png", dpi=_DPI)
+            figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
         self.say(f"{self.output / name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,19 @@ from typing import Any
 import torch
 
 from rimkit import atomic, settings
+from rimkit.rim import RIMConfig
 from rimkit.training.callbacks import LAST
 from rimkit.training.recipe import Recipe, recipe_from_table
 
 WEIGHTS = "weights.safetensors"
 RECIPE = "recipe.json"
 _INPUTS = "inputs.json"
+
+_DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(Recipe)
+    if field.default is not dataclasses.MISSING
+}
 
 # What may change when a training goes on: how long it is, and when one looks at it.
 _FREE = frozenset({"optimizer.updates", "optimizer.decay", "validate_every"})
@@ -72,8 +80,10 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
     checkpoint = folder / LAST
     if not checkpoint.exists():
         raise ValueError(f"nothing to resume: {checkpoint} does not exist")
-    # Read as a recipe: a setting that an earlier version did not know has its default.
-    before = _flat(settings.to_table(saved_recipe(folder)))
+    saved = {**_DEFAULTS, **_read(folder, RECIPE)}
+    # A setting that an earlier version did not know had what is now its default.
+    saved["model"] = settings.to_table(settings.from_table(RIMConfig, saved["model"]))
+    before = _flat(saved)
     now = _flat(settings.to_table(recipe))
     for key in sorted((before.keys() | now.keys()) - _FREE):
         if before.get(key) != now.get(key):
