@@ -11,8 +11,17 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-
-Size = tuple[int, int]
+from rimkit.operators.rows import (
+    Size,
+    check_count,
+    check_rows,
+    check_x,
+    check_y,
+    draw_rows,
+    pick,
+    place,
+    row_count,
+)
 
 
 @tree.register
@@ -43,7 +52,7 @@ class DenseProjection:
                 f"for images of {self.size[0]}x{self.size[1]} a matrix has shape "
                 f"(N or 1, m, {pixels}), got {tuple(self.matrix.shape)}"
             )
-        _check_count(self.matrix.shape[1], pixels, tuple(self.matrix.shape))
+        check_count(self.matrix.shape[1], pixels, tuple(self.matrix.shape))
 
     @classmethod
     def gaussian(
@@ -56,7 +65,7 @@ class DenseProjection:
         ValueError
             If p does not lie in (0, 1], or gives no row.
         """
-        shape = (samples, _rows(p, size), size[0] * size[1])
+        shape = (samples, row_count(p, size), size[0] * size[1])
         return cls(torch.randn(shape, generator=generator, device=generator.device), size)
 
     @classmethod
@@ -64,17 +73,17 @@ class DenseProjection:
         cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
     ) -> DenseProjection:
         """Draw entries -1 and 1, equally likely; else as `gaussian`."""
-        shape = (samples, _rows(p, size), size[0] * size[1])
+        shape = (samples, row_count(p, size), size[0] * size[1])
         return cls(_signs(shape, generator), size)
 
     def A(self, x: Tensor) -> Tensor:
         """Project x (N, C, H, W)."""
-        _check_x(x, self.size, self.matrix)
+        check_x(x, self.size, self.matrix)
         return x.flatten(2) @ self.matrix.mT
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, m) to (N, C, H, W) with the transposed matrix."""
-        _check_y(y, self.matrix.shape[1], self.matrix)
+        check_y(y, self.matrix.shape[1], self.matrix)
         return (y @ self.matrix).view(*y.shape[:2], *self.size)
 
 
@@ -105,7 +114,7 @@ class FourierProjection:
     size: Size
 
     def __post_init__(self) -> None:
-        _check_rows(self.rows, self.size)
+        check_rows(self.rows, self.size)
 
     @classmethod
     def draw(
@@ -118,19 +127,19 @@ class FourierProjection:
         ValueError
             If p does not lie in (0, 1], or gives no row.
         """
-        return cls(_draw_rows(p, size, samples, generator), size)
+        return cls(draw_rows(p, size, samples, generator), size)
 
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W)."""
-        _check_x(x, self.size, self.rows)
-        return _pick(torch.fft.fft2(x), self.rows)
+        check_x(x, self.size, self.rows)
+        return pick(torch.fft.fft2(x), self.rows)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, m), complex, to (N, C, H, W), real."""
-        _check_y(y, self.rows.shape[1], self.rows)
+        check_y(y, self.rows.shape[1], self.rows)
         if not y.is_complex():
             raise ValueError(f"entries of a DFT are complex, got y {tuple(y.shape)} of {y.dtype}")
-        x: Tensor = torch.fft.ifft2(_place(y, self.rows, self.size), norm="forward").real
+        x: Tensor = torch.fft.ifft2(place(y, self.rows, self.size), norm="forward").real
         return x
 
 
@@ -165,7 +174,7 @@ class FastProjection:
             raise ValueError(
                 f"signs are -1 and 1 in shape (N or 1, H, W), got {tuple(self.signs.shape)}"
             )
-        _check_rows(self.rows, self._size)
+        check_rows(self.rows, self._size)
 
     @classmethod
     def draw(
@@ -178,18 +187,18 @@ class FastProjection:
         ValueError
             If p does not lie in (0, 1], or gives no row.
         """
-        rows = _draw_rows(p, size, samples, generator)
+        rows = draw_rows(p, size, samples, generator)
         return cls(_signs((samples, *size), generator), rows)
 
     def A(self, x: Tensor) -> Tensor:
         """Project x (N, C, H, W)."""
-        _check_x(x, self._size, self.signs)
-        return _pick(_hartley(self.signs[:, None] * x), self.rows)
+        check_x(x, self._size, self.signs)
+        return pick(_hartley(self.signs[:, None] * x), self.rows)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, m) to (N, C, H, W)."""
-        _check_y(y, self.rows.shape[1], self.signs)
-        return self.signs[:, None] * _hartley(_place(y, self.rows, self._size))
+        check_y(y, self.rows.shape[1], self.signs)
+        return self.signs[:, None] * _hartley(place(y, self.rows, self._size))
 
     @property
     def _size(self) -> Size:
@@ -208,26 +217,10 @@ def independent_reals(p: float, size: Size) -> float:
     ValueError
         If p does not lie in (0, 1], or gives no row.
     """
-    m, d = _rows(p, size), size[0] * size[1]
+    m, d = row_count(p, size), size[0] * size[1]
     alone = (2 - size[0] % 2) * (2 - size[1] % 2)  # frequencies 0 and, for even sides, 1/2
     neither = (d - m) * (d - m - 1) / (d * max(d - 1, 1))
     return (d - alone) * (1 - neither) + alone * m / d
-
-
-def _rows(p: float, size: Size) -> int:
-    """Number of rows m = round(p d)."""
-    if not 0 < p <= 1:
-        raise ValueError(f"p, the share of rows, lies in (0, 1], got {p}")
-    m = round(p * size[0] * size[1])
-    if m < 1:
-        raise ValueError(f"p = {p} of {size[0]}x{size[1]} pixels is no row at all")
-    return m
-
-
-def _draw_rows(p: float, size: Size, samples: int, generator: torch.Generator) -> Tensor:
-    m = _rows(p, size)
-    order = torch.rand(samples, size[0] * size[1], generator=generator, device=generator.device)
-    return order.argsort(1)[:, :m]
 
 
 def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -239,64 +232,3 @@ def _hartley(image: Tensor) -> Tensor:
     """Orthonormal, symmetric, and so its own inverse and its own adjoint."""
     spectrum: Tensor = torch.fft.fft2(image, norm="ortho")
     return spectrum.real - spectrum.imag
-
-
-def _pick(image: Tensor, rows: Tensor) -> Tensor:
-    """Entries ``rows`` (N or 1, m) of (N, C, H, W): (N, C, m)."""
-    n, channels = image.shape[:2]
-    return image.flatten(2).gather(2, rows[:, None].expand(n, channels, -1))
-
-
-def _place(y: Tensor, rows: Tensor, size: Size) -> Tensor:
-    """The adjoint of `_pick`: zeros elsewhere."""
-    n, channels = y.shape[:2]
-    image = y.new_zeros(n, channels, size[0] * size[1])
-    image = image.scatter(2, rows[:, None].expand(n, channels, -1), y)
-    return image.view(n, channels, *size)
-
-
-def _check_count(rows: int, pixels: int, shape: tuple[int, ...]) -> None:
-    if not 1 <= rows <= pixels:
-        raise ValueError(
-            f"a projection has 1 to {pixels} rows for {pixels} pixels, got {rows} in shape {shape}"
-        )
-
-
-def _check_rows(rows: Tensor, size: Size) -> None:
-    pixels = size[0] * size[1]
-    if rows.ndim != 2 or rows.dtype != torch.long:
-        raise ValueError(
-            f"rows are whole numbers (int64) in shape (N or 1, m), got {tuple(rows.shape)} "
-            f"of {rows.dtype}"
-        )
-    _check_count(rows.shape[1], pixels, tuple(rows.shape))
-    ordered = rows.sort(1).values
-    if ordered.min() < 0 or ordered.max() >= pixels or (ordered.diff(dim=1) == 0).any():
-        raise ValueError(f"rows are distinct numbers from 0 to {pixels - 1}, got others")
-
-
-def _check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
-    if x.ndim != 4 or tuple(x.shape[2:]) != size:
-        raise ValueError(f"x has shape (N, C, {size[0]}, {size[1]}), got {tuple(x.shape)}")
-    _check_fit("x", x, leaf)
-
-
-def _check_y(y: Tensor, m: int, leaf: Tensor) -> None:
-    if y.ndim != 3 or y.shape[2] != m:
-        raise ValueError(f"y has shape (N, C, {m}), got {tuple(y.shape)}")
-    _check_fit("y", y, leaf)
-
-
-def _check_fit(name: str, value: Tensor, leaf: Tensor) -> None:
-    """Raise unless an operator's tensor and x or y are of one batch, device and precision."""
-    if leaf.shape[0] not in (1, value.shape[0]):
-        raise ValueError(
-            f"the operator is for {leaf.shape[0]} samples (its tensor has shape "
-            f"{tuple(leaf.shape)}), but {name} has shape {tuple(value.shape)}"
-        )
-    mixed = leaf.is_floating_point() and leaf.dtype != value.dtype
-    if mixed or leaf.device != value.device:
-        raise ValueError(
-            f"{name} {tuple(value.shape)} is {value.dtype} on {value.device}, but the operator's "
-            f"{tuple(leaf.shape)} is {leaf.dtype} on {leaf.device}; rimkit.tree.move moves it"
-        )

@@ -1,0 +1,90 @@
+"""The rows of a projection: how many, which, what they pick, and whether all fits together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]
+
+
+def row_count(p: float, size: Size) -> int:
+    """Number of rows m = round(p d)."""
+    if not 0 < p <= 1:
+        raise ValueError(f"p, the share of rows, lies in (0, 1], got {p}")
+    m = round(p * size[0] * size[1])
+    if m < 1:
+        raise ValueError(f"p = {p} of {size[0]}x{size[1]} pixels is no row at all")
+    return m
+
+
+def draw_rows(p: float, size: Size, samples: int, generator: torch.Generator) -> Tensor:
+    """Draw numbers of pixels without replacement, others for every sample: (samples, m)."""
+    m = row_count(p, size)
+    order = torch.rand(samples, size[0] * size[1], generator=generator, device=generator.device)
+    return order.argsort(1)[:, :m]
+
+
+def pick(image: Tensor, rows: Tensor) -> Tensor:
+    """Entries ``rows`` (N or 1, m) of (N, C, H, W): (N, C, m)."""
+    n, channels = image.shape[:2]
+    return image.flatten(2).gather(2, rows[:, None].expand(n, channels, -1))
+
+
+def place(y: Tensor, rows: Tensor, size: Size) -> Tensor:
+    """The adjoint of `pick`: zeros elsewhere."""
+    n, channels = y.shape[:2]
+    image = y.new_zeros(n, channels, size[0] * size[1])
+    image = image.scatter(2, rows[:, None].expand(n, channels, -1), y)
+    return image.view(n, channels, *size)
+
+
+def check_count(rows: int, pixels: int, shape: tuple[int, ...]) -> None:
+    """Raise unless a projection may have so many rows; ``shape`` is what the error shows."""
+    if not 1 <= rows <= pixels:
+        raise ValueError(
+            f"a projection has 1 to {pixels} rows for {pixels} pixels, got {rows} in shape {shape}"
+        )
+
+
+def check_rows(rows: Tensor, size: Size) -> None:
+    """Raise unless rows are (N or 1, m), in range and distinct."""
+    pixels = size[0] * size[1]
+    if rows.ndim != 2 or rows.dtype != torch.long:
+        raise ValueError(
+            f"rows are whole numbers (int64) in shape (N or 1, m), got {tuple(rows.shape)} "
+            f"of {rows.dtype}"
+        )
+    check_count(rows.shape[1], pixels, tuple(rows.shape))
+    ordered = rows.sort(1).values
+    if ordered.min() < 0 or ordered.max() >= pixels or (ordered.diff(dim=1) == 0).any():
+        raise ValueError(f"rows are distinct numbers from 0 to {pixels - 1}, got others")
+
+
+def check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
+    """Raise unless x fits the size and an operator's tensor."""
+    if x.ndim != 4 or tuple(x.shape[2:]) != size:
+        raise ValueError(f"x has shape (N, C, {size[0]}, {size[1]}), got {tuple(x.shape)}")
+    _check_fit("x", x, leaf)
+
+
+def check_y(y: Tensor, m: int, leaf: Tensor) -> None:
+    """Raise unless y has m measurements and fits an operator's tensor."""
+    if y.ndim != 3 or y.shape[2] != m:
+        raise ValueError(f"y has shape (N, C, {m}), got {tuple(y.shape)}")
+    _check_fit("y", y, leaf)
+
+
+def _check_fit(name: str, value: Tensor, leaf: Tensor) -> None:
+    """Raise unless an operator's tensor and x or y are of one batch, device and precision."""
+    if leaf.shape[0] not in (1, value.shape[0]):
+        raise ValueError(
+            f"the operator is for {leaf.shape[0]} samples (its tensor has shape "
+            f"{tuple(leaf.shape)}), but {name} has shape {tuple(value.shape)}"
+        )
+    mixed = leaf.is_floating_point() and leaf.dtype != value.dtype
+    if mixed or leaf.device != value.device:
+        raise ValueError(
+            f"{name} {tuple(value.shape)} is {value.dtype} on {value.device}, but the operator's "
+            f"{tuple(leaf.shape)} is {leaf.dtype} on {leaf.device}; rimkit.tree.move moves it"
+        )
