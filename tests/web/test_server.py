@@ -31,6 +31,7 @@ KINDS: list[dict[str, Any]] = [
     {"kind": "missing", "share": 0.3},
     {"kind": "blur", "width": 1.0},
     {"kind": "smaller", "scale": 1.7},
+    {"kind": "projections", "share": 0.5},
 ]
 
 
@@ -87,6 +88,13 @@ def test_transparency_and_16_bits_come_back(client: httpx.Client, tmp_path: Path
     status, events, job = restored(client, image, solver="denoise-color")
     assert status == "done", events
     assert client.get(f"/api/jobs/{job}/result").content == target.read_bytes()
+
+
+def test_an_image_comes_back_from_random_projections(client: httpx.Client) -> None:
+    wish = {"degradation": {"kind": "projections", "share": 0.5, "sigma": 2}}
+    status, events, _ = restored(client, "sample-cat", solver="total-variation", steps=60, **wish)
+    assert status == "done", events
+    assert events[-2]["psnr"] > events[1]["psnr"] + 3
 
 
 @pytest.mark.parametrize("degradation", KINDS, ids=lambda each: each["kind"])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rimkit.denoiser import noise_level
 from rimkit.noises import GaussianNoise
-from rimkit.operators import Blur, Mask, gaussian_kernel
+from rimkit.operators import Blur, FastProjection, Mask, gaussian_kernel
 from rimkit.pixels import Array, to_unit, without_noise
 from rimkit.problem import Denoising, Problem, SuperResolution
 from rimkit.tasks import LEVELS
@@ -65,8 +65,16 @@ class Smaller(_Wish):
     sigma: Level = 0.0
 
 
+class Projected(_Wish):
+    """Random projections, a share of the number of pixels, then noise: no pixel is measured."""
+
+    kind: Literal["projections"]
+    share: Annotated[float, Field(ge=0.05, le=1)] = 0.5
+    sigma: Level = 5.0
+
+
 Degradation = Annotated[
-    Photograph | Noise | Missing | Blurred | Smaller, Field(discriminator="kind")
+    Photograph | Noise | Missing | Blurred | Smaller | Projected, Field(discriminator="kind")
 ]
 
 
@@ -77,7 +85,7 @@ class Measured:
     Attributes
     ----------
     y
-        (P, C, h, w): what the solver gets. P C are the colours of the image.
+        (P, C, h, w), or (P, C, m) of projections: what the solver gets. P C are the colours.
     problem
         How it was made.
     sigma
@@ -85,7 +93,7 @@ class Measured:
     truth
         (P, C, H, W); None where nobody knows it.
     shown
-        y as an image of the size of x.
+        y as an image of the size of x; of projections, where a solver starts.
     still
         Where the image shows no noise, and stays; None: nowhere.
     """
@@ -127,12 +135,15 @@ def measure(values: Array, degradation: Degradation, *, channels: int) -> Measur
     sigma = max(degradation.sigma, _ROUNDING) / LEVELS
     problem = _problem(degradation, sigma, x)
     y = problem.simulate(x, generator=torch.Generator().manual_seed(_SEED))
-    shown = y if y.shape == x.shape else F.interpolate(y, x.shape[-2:], mode="nearest-exact")
+    if isinstance(degradation, Projected):
+        shown = problem.initial(y)
+    else:
+        shown = y if y.shape == x.shape else F.interpolate(y, x.shape[-2:], mode="nearest-exact")
     return Measured(y, problem, sigma, x, shown)
 
 
 def _problem(
-    degradation: Noise | Missing | Blurred | Smaller, sigma: float, like: Tensor
+    degradation: Noise | Missing | Blurred | Smaller | Projected, sigma: float, like: Tensor
 ) -> Problem:
     size = (like.shape[-2], like.shape[-1])
     match degradation:
@@ -146,3 +157,7 @@ def _problem(
             return Problem(Blur(gaussian_kernel(degradation.width)), GaussianNoise(sigma))
         case Smaller():
             return SuperResolution(degradation.scale, size=size, sigma=sigma)
+        case Projected():
+            generator = torch.Generator().manual_seed(_SEED + 1)
+            operator = FastProjection.draw(degradation.share, size, generator=generator)
+            return Problem(operator, GaussianNoise(sigma))

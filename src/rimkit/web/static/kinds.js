@@ -30,4 +30,11 @@ export const KINDS = {
       sigma(0, 25),
     ],
   },
+  projections: {
+    label: "Random projections of it are measured",
+    parameters: [
+      { name: "share", label: "Numbers for each pixel", min: 0.05, max: 1, step: 0.05, value: 0.5 },
+      sigma(5),
+    ],
+  },
 };
