@@ -31,7 +31,7 @@ export const KINDS = {
     ],
   },
   projections: {
-    label: "Random projections of it are measured",
+    label: "Random projections",
     parameters: [
       { name: "share", label: "Numbers for each pixel", min: 0.05, max: 1, step: 0.05, value: 0.5 },
       sigma(5),
