@@ -47,9 +47,8 @@ class ConstantConfig(NetworkConfig):
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 15)])
 def test_a_constant_times_the_score_is_gradient_descent(size: tuple[int, int]) -> None:
-    model = RIM(RIMConfig(network=ConstantConfig(), score_scale=1.0, steps=7))
-    with torch.no_grad():
-        model.phi_epsilon.fill_(-60.0)  # a floor of 1e-26
+    floor = {"variance_floor": 0.0, "variance_floor_trained": False}
+    model = RIM(RIMConfig(network=ConstantConfig(), score_scale=1.0, steps=7, **floor))
     descent = GradientDescent(step_size=0.01, steps=7)
     problem = Problem(Blur(gaussian_kernel(1.0)), GaussianNoise(0.2))
     y = uniform(2, 1, *size).float()
@@ -137,6 +136,44 @@ def test_the_variance_floor_is_trained() -> None:
     assert model.phi_epsilon.grad is not None
     assert model.phi_epsilon.grad.abs() > 0
     assert model.variance_floor.item() == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_a_floor_that_is_not_trained_is_no_weight() -> None:
+    y, problem = uniform(1, 1, 10, 10).float(), Denoising(0.02)
+    trained, fixed = small().train(), small(variance_floor_trained=False).train()
+    assert trained.state_dict().keys() - fixed.state_dict().keys() == {"phi_epsilon"}
+    assert not fixed.state_dict().keys() - trained.state_dict().keys()
+    assert fixed.variance_floor.item() == pytest.approx(1e-4)
+    torch.testing.assert_close(fixed(y, problem), trained(y, problem), rtol=1e-3, atol=1e-4)
+    fixed(y, problem).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in fixed.parameters())
+
+
+def test_without_a_floor_the_score_is_that_of_the_noise() -> None:
+    model = small(variance_floor=0.0, variance_floor_trained=False, score_scale=1.0)
+    y = uniform(1, 1, 10, 10).float()
+    start = model.init(y, Denoising(0.1))
+    start = dataclasses.replace(start, x=start.x + 0.1)
+    after = model.step(start, y, Denoising(0.1))
+    assert torch.equal(after.x, model.update(start, (y - start.x) / 0.1**2).x)
+    assert model(y, Denoising(1 / 255)).isfinite().all()
+    with pytest.raises(ValueError, match=r"sigma = 0.* needs a solver whose variance floor is pos"):
+        model(y, Denoising(0.0))
+    for levels in (None, 255):
+        sigma = torch.tensor([0.1, 0.0])
+        with pytest.raises(ValueError, match="the score is not finite at the start"):
+            model(y.expand(2, -1, -1, -1), Denoising(sigma, levels=levels))
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-4])
+def test_a_fixed_floor_stays_what_it_is_in_bf16(floor: float) -> None:
+    settings = {"variance_floor": floor, "variance_floor_trained": False}
+    whole, half = small(**settings), small(**settings).to(torch.bfloat16)
+    assert torch.equal(half.variance_floor, whole.variance_floor)
+    y = uniform(1, 1, 9, 8).float()
+    x = half(y, Denoising(0.1))
+    assert half.init(y, Denoising(0.1)).state[0].dtype == torch.bfloat16
+    assert (x - whole(y, Denoising(0.1))).abs().max() < 0.02
 
 
 def test_each_step_gets_its_own_gradient() -> None:
@@ -269,6 +306,8 @@ def test_sigma_zero_is_legal() -> None:
         {"score_scale": 0.0},
         {"score_scale": float("nan")},
         {"variance_floor": 0.0},
+        {"variance_floor": -1e-4, "variance_floor_trained": False},
+        {"variance_floor": float("inf"), "variance_floor_trained": False},
         {"start": "noise"},
     ],
     ids=str,

@@ -39,8 +39,11 @@ class RIMConfig:
         ``"raw"``: nothing else. ``"whitened"``: times sigma, too, for Gaussian noise; the score
         then has one size at every sigma, and no longer tells it.
     variance_floor
-        Start of epsilon (equation 15), trained with the rest. Small beside sigma^2, or it drowns
+        Epsilon (equation 15), where it starts if it is trained. Small beside sigma^2, or it drowns
         what sigma says.
+    variance_floor_trained
+        Whether epsilon is trained with the rest, as in the paper; else it stays as it is and may be
+        0: then sigma = 0 is an error, since its score is not finite.
     start
         eta_0: ``"initial"`` is Psi^-1 of ``problem.initial(y)``, ``"zeros"`` is zero.
     """
@@ -53,6 +56,7 @@ class RIMConfig:
     score_scale: float = 0.05
     score_scaling: Literal["raw", "whitened"] = "raw"
     variance_floor: float = 1e-4
+    variance_floor_trained: bool = True
     start: Literal["initial", "zeros"] = "initial"
 
     def __post_init__(self) -> None:
@@ -64,8 +68,12 @@ class RIMConfig:
             raise ValueError(f"score_scale is positive and finite, got {self.score_scale}")
         if self.score_scaling not in get_args(Literal["raw", "whitened"]):
             raise ValueError(f'score_scaling is "raw" or "whitened", got {self.score_scaling!r}')
-        if not (math.isfinite(self.variance_floor) and self.variance_floor > 0):
-            raise ValueError(f"variance_floor is positive and finite, got {self.variance_floor}")
+        none = self.variance_floor == 0 and not self.variance_floor_trained
+        if not (none or (math.isfinite(self.variance_floor) and self.variance_floor > 0)):
+            raise ValueError(
+                "variance_floor is positive and finite, or 0 where it is not trained "
+                f"(variance_floor_trained = false), got {self.variance_floor}"
+            )
         if self.start not in get_args(Literal["initial", "zeros"]):
             raise ValueError(f'start is "initial" or "zeros", got {self.start!r}')
 
@@ -79,6 +87,9 @@ class RIM(Solver):
     ``training_record``: what a loaded model was trained for and how, as saved with its weights.
     """
 
+    phi_epsilon: nn.Parameter | None
+    """Of epsilon = softplus(phi_epsilon), where it is trained."""
+
     def __init__(self, config: RIMConfig | None = None) -> None:
         super().__init__()
         self.config = config if config is not None else RIMConfig()
@@ -87,12 +98,21 @@ class RIM(Solver):
         self.link = LINKS[self.config.link]
         self.network = self.config.network.build()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.phi_epsilon = nn.Parameter(torch.tensor(_softplus_inverse(self.config.variance_floor)))
+        trained, floor = self.config.variance_floor_trained, self.config.variance_floor
+        phi = nn.Parameter(torch.tensor(_softplus_inverse(floor))) if trained else None
+        self.register_parameter("phi_epsilon", phi)
 
     @property
     def variance_floor(self) -> Tensor:
-        """Epsilon = softplus(phi_epsilon), a positive scalar."""
+        """Epsilon, a scalar: softplus(phi_epsilon), or what the configuration says."""
+        if self.phi_epsilon is None:
+            return torch.full((), self.config.variance_floor, device=self._weight.device)
         return F.softplus(self.phi_epsilon)
+
+    @property
+    def _weight(self) -> Tensor:
+        """One of the weights, for the precision and the device of all."""
+        return next(self.parameters(), torch.zeros(()))
 
     def init(self, y: Tensor, problem: Problem) -> Iterate:
         """Return eta_0, x_0 and a state of zeros.
@@ -104,8 +124,8 @@ class RIM(Solver):
             are smaller than 8x8 or have other channels than the machine was built for.
         """
         check_measurement(y)
-        if y.device != self.phi_epsilon.device:
-            raise ValueError(f"y is on {y.device}, the model on {self.phi_epsilon.device}")
+        if y.device != self._weight.device:
+            raise ValueError(f"y is on {y.device}, the model on {self._weight.device}")
         with torch.autocast(y.device.type, enabled=False):
             x = problem.initial(y)
             check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
@@ -120,7 +140,7 @@ class RIM(Solver):
                 f"images are at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, got {sides[0]}x{sides[1]}"
             )
         eta = self.link.inverse(x) if self.config.start == "initial" else torch.zeros_like(x)
-        state = self.network.init_state(self._pad(eta).to(self.phi_epsilon.dtype))
+        state = self.network.init_state(self._pad(eta).to(self._weight.dtype))
         return Iterate(eta, self.link(eta), state)
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
@@ -145,7 +165,7 @@ class RIM(Solver):
         """
         eta = iterate.eta
         score_eta = self.config.score_scale * self.link.pullback(eta, iterate.x, score)
-        weights = self.phi_epsilon.dtype
+        weights = self._weight.dtype
         delta, state = self.network(
             self._pad(eta).to(weights), self._pad(score_eta).to(weights), iterate.state
         )

@@ -1,5 +1,6 @@
 """Studies are read strictly, run once, and say what their trainings reached."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ pytest.importorskip("lightning", reason="needs rimkit[train]")
 
 from tests.training.conftest import SMALL, images  # noqa: F401
 
+from rimkit import weights
 from rimkit.cli.main import main
 from rimkit.experiments.report import summarise, to_csv, to_text
 from rimkit.experiments.run import Look, Result, run_study
@@ -16,6 +18,10 @@ from rimkit.experiments.study import Choice, Study, load_study, study_names
 from rimkit.training.data import training_paths
 
 TINY = tuple(setting for setting in SMALL if "updates" not in setting and "every=20" not in setting)
+
+
+NO_FLOOR = ("model.variance_floor=0", "model.variance_floor_trained=false")
+FROM_HALF = "task.sigma=[0.5, 55]"
 
 
 def tiny(**changes: object) -> Study:
@@ -95,6 +101,29 @@ def test_costs_are_measured_and_kept(tmp_path: Path, images: Path) -> None:  # n
     run_study(study, training_paths(images), tmp_path / "study", say=lambda _: None)
     kept = json.loads((tmp_path / "study" / "seconds-per-update.json").read_text())
     assert 0 < kept["only"] < 10
+
+
+def test_other_columns_of_the_log_are_reported(tmp_path: Path, images: Path) -> None:  # noqa: F811
+    choices = (
+        Choice("trained", updates=50),
+        Choice("none", updates=50, set=NO_FLOOR, updates_of="trained"),
+    )
+    study = tiny(choices=choices, columns=("train/variance_floor",), set=(*TINY, FROM_HALF))
+    results = run_study(study, training_paths(images), tmp_path / "study", say=lambda _: None)
+    ends = [result.looks[-1].logged["train/variance_floor"] for result in results]
+    model = weights.load(tmp_path / "study" / "trained-0" / "weights.safetensors")
+    assert ends == [pytest.approx(model.variance_floor.item(), rel=0.01), 0.0]
+    assert ends[0] != pytest.approx(1e-4, rel=1e-5)
+    head, *_, last = to_text("t", summarise(results)).splitlines()[2:]
+    assert head.split()[-1] == "variance_floor"
+    assert last.split()[-1] == "0"
+    assert len(head) == len(last)
+    rows = list(csv.DictReader(to_csv(results).splitlines()))
+    assert float(rows[1]["train/variance_floor"]) == pytest.approx(ends[0], rel=1e-4)
+
+    missing = tiny(choices=choices, columns=("train/floor",), set=(*TINY, FROM_HALF))
+    with pytest.raises(ValueError, match=r"the log in .* has no train/floor"):
+        run_study(missing, training_paths(images), tmp_path / "study", say=lambda _: None)
 
 
 def result(name: str, seed: int, db: float, late: float, seeds: int = 1) -> Result:

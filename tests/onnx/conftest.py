@@ -43,7 +43,8 @@ def saved(config: RIMConfig, path: Path) -> Path:
                 assert value is not None
                 nn.init.normal_(value, std=0.2)
     with torch.no_grad():
-        model.phi_epsilon.sub_(1.0)
+        if model.phi_epsilon is not None:
+            model.phi_epsilon.sub_(1.0)
     store.save(model, path, training={"task": {"name": "denoising"}, "updates": 7})
     return path
 

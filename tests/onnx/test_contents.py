@@ -59,6 +59,7 @@ def test_it_comes_back(weights_file: Path, onnx_file: Path) -> None:
         (lambda t: t.pop("training"), r"missing or of another type \['training'\]"),
         (lambda t: t.update(variance_floor="0.1"), r"another type \['variance_floor'\]"),
         (lambda t: t.update(variance_floor=-1.0), "variance_floor is positive"),
+        (lambda t: t.update(variance_floor=0.0), "variance_floor is positive"),
         (lambda t: t["config"].update(staps=2), 'did you mean "steps"'),
         (lambda t: t["config"]["network"].update(name="other"), 'no "other"'),
         (lambda t: t.update(steps=9), "says 9 steps and 3 steps"),
@@ -68,7 +69,17 @@ def test_it_comes_back(weights_file: Path, onnx_file: Path) -> None:
         (lambda t: t["config"]["network"].update(channels=3), "the graph's inputs are not those"),
     ],
     ids=[
-        *("newer", "no-format", "unknown", "missing", "text", "negative", "setting", "network"),
+        *(
+            "newer",
+            "no-format",
+            "unknown",
+            "missing",
+            "text",
+            "negative",
+            "zero",
+            "setting",
+            "network",
+        ),
         *("steps", "no-states", "channels", "state-key", "graph"),
     ],
 )

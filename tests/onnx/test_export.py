@@ -16,6 +16,7 @@ from rimkit import weights
 from rimkit.networks import Ablation, CompactConfig, ablated
 from rimkit.onnx.export import TOLERANCE, export, largest_difference
 from rimkit.onnx.runtime import load
+from rimkit.problem import Denoising
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import Iterate
 
@@ -65,6 +66,20 @@ def test_networks_without_a_part_are_exported_too(part: Ablation, tmp_path: Path
     network = ablated(small("compact"), part)
     path = saved(RIMConfig(network=network, score_scale=0.3), tmp_path / "a.safetensors")
     assert 0 < export(path, tmp_path / "a.onnx").difference <= TOLERANCE
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-3])
+def test_a_floor_that_is_not_trained_stands_in_the_file(floor: float, tmp_path: Path) -> None:
+    config = RIMConfig(network=small("compact"), variance_floor=floor, variance_floor_trained=False)
+    path = saved(config, tmp_path / "a.safetensors")
+    assert export(path, tmp_path / "a.onnx").difference <= TOLERANCE
+    model, graph = weights.load(path), load(tmp_path / "a.onnx")
+    assert torch.equal(graph.variance_floor, model.variance_floor)
+    y, problem = uniform(1, 2, 9, 10).float(), Denoising(0.01)
+    torch.testing.assert_close(graph(y, problem), model(y, problem), rtol=0, atol=1e-4)
+    if not floor:
+        with pytest.raises(ValueError, match="whose variance floor is positive"):
+            graph(y, Denoising(0.0))
 
 
 def test_the_file_is_for_old_runtimes_and_says_its_sizes(onnx_file: Path) -> None:

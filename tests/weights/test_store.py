@@ -50,8 +50,27 @@ def test_loading_leaves_the_random_numbers_alone(saved: Path) -> None:
 
 
 def test_a_key_left_out_takes_its_default(saved: Path) -> None:
-    rewrite(saved, lambda state, metadata: metadata["config"].pop("score_scale"))
-    assert weights.load(saved).config.score_scale == RIMConfig().score_scale
+    for key in ("score_scale", "variance_floor_trained"):
+        rewrite(saved, lambda state, metadata, key=key: metadata["config"].pop(key))
+    model = weights.load(saved)
+    assert model.config.score_scale == RIMConfig().score_scale
+    assert model.phi_epsilon is not None
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-3])
+def test_a_fixed_floor_comes_back_without_a_weight(tmp_path: Path, floor: float) -> None:
+    network = CompactConfig(features=8, blocks=1)
+    config = RIMConfig(network=network, variance_floor=floor, variance_floor_trained=False)
+    path = tmp_path / "fixed.safetensors"
+    store.save(RIM(config), path)
+    assert "phi_epsilon" not in safetensors.torch.load_file(path)
+    model = weights.load(path)
+    assert model.config == config
+    assert model.variance_floor.item() == pytest.approx(floor)
+    phi = {"phi_epsilon": torch.tensor(-9.0)}
+    rewrite(path, lambda state, metadata: state.update(phi))
+    with pytest.raises(ValueError, match=r"unexpected \['phi_epsilon'\]"):
+        weights.load(path)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ class Line:
         How many trainings.
     late
         What ``mean`` gains or loses with ``late`` times as many steps.
+    logged
+        The study's ``columns`` at the end of the training.
     """
 
     choice: Choice
@@ -42,6 +44,7 @@ class Line:
     deviation: float | None
     seeds: int
     late: float
+    logged: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 def summarise(results: Sequence[Result]) -> list[Line]:
@@ -58,7 +61,9 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
     width = max(len(line.choice.name) for line in lines) + 2
     head = f"{'':<{width}}{'updates':>8}{'s each':>8}"
     head += "".join(f"{name.removeprefix('sigma_'):>8}" for name in names)
-    rows = [title, "", head + f"{'mean':>8}{'+/-':>7}{'seeds':>6}{'gain':>7}{'late':>7}"]
+    head += f"{'mean':>8}{'+/-':>7}{'seeds':>6}{'gain':>7}{'late':>7}"
+    others = {column: column.rpartition("/")[2] for column in lines[0].logged}
+    rows = [title, "", head + "".join(f"  {name:>8}" for name in others.values())]
     group = ""
     for line in lines:
         if line.choice.group != group:
@@ -69,21 +74,27 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
         row += "".join(f"{line.psnr[name]:>8.2f}" for name in names)
         gain = line.mean - lines[0].mean
         row += f"{line.mean:>8.2f}{spread:>7}{line.seeds:>6}{gain:>+7.2f}{line.late:>+7.2f}"
+        row += "".join(
+            f"  {line.logged[column]:>{max(8, len(name))}.3g}" for column, name in others.items()
+        )
         rows.append(row)
     return "\n".join(rows) + "\n"
 
 
 def to_csv(results: Sequence[Result]) -> str:
     """Return one row for every look at the held-out images of every training."""
-    names = list(results[0].looks[-1].psnr)
+    names, others = list(results[0].looks[-1].psnr), list(results[0].looks[-1].logged)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["group", "choice", "set", "seed", "update", "minutes", *names])
+    writer.writerow(["group", "choice", "set", "seed", "update", "minutes", *names, *others])
     for result in results:
         choice = result.choice
         for look in result.looks:
             what = (choice.group, choice.name, "; ".join(choice.set), result.seed)
-            figures = (f"{look.psnr[name]:.4f}" for name in names)
+            figures = [f"{look.psnr[name]:.4f}" for name in names]
+            figures += [
+                f"{look.logged[name]:.5g}" if name in look.logged else "" for name in others
+            ]
             writer.writerow([*what, look.update, f"{result.minutes(look):.2f}", *figures])
     return stream.getvalue()
 
@@ -100,4 +111,7 @@ def _line(results: Sequence[Result]) -> Line:
         deviation=statistics.stdev(own) if len(own) > 1 else None,
         seeds=len(own),
         late=statistics.mean(look.late_mean for look in last) - statistics.mean(own),
+        logged={
+            name: statistics.mean(look.logged[name] for look in last) for name in last[0].logged
+        },
     )

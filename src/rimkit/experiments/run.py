@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -30,10 +30,14 @@ _PASSES = 3  # over all choices, the shortest counts: a slow minute of the machi
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What the held-out images showed after so many updates: PSNR in dB by its name in the log."""
+    """What the held-out images showed after so many updates: PSNR in dB by its name in the log.
+
+    ``logged``: the newest values of the study's ``columns``, by their names in the log.
+    """
 
     update: int
     psnr: dict[str, float]
+    logged: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def own(self) -> dict[str, float]:
@@ -168,7 +172,7 @@ def _train(
     recipe = study.recipe_of(choice, updates=updates, seed=seed)
     if (folder / RECIPE).exists() and saved_recipe(folder) != recipe:
         raise ValueError(f"{folder} holds another training than this study asks for: move it away")
-    if not _complete(_read_log(folder), updates):
+    if not _complete(_read_log(folder, study.columns), updates):
         train(
             recipe,
             paths,
@@ -180,9 +184,12 @@ def _train(
                 progress=False,
             ),
         )
-    looks = _read_log(folder)
+    looks = _read_log(folder, study.columns)
     if not _complete(looks, updates):  # an interrupt ends a training in good order
         raise KeyboardInterrupt
+    absent = [column for column in study.columns if column not in looks[-1].logged]
+    if absent:
+        raise ValueError(f"the log in {folder} has no {', '.join(absent)}")
     (folder / LAST).unlink(missing_ok=True)
     return Result(choice, seed, cost, updates, looks)
 
@@ -191,18 +198,25 @@ def _complete(looks: list[Look], updates: int) -> bool:
     return bool(looks) and looks[-1].update >= updates
 
 
-def _read_log(folder: Path) -> list[Look]:
+def _read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
     prefix = "val/psnr_"
-    looks = {}
+    looks: dict[int, dict[str, float]] = {}
+    others: dict[int, dict[str, float]] = {}
     for log in sorted(folder.glob("log/*/metrics.csv")):
         with log.open(newline="") as file:
             for row in csv.DictReader(file):
+                update = int(row["step"]) + 1
+                values = {name: float(value) for name, value in row.items() if value}
                 psnr = {
-                    name.removeprefix(prefix): float(value)
-                    for name, value in row.items()
-                    if name.startswith(prefix) and value
+                    n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)
                 }
                 if psnr:
-                    update = int(row["step"]) + 1
-                    looks[update] = Look(update, psnr)
-    return [looks[update] for update in sorted(looks)]
+                    looks[update] = psnr
+                others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
+    newest: dict[str, float] = {}
+    found = []
+    for update in sorted(others):
+        newest = newest | others[update]
+        if update in looks:
+            found.append(Look(update, looks[update], newest))
+    return found

@@ -59,6 +59,8 @@ class Study:
         Overrides for all choices.
     looks
         How often the held-out images are looked at in a training, the end included.
+    columns
+        What else a training logs and the report is to say, such as ``train/variance_floor``.
     choices
         What is compared.
     """
@@ -69,6 +71,7 @@ class Study:
     choices: tuple[Choice, ...]
     set: tuple[str, ...] = ()
     looks: int = 1
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [choice.name for choice in self.choices]

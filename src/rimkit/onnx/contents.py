@@ -38,7 +38,7 @@ class Contents:
     config
         Of the machine; its link, start and steps are for the caller to heed.
     variance_floor
-        Trained epsilon (equation 15), to be added to the noise variance in the score.
+        Epsilon (equation 15), to be added to the noise variance in the score; 0 if there is none.
     states
         Shapes of ``state_0``, ``state_1``, ...; all of them are zero at the start.
     weights_sha256
@@ -145,14 +145,14 @@ def from_metadata(properties: Mapping[str, str], *, where: str) -> Contents:
             f"{where} holds no whole configuration: "
             f"unknown {unknown or 'nothing'}, missing or of another type {wrong or 'nothing'}"
         )
-    floor = table["variance_floor"]
-    if not (math.isfinite(floor) and floor > 0):
-        raise ValueError(f"{where}: variance_floor is positive and finite, got {floor}")
     try:
         config = settings.from_table(RIMConfig, table["config"], where="config")
         states = [settings.from_table(StateShape, s, where="states") for s in table["states"]]
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
+    floor = table["variance_floor"]
+    if not (math.isfinite(floor) and (floor > 0 or floor == config.variance_floor == 0)):
+        raise ValueError(f"{where}: variance_floor is positive and finite, got {floor}")
     if table["steps"] != config.steps:
         raise ValueError(f"{where} says {table['steps']} steps and {config.steps} steps")
     return Contents(

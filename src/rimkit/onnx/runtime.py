@@ -55,7 +55,7 @@ class OnnxRIM(RIM):
 
     @property
     def variance_floor(self) -> Tensor:
-        """Epsilon as it was trained, a positive scalar."""
+        """Epsilon as the file says it, a scalar."""
         return self._floor
 
     def update(self, iterate: Iterate, score: Tensor) -> Iterate:
