@@ -56,7 +56,7 @@ def main(updates: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder)
             recipe = load_recipe("denoise-gray", overrides=overrides)
-            train(recipe, training_paths(None), RunOptions(output=output, progress=False))
+            train(recipe, training_paths(), RunOptions(output=output, progress=False))
             log = (output / "log" / "from-0000000" / "metrics.csv").read_text()
         last = [row for row in csv.DictReader(log.splitlines()) if row["val/psnr_sigma_25"]][-1]
         for sigma in (15, 25, 50):

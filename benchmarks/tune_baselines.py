@@ -19,7 +19,7 @@ SIGMA = 25 / 255
 
 
 def crops() -> Tensor:
-    _, held_out = split_images(training_paths(None), held_out_every=20)
+    _, held_out = split_images(training_paths(), held_out_every=20)
     return torch.stack(
         [to_unit(load_bytes(path, channels=1))[:, 32:288, 32:288] for path in held_out]
     )

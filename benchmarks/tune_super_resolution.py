@@ -20,13 +20,13 @@ WEIGHTS = (15.0, 50.0, 150.0, 500.0)
 
 
 def training_pairs(scale: float, *, every: int) -> Iterator[Pair]:
-    for path in training_paths(None)[::every]:
+    for path in training_paths()[::every]:
         yield make_pair(path.stem, load_bytes(path, channels=3).transpose(1, 2, 0), scale)
 
 
 def held_out_pairs(scale: float) -> Iterator[Pair]:
     """Crops: total variation is slow."""
-    for path in split_images(training_paths(None), held_out_every=20)[1]:
+    for path in split_images(training_paths(), held_out_every=20)[1]:
         image = load_bytes(path, channels=3).transpose(1, 2, 0)[48:240, 48:240]
         yield make_pair(path.stem, image, scale)
 

@@ -60,6 +60,17 @@ def to_table(value: Any) -> dict[str, Any]:
     return {"name": name, **table} if name else table
 
 
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of nested tables by their whole keys, such as ``optimizer.rate``."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            values |= flat(value, f"{prefix}{key}.")
+        else:
+            values[f"{prefix}{key}"] = value
+    return values
+
+
 def toml_names(folder: Traversable) -> list[str]:
     """Names of the TOML files in a folder, without the ending."""
     return sorted(

@@ -30,6 +30,25 @@ def test_train_then_restore_with_what_was_trained(
     assert "--resume" in capsys.readouterr().err
 
 
+def test_several_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a/0", "a/1", "b/2", "b/101085"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        values = np.random.default_rng(0).integers(0, 256, (24, 24), dtype=np.uint8)
+        Image.fromarray(values).save(tmp_path / f"{name}.png")
+    settings = ["optimizer.updates=1", "data.patch=16", "data.batch=2", "unroll.continued=0"]
+    settings += ["model.network.features=8", "model.network.blocks=1"]
+    overrides = [part for setting in settings for part in ("--set", setting)]
+    folders = ["--data", str(tmp_path / "a"), "--data", str(tmp_path / "b")]
+    arguments = ["train", "denoise-gray", *folders, "--quiet", "--accelerator", "cpu"]
+    arguments += ["--output", str(tmp_path / "run"), *overrides]
+    assert main(arguments) == 1
+    assert "training images must not be test images" in capsys.readouterr().err
+    (tmp_path / "b" / "101085.png").unlink()
+    assert main(arguments) == 0
+    model = load(capsys.readouterr().out.strip().splitlines()[-1])
+    assert model.training_record["read"] == {"bsds300": 0, "other": 3}
+
+
 @pytest.mark.parametrize("model", ["gdn", "ffn-wide"])
 def test_a_model_without_a_part(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

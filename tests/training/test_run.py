@@ -27,6 +27,8 @@ from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, build_trainer, train
 from rimkit.weights import store
 
+NO_FLOOR = ["model.variance_floor=0", "model.variance_floor_trained=false"]
+
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -298,6 +300,9 @@ def test_a_training_writes_log_inputs_and_weights_that_load(
         "training": ["1.png", "2.png", "4.png", "5.png"],
         "held_out": ["0.png", "3.png"],
     }
+    assert "start" not in read
+    assert model.training_record["read"] == {"bsds300": 0, "other": 6}
+    assert "start" not in model.training_record
 
 
 @pytest.mark.parametrize("average", [0.998, 0.0])
@@ -410,8 +415,8 @@ def test_training_and_held_out_images_are_apart() -> None:
 
 @pytest.mark.data
 def test_no_test_image_is_ever_trained_on() -> None:
-    assert all(path.parent.name == "train" for path in training_paths(None))
-    assert len(training_paths(None)) == 200
+    assert all(path.parent.name == "train" for path in training_paths())
+    assert len(training_paths()) == 200
 
 
 def test_a_training_starts_from_the_weights_of_another(
@@ -430,7 +435,33 @@ def test_a_training_starts_from_the_weights_of_another(
     second = train(load_recipe("denoise-gray", overrides=overrides), paths, options(tmp_path / "b"))
     assert same_bits(load_file(first), load_file(second))
     assert weights.load(second).steps == 2
-    overrides.append("model.score_scale=0.1")
-    other = load_recipe("denoise-gray", overrides=overrides)
-    with pytest.raises(ValueError, match="another machine than the recipe's"):
-        train(other, paths, options(tmp_path / "c"))
+    start = weights.load(second).training_record["start"]
+    before = weights.load(first).training_record
+    assert start == {
+        "sha256": weights.sha256(first),
+        "seconds": before["seconds"],
+        "read": {"bsds300": 0, "other": 6},
+    }
+    assert json.loads((tmp_path / "b" / "inputs.json").read_text())["start"] == start
+    for number, another in enumerate((["model.score_scale=0.1"], NO_FLOOR)):
+        other = load_recipe("denoise-gray", overrides=[*overrides, *another])
+        with pytest.raises(ValueError, match="another machine than the recipe's"):
+            train(other, paths, options(tmp_path / f"c{number}"))
+    first.unlink()  # a training that goes on needs it no more
+    longer = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.updates=5"])
+    train(longer, paths, options(tmp_path / "b", resume=True))
+    assert weights.load(second).training_record["start"] == start
+
+
+def test_a_machine_without_a_variance_floor_is_trained_averaged_and_started_from(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    paths = training_paths(images)
+    overrides += [*NO_FLOOR, "optimizer.updates=4", "validate_every=2", "task.sigma=[0.5, 55]"]
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    first = train(recipe, paths, options(tmp_path / "a"))
+    assert all(value.isfinite().all() for value in load_file(first).values())
+    assert weights.load(first).variance_floor == 0
+    overrides += [f"start_from={first}", "optimizer.rate=1e-30", "optimizer.adamw_rate=1e-30"]
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    assert same_bits(load_file(first), load_file(train(recipe, paths, options(tmp_path / "b"))))

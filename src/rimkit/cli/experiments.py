@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
     results = run_study(
         study,
-        training_paths(options.data),
+        training_paths(*options.data),
         output,
         jobs=options.jobs,
         say=lambda line: print(line, file=sys.stderr, flush=True),

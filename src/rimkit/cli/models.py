@@ -21,5 +21,5 @@ def run(options: argparse.Namespace) -> int:
     print(f"seconds     {card.seconds:,}")
     print(f"licence     {card.licence}")
     for test, score in card.scores.items():
-        print(f"{test:<28} {score:.2f} dB")
+        print(f"{test:<34} " + (f"{score:.4f}" if test.endswith("SSIM") else f"{score:.2f} dB"))
     return 0

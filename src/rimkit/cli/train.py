@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         recipe = dataclasses.replace(recipe, model=model)
     weights = train(
         recipe,
-        training_paths(options.data),
+        training_paths(*options.data),
         RunOptions(
             output=output,
             resume=options.resume,

@@ -49,6 +49,11 @@ def image_paths(split: Split) -> list[Path]:
     return paths
 
 
+def names(split: Split) -> frozenset[str]:
+    """Names of the images of a split, without their ending."""
+    return frozenset(Path(name).stem for name in checksums() if name.startswith(f"{split}/"))
+
+
 def find() -> Path | None:
     """Folder of the local or the cached copy; None if there is neither."""
     local = os.environ.get(LOCAL_COPY)

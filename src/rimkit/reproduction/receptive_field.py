@@ -62,7 +62,7 @@ def receptive_field(setup: Setup) -> str:
 
 
 def _crops() -> Tensor:
-    _, held_out = split_images(training_paths(None), held_out_every=20)
+    _, held_out = split_images(training_paths(), held_out_every=20)
     corner = slice(96, 96 + _SIDE)
     return torch.stack(
         [to_unit(load_bytes(path, channels=1))[:, corner, corner] for path in held_out]

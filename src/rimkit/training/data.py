@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import lightning
@@ -13,6 +14,9 @@ from rimkit.data import bsds300
 from rimkit.data.images import Bytes, list_images, load_bytes, to_unit
 from rimkit.data.patches import PatchBatches, Share
 from rimkit.training.recipe import Recipe
+
+BSDS300 = "bsds300"
+"""Stands for the training images of BSDS300 where folders are asked for."""
 
 _VALIDATION_SIDE = 256
 _VALIDATION_PATCHES = 8
@@ -61,24 +65,52 @@ class PatchData(lightning.LightningDataModule):
         return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
 
-def training_paths(folder: Path | None) -> list[Path]:
-    """Images below a folder; the training images of BSDS300 if there is no folder."""
-    return bsds300.image_paths("train") if folder is None else list_images(folder)
+def training_paths(*folders: str | Path) -> list[Path]:
+    """Images below all folders, one after the other.
+
+    Parameters
+    ----------
+    folders
+        Where to look; the text ``"bsds300"`` stands for the training images of BSDS300, and so
+        does no folder at all.
+    """
+    paths: list[Path] = []
+    for folder in folders or (BSDS300,):
+        own = bsds300.image_paths("train") if folder == BSDS300 else list_images(Path(folder))
+        paths += own
+    return paths
 
 
 def split_images(paths: list[Path], *, held_out_every: int) -> tuple[list[Path], list[Path]]:
     """Split paths into training and held-out ones: every n-th is held out, at least one.
 
+    Where all training images of BSDS300 are among them, by their names, every n-th of those is
+    held out and no other, so that what is trained on more is watched on the same.
+
     Raises
     ------
     ValueError
-        If there are fewer than two images.
+        If there are fewer than two images, one is there twice, or one is a test image by its name.
     """
     if len(paths) < 2:
         raise ValueError(f"a training needs at least two images, one of them held out; got {paths}")
-    held_out = paths[::held_out_every]
+    _check(paths)
+    names = bsds300.names("train")
+    protocol = sorted((path for path in paths if path.stem in names), key=lambda path: path.stem)
+    if {path.stem for path in protocol} != names:
+        protocol = paths
+    elif len(protocol) > len(names):
+        first, again = _twice(protocol, key=lambda path: path.stem)
+        raise ValueError(f"an image of BSDS300 is there twice: {first} and {again}; take one out")
+    held_out = protocol[::held_out_every]
     apart = set(held_out)
     return [path for path in paths if path not in apart], held_out
+
+
+def count_images(paths: Iterable[Path]) -> dict[str, int]:
+    """How many are training images of BSDS300, by their names, and how many are others."""
+    known = [path.stem in bsds300.names("train") for path in paths]
+    return {"bsds300": sum(known), "other": len(known) - sum(known)}
 
 
 def load_images(paths: list[Path], *, channels: int, smallest: int) -> list[Bytes]:
@@ -100,6 +132,29 @@ def load_images(paths: list[Path], *, channels: int, smallest: int) -> list[Byte
             )
         images.append(image)
     return images
+
+
+def _check(paths: Sequence[Path]) -> None:
+    resolved = [path.resolve() for path in paths]
+    if len(set(resolved)) < len(resolved):
+        first, _ = _twice(resolved, key=lambda path: path)
+        raise ValueError(f"{first} is read twice: no image may stand in two of the folders")
+    for path in paths:
+        if path.stem in bsds300.names("test"):
+            raise ValueError(
+                f"training images must not be test images: {path} has the name of a test image of "
+                "BSDS300; take it out, or rename it if it is another picture"
+            )
+
+
+def _twice(paths: Sequence[Path], *, key: Callable[[Path], object]) -> tuple[Path, Path]:
+    """The first two paths that are the same by a key."""
+    seen: dict[object, Path] = {}
+    for path in paths:
+        if key(path) in seen:
+            return seen[key(path)], path
+        seen[key(path)] = path
+    raise AssertionError
 
 
 def _middle(image: Tensor) -> Tensor:

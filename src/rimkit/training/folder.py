@@ -29,9 +29,19 @@ _DEFAULTS = {
 _FREE = frozenset({"optimizer.updates", "optimizer.decay", "validate_every"})
 
 
-def inputs(training: list[Path], held_out: list[Path], *, precision: str) -> dict[str, Any]:
-    """What a training reads: names and sizes of its images, and the precision it computes in."""
+def inputs(
+    training: list[Path],
+    held_out: list[Path],
+    *,
+    precision: str,
+    start: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What a training reads: names and sizes of its images, the precision it computes in.
+
+    And of the weights that it starts from, if any, what `rimkit.weights.record.start_of` says.
+    """
     return {
+        **({} if start is None else {"start": start}),
         "precision": precision,
         "training": [[path.name, path.stat().st_size] for path in training],
         "held_out": [[path.name, path.stat().st_size] for path in held_out],
@@ -52,6 +62,12 @@ def saved_recipe(folder: Path, *, overrides: Sequence[str] = ()) -> Recipe:
 def saved_precision(folder: Path) -> str:
     """The precision of the training in a folder."""
     return str(_read(folder, _INPUTS)["precision"])
+
+
+def saved_start(folder: Path) -> dict[str, Any] | None:
+    """What the training in a folder started from; None if from no weights, or if it is not said."""
+    start: dict[str, Any] | None = _read(folder, _INPUTS).get("start")
+    return start
 
 
 def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
@@ -83,8 +99,8 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
     saved = {**_DEFAULTS, **_read(folder, RECIPE)}
     # A setting that an earlier version did not know had what is now its default.
     saved["model"] = settings.to_table(settings.from_table(RIMConfig, saved["model"]))
-    before = _flat(saved)
-    now = _flat(settings.to_table(recipe))
+    before = settings.flat(saved)
+    now = settings.flat(settings.to_table(recipe))
     for key in sorted((before.keys() | now.keys()) - _FREE):
         if before.get(key) != now.get(key):
             raise ValueError(
@@ -112,13 +128,3 @@ def _write(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
     for name, table in ((RECIPE, settings.to_table(recipe)), (_INPUTS, read)):
         with atomic.replacing(folder / name) as file:
             file.write(json.dumps(table, indent=1).encode() + b"\n")
-
-
-def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

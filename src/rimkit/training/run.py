@@ -25,10 +25,11 @@ from rimkit.training.callbacks import (
     Stop,
     moving_average,
 )
-from rimkit.training.data import PatchData, load_images, split_images
+from rimkit.training.data import PatchData, count_images, load_images, split_images
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import Recipe
 from rimkit.weights import store
+from rimkit.weights.record import start_of
 
 # What Lightning warns of and nobody need mend: batches are drawn in well under a millisecond, a run
 # that resumes has a folder that is not empty, and the last is between Lightning and torch.
@@ -91,7 +92,12 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             held_out, channels=channels, smallest=patch if recipe.on_patches else 8
         ),
     )
-    read = folder.inputs(training, held_out, precision=options.precision)
+    start = None
+    if recipe.start_from:
+        start = (
+            folder.saved_start(options.output) if options.resume else start_of(recipe.start_from)
+        )
+    read = folder.inputs(training, held_out, precision=options.precision, start=start)
     checkpoint, update = None, 0
     if options.resume:
         checkpoint, update = folder.resume(options.output, recipe, read)
@@ -117,6 +123,8 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
                 "recipe": settings.to_table(recipe),
                 "precision": options.precision,
                 "images": f"{len(training)} for training, {len(held_out)} held out",
+                "read": count_images([*training, *held_out]),
+                **({} if start is None else {"start": start}),
                 "updates": trainer.global_step,
                 "seconds": round(module.seconds),
                 "finished": trainer.global_step >= recipe.optimizer.updates,

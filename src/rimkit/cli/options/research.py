@@ -212,6 +212,8 @@ def _add_images(parser: Parser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        type=Path,
-        help="folder of clean images (default: the training images of BSDS300)",
+        action="append",
+        default=[],
+        help="folder of clean images, repeatable; bsds300 stands for its training images, which "
+        "are the default, and of which alone some are held out where they stand among others",
     )

@@ -1,0 +1,102 @@
+"""What weights say of their training, in words: for tables, cards and trainings to come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rimkit.rim import RIM
+from rimkit.weights import models, store
+
+
+def title(model: str | os.PathLike[str], record: Mapping[str, Any]) -> str:
+    """Name a model in a table: as in the package, or as its file is called, or that file's folder.
+
+    ``rimkit train`` calls all files alike, so the folder says more. What saw other images than
+    those of the protocol says so.
+    """
+    path = Path(model)
+    name = path.resolve().parent.name if path.name == "weights.safetensors" else path.stem
+    return ", ".join(filter(None, (f"rimkit {name}", beyond_protocol(record))))
+
+
+def described(model: RIM) -> str:
+    """Say which network a model is, how large, and how long it was trained, as far as is known."""
+    config, record = model.config.network, model.training_record
+    name = f"{config.table_name} network"
+    name += "" if config.recurrent else " without state"
+    name += "" if config.sees_estimate else " that does not see its estimate"
+    parts = [name, f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters"]
+    if "updates" in record:
+        parts.append(updates_of(record))
+    seconds = seconds_of(record)
+    if seconds is not None:
+        parts.append(f"{seconds / 60:.0f} minutes of training")
+        if "seconds" in record.get("start", {}):
+            parts[-1] += f" ({record['start']['seconds'] / 60:.0f} before its start)"
+        elif started_from(record):
+            parts[-1] += f" (and those of {started_from(record)}, its start)"
+    return ", ".join(parts)
+
+
+def updates_of(record: Mapping[str, Any]) -> str:
+    """Number of updates, and of how many where a training has not finished."""
+    done, planned = record["updates"], record.get("recipe", {}).get("optimizer", {}).get("updates")
+    if record.get("finished", True):
+        return f"{done:,} updates"
+    return (
+        f"{done:,} updates, unfinished" if planned is None else f"{done:,} of {planned:,} updates"
+    )
+
+
+def seconds_of(record: Mapping[str, Any]) -> int | None:
+    """Seconds of training, those of the weights it started from included where they are known."""
+    if "seconds" not in record:
+        return None
+    return int(record["seconds"]) + int(record.get("start", {}).get("seconds", 0))
+
+
+def started_from(record: Mapping[str, Any]) -> str:
+    """The model that a training started from, as its recipe has it; "" if from none."""
+    return str(record.get("recipe", {}).get("start_from", ""))
+
+
+def images_read(record: Mapping[str, Any]) -> dict[str, int]:
+    """How many images the training and its start read, held-out ones included.
+
+    By kind: ``"bsds300"``, its training images, and ``"other"``. What is not known counts as none.
+    """
+    reads = record.get("read", {}), record.get("start", {}).get("read", {})
+    return {kind: max(read.get(kind, 0) for read in reads) for kind in ("bsds300", "other")}
+
+
+def beyond_protocol(record: Mapping[str, Any]) -> str:
+    """What a table calls weights that saw other images than those of the protocol: "400 images".
+
+    "" for the training images of BSDS300 alone, and where nothing is known.
+    """
+    read = images_read(record)
+    if not read["other"]:
+        return ""
+    return f"{sum(read.values())} images" if read["bsds300"] else f"{read['other']} other images"
+
+
+def start_of(model: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a training keeps of the weights it starts from.
+
+    Checksum, seconds of their training (if known) and the images they read.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, as in `rimkit.load`.
+    """
+    record = store.read_metadata(models.path_of(model)).get("training") or {}
+    seconds = seconds_of(record)
+    return {
+        "sha256": models.sha256(model),
+        **({} if seconds is None else {"seconds": seconds}),
+        "read": images_read(record),
+    }
