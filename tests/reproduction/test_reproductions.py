@@ -14,9 +14,12 @@ from tests.cases import uniform
 from rimkit import baselines
 from rimkit.cli.main import main
 from rimkit.evaluation.protocols import CleanImage
+from rimkit.networks import PaperConfig
 from rimkit.reproduction import denoising, receptive_field
 from rimkit.reproduction.catalogue import REPRODUCTIONS
 from rimkit.reproduction.setup import Setup
+from rimkit.rim import RIM, RIMConfig
+from rimkit.weights import store
 
 
 def test_every_entry_has_its_function() -> None:
@@ -81,6 +84,30 @@ def test_methods_are_compared_image_by_image(setup: Setup, monkeypatch: pytest.M
     for cell in cells:
         assert cell.startswith("+")
         assert cell.endswith("3/3")
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_row_says_its_training_and_what_it_saw_besides(setup: Setup, tmp_path: Path) -> None:
+    plan = {"optimizer": {"updates": 200_000}}
+    training = {"updates": 9000, "seconds": 7200, "finished": False, "recipe": plan}
+    files = []
+    for name, other in (("a", 200), ("b", 0)):
+        torch.manual_seed(other)
+        model = RIM(RIMConfig(network=PaperConfig(features=4, hidden=6), steps=2))
+        files.append(tmp_path / name / "weights.safetensors")
+        read = {"bsds300": 200, "other": other}
+        store.save(model, files[-1], training={**training, "read": read})
+    added = Setup(setup.output, setup.say, 2, tuple(map(str, files)), others=False)
+    text = denoising.table2(added)
+    rows = [line.split("  ")[0] for line in text.splitlines() if "±" in line]
+    assert {"rimkit a, 400 images", "rimkit a, 400 images, knows of levels", "rimkit b"} <= {*rows}
+    said = "paper network, 1,988 parameters, 9,000 of 200,000 updates, 120 minutes of training"
+    (line,) = (line for line in text.splitlines() if line.startswith("rimkit b: "))
+    assert line.endswith(f", 2 steps, float32; {said}")
+    rows = list(csv.DictReader((setup.output / "table2.csv").read_text().splitlines()))
+    assert any(row["settings"].endswith(said) for row in rows)
+    kept = (setup.output / "table2-images.csv").read_text()
+    assert "minutes" not in kept  # scores do not depend on it
 
 
 def test_a_look_at_few_images_says_so(setup: Setup) -> None:

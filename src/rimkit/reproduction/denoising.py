@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,6 +32,7 @@ from rimkit.evaluation.tables import (
 from rimkit.reproduction.scores import Method, Scores
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import LEVELS
+from rimkit.weights import record
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
 _PACKAGES = {
@@ -84,7 +84,7 @@ def _table(
                 method.name,
                 scores[method.name],
                 parameters=method.parameters,
-                settings=method.settings,
+                settings=method.described,
             )
         )
     write_rows(rows, setup.output / f"{name}.csv")
@@ -100,7 +100,7 @@ def _table(
     if second:
         for first in ours:
             parts += ["", _comparison(first.name, second, scores)]
-    parts += ["", *(f"{method.name}: {method.settings}" for method in methods)]
+    parts += ["", *(f"{method.name}: {method.described}" for method in methods)]
     return setup.write(f"{name}.txt", "\n".join(parts) + "\n")
 
 
@@ -121,14 +121,15 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
 def _model(name: str, *, knows_levels: bool = False, by_channel: bool = False) -> Method:
     model = weights.load(name)
     restore = solver_restore(model, knows_levels=knows_levels)
-    title = f"rimkit {Path(name).stem}"
+    title = record.title(name, model.training_record)
     settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32"
     if knows_levels:
         title, settings = title + _KNOWS, settings + _KNOWS
     if by_channel:
         title += ", by channel"
         restore = _by_channel(restore)
-    return Method(title, restore, settings, sum(p.numel() for p in model.parameters()))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Method(title, restore, settings, parameters, record.described(model))
 
 
 def installed(channels: int) -> list[Method]:

@@ -32,12 +32,20 @@ class Method:
         All that its scores depend on: checksum of the weights, steps, likelihood, version.
     parameters
         How many it has; None if it has none that are learned.
+    about
+        What else is to be known of it; its scores do not depend on it.
     """
 
     name: str
     restore: Restore
     settings: str
     parameters: int | None = None
+    about: str = ""
+
+    @property
+    def described(self) -> str:
+        """Its settings, and what else is to be known."""
+        return "; ".join(filter(None, (self.settings, self.about)))
 
 
 class Scores:

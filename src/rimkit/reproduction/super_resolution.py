@@ -17,6 +17,7 @@ from rimkit.evaluation.super_resolution import Pair, bicubic, load_pairs, score_
 from rimkit.evaluation.tables import columns, write_csv
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import LEVELS, SuperResolutionTask, check_trained_for, trained_sigma
+from rimkit.weights import record
 
 SCALES = (2.0, 3.0, 4.0)
 BETWEEN = {2.5: (2.0, 3.0), 3.7: (3.0, 4.0)}
@@ -46,6 +47,8 @@ class Method:
         At which it is scored.
     parameters
         How many it has; None if it has none that are learned.
+    about
+        What else is to be known of it; its scores do not depend on it.
     """
 
     name: str
@@ -53,6 +56,12 @@ class Method:
     settings: str
     scales: Sequence[float] = (*SCALES, *BETWEEN)
     parameters: int | None = None
+    about: str = ""
+
+    @property
+    def described(self) -> str:
+        """Its settings, and what else is to be known."""
+        return "; ".join(filter(None, (self.settings, self.about)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +100,7 @@ def table3(setup: Setup) -> str:
     ]
     for name in learned:
         parts += ["", *_image_by_image(name, scores), "", *_between(name, scores)]
-    parts += ["", *(f"{method.name}: {method.settings}" for method in methods)]
+    parts += ["", *(f"{method.name}: {method.described}" for method in methods)]
     return setup.write("table3.txt", "\n".join(parts) + "\n")
 
 
@@ -132,7 +141,13 @@ def _machine(name: str) -> Method:
     settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32, "
     settings += f"sigma {sigma * LEVELS:g} of 255"
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Method(f"rimkit {Path(name).stem}", restore, settings, parameters=parameters)
+    return Method(
+        record.title(name, model.training_record),
+        restore,
+        settings,
+        parameters=parameters,
+        about=record.described(model),
+    )
 
 
 def _scored(method: Method, methods: Sequence[Method], file: Path, setup: Setup) -> Scores:
@@ -287,7 +302,7 @@ def _write(methods: Sequence[Method], scores: Mapping[str, Scores], path: Path) 
                     "ssim": f"{ssim.value:.5f}",
                     "ssim_deviation": f"{ssim.deviation:.5f}",
                     "seconds_per_image": f"{sum(s.seconds for s in each) / len(each):.4f}",
-                    "source": f"measured in this run, {len(each)} images; {method.settings}",
+                    "source": f"measured in this run, {len(each)} images; {method.described}",
                 }
             )
     write_csv(lines, path)
