@@ -1,76 +1,132 @@
 """Put the weights of a training into the package, with a card whose every number is measured.
 
-python tools/ship.py denoise-gray runs/denoise-gray scores.csv
+python tools/ship.py denoise-gray runs/denoise-gray results/table2-images.csv
 
-scores.csv comes from ``rimkit evaluate runs/denoise-gray/weights.safetensors --csv scores.csv``.
+The scores are those of ``rimkit reproduce table2 --add runs/denoise-gray/weights.safetensors``, by
+image: of table1 for a colour denoiser, of table2 for what denoises grey images, of table3 for
+super-resolution. Weights of a training that was stopped early need ``--unfinished``, which their
+card says.
 """
 
-import csv
-import hashlib
+from __future__ import annotations
+
+import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from rimkit import atomic
+from ship_recipe import how
+from ship_scores import mean_scores
+
+from rimkit import atomic, weights
 from rimkit.data import bsds300
-from rimkit.weights import models, store
+from rimkit.rim import RIM
+from rimkit.tasks import DenoisingTask
+from rimkit.weights import models, record
 
-SUMMARIES = {
-    "denoise-gray": "grey images with Gaussian noise, sigma 0 to 55 of 255",
+
+class Kind(NamedTuple):
+    """What a name in the package promises."""
+
+    summary: str
+    task: str
+    channels: int
+
+
+KINDS = {
+    "denoise-gray": Kind("grey images with Gaussian noise, sigma 0 to 55 of 255", "denoising", 1),
+    "denoise-color": Kind(
+        "colour images with Gaussian noise, sigma 0 to 55 of 255", "denoising", 3
+    ),
+    "super-resolution": Kind(
+        "colour images made 1 to 4 times smaller by bicubic resizing", "super-resolution", 3
+    ),
+    "random-projections": Kind(
+        "grey patches from random projections: Gaussian, binary and Fourier ensembles",
+        "random-projections",
+        1,
+    ),
 }
 
+LICENCE = (
+    "MIT for the weights as code; trained on BSDS300, which is for non-commercial research and "
+    "education"
+)
 
-def main(name: str, run: str, scores: str) -> None:
-    data = (Path(run) / "weights.safetensors").read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    training = store.read_metadata(Path(run) / "weights.safetensors")["training"]
-    if not training["finished"]:
-        sys.exit(f"{run} has not finished: {training['updates']} updates")
-    rows = [
-        row
-        for row in csv.DictReader(Path(scores).read_text().splitlines())
-        if row["source"] == "measured in this run"
-    ]
-    if not rows or any(digest[:16] not in row["settings"] for row in rows):
-        sys.exit(f"{scores} does not hold the scores of these weights")
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Put weights into the package.")
+    parser.add_argument("name", choices=sorted(KINDS))
+    parser.add_argument("run", type=Path, help="folder of the training")
+    parser.add_argument("scores", type=Path, nargs="+", help="tableN-images.csv")
+    parser.add_argument("--unfinished", action="store_true", help="of a training stopped early")
+    options = parser.parse_args(arguments)
+    folder = Path(models.__file__).parent
+    try:
+        ship(options.name, options.run, options.scores, folder, unfinished=options.unfinished)
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+
+
+def ship(name: str, run: Path, scores: list[Path], folder: Path, *, unfinished: bool) -> None:
+    """Write weights and card into a folder; raise ValueError if anything is not as it must be."""
+    path = run / "weights.safetensors"
+    model, digest = weights.load(path), weights.sha256(path)
+    training = model.training_record
+    check(model, KINDS[name], unfinished=unfinished)
+    data = images_said(run, training)
+    recipe, seconds = how(name, training, digest)
+    run_as = f"weights {digest[:16]}, {model.steps} steps, float32"
+    means, what = mean_scores(scores, run_as)
     card = {
-        "summary": SUMMARIES[name],
+        "summary": KINDS[name].summary,
         "sha256": digest,
-        "parameters": int(rows[0]["parameters"]),
-        "data": f"{described(images_read(Path(run)))}: {training['images']}",
-        "recipe": f"rimkit train {name}, {training['updates']:,} updates",
-        "seconds": training["seconds"],
-        "licence": "MIT for the weights as code; trained on BSDS300, which is for non-commercial "
-        "research and education",
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "data": data,
+        "recipe": recipe,
+        "seconds": seconds,
+        "licence": LICENCE,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in card.items()]
-    lines += ["", f"[scores]  # mean PSNR in dB; {rows[0]['settings']}"]
-    lines += [f'"{r["images"]} images, sigma {r["sigma"]}" = {float(r["psnr_db"])}' for r in rows]
-    folder = Path(models.__file__).parent
+    lines += ["", f"[scores]  # {what}; {model.steps} steps, float32, weights {digest[:16]}"]
+    lines += [f'"{key}" = {value}' for key, value in means.items()]
     with atomic.replacing(folder / f"{name}.safetensors") as file:
-        file.write(data)
+        file.write(path.read_bytes())
     with atomic.replacing(folder / f"{name}.toml") as file:
         file.write(("\n".join(lines) + "\n").encode())
 
 
-def images_read(run: Path) -> set[str]:
-    """Names of all images that the training read."""
+def check(model: RIM, kind: Kind, *, unfinished: bool) -> None:
+    """Raise ``ValueError`` unless the weights are of the kind, and of a whole training."""
+    training = model.training_record
+    if "recipe" not in training:
+        raise ValueError("the weights do not say their recipe: an older rimkit trained them")
+    if not training["finished"] and not unfinished:
+        said = record.updates_of(training)
+        raise ValueError(f"the training has not finished ({said}): --unfinished ships it so")
+    task = training["task"].get("name", DenoisingTask.table_name)
+    channels = model.config.network.channels
+    if (task, channels) != (kind.task, kind.channels):
+        raise ValueError(
+            f"the weights are for {task} with {channels} channel(s), "
+            f"not for {kind.task} with {kind.channels}"
+        )
+
+
+def images_said(run: Path, training: dict[str, Any]) -> str:
+    """Say what the images are; nothing is shipped that read a test image, or others."""
     table = json.loads((run / "inputs.json").read_text())
-    return {name for part in ("training", "held_out") for name, _ in table[part]}
-
-
-def described(names: set[str]) -> str:
-    """Say what the images are; nothing is shipped that read a test image."""
-    splits = {
-        split: {Path(path).name for path in bsds300.checksums() if path.startswith(split)}
-        for split in ("train", "test")
-    }
-    if names & splits["test"]:
-        sys.exit("the training read test images")
-    if names != splits["train"]:
-        sys.exit("the training read other images than those of BSDS300")
-    return "the 200 training images of BSDS300 alone"
+    names = {Path(name).stem for part in ("training", "held_out") for name, _ in table[part]}
+    if names & bsds300.names("test"):
+        raise ValueError("the training read test images")
+    if names != bsds300.names("train") or record.images_read(training)["other"]:
+        raise ValueError(
+            "the training, or its start, read other images than those of BSDS300: a model of the "
+            "package is trained as the protocol says"
+        )
+    return f"the 200 training images of BSDS300 alone: {training['images']}"
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

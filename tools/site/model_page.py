@@ -29,10 +29,11 @@ def page() -> str:
 
 def _section(name: str) -> str:
     card = weights.card(name)
+    command, comma, rest = card.recipe.partition(", ")
     rows = [
         ("parameters", f"{card.parameters:,}"),
         ("trained on", card.data),
-        ("by", f"`{card.recipe.split(',')[0]}`{card.recipe[len(card.recipe.split(',')[0]) :]}"),
+        ("by", f"`{command}`{comma}{rest}"),
         ("in", f"{card.seconds:,} seconds"),
         ("licence", card.licence),
         ("SHA-256", f"`{card.sha256}`"),
@@ -45,9 +46,10 @@ def _section(name: str) -> str:
 def _scores(name: str, card: Card) -> str:
     """Beside the published rows where the card's scores are of their kind, else as they are."""
     found = {key: DENOISING.fullmatch(key) for key in card.scores}
-    if not all(found.values()):
-        rows = [f"| {key} | {value:.4g} |" for key, value in card.scores.items()]
-        return "\n".join(["| scores | |", "| --- | --- |", *rows, ""])
+    rows = [f"| {key} | {card.scores[key]:.4g} |" for key, match in found.items() if not match]
+    others = "\n".join(["| scores | |", "| --- | --- |", *rows, ""]) if rows else ""
+    if not any(found.values()):
+        return others
     psnr = {
         (int(match[1]), Condition(float(match[2]), match[3] is not None)): Mean(
             card.scores[key], float("nan")
@@ -58,7 +60,7 @@ def _scores(name: str, card: Card) -> str:
     own = Row(f"**rimkit {name}**", psnr, card.parameters, source="this model, measured")
     colour = rimkit.load(name).config.network.channels == 3
     theirs = published.denoise_color() if colour else published.denoise_gray()
-    return _table([*published_rows(theirs), own])
+    return "\n".join([_table([*published_rows(theirs), own]), others])
 
 
 def _table(rows: list[Row]) -> str:

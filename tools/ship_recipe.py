@@ -1,0 +1,59 @@
+"""How weights came about: the command of their training, and what it started from."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from rimkit import settings
+from rimkit.training.recipe import Recipe, load_recipe
+from rimkit.weights import record
+
+
+def how(name: str, training: dict[str, Any], digest: str) -> tuple[str, int]:
+    """Return the command of a training with all that came before it, and seconds of both."""
+    command = [f"rimkit train {name}", *(f"--set {o}" for o in overrides(name, training))]
+    parts = [" ".join(command)]
+    if not training["finished"]:
+        parts.append(f"unfinished: {record.updates_of(training)}")
+    begun = record.started_from(training)
+    if begun:
+        start = training.get("start") or known_start(begun, digest)
+        said = f"from the weights {start['sha256'][:16]}" if start else f"from {begun}"
+        if start and "seconds" in start:
+            training = {**training, "start": start}
+            said += f", {start['seconds']:,} of the seconds being theirs"
+        else:
+            said += ", whose own seconds are not counted"
+        parts.append(said)
+    return ", ".join(parts), record.seconds_of(training) or 0
+
+
+def known_start(begun: str, digest: str) -> dict[str, Any] | None:
+    """What is known of a start that the weights do not describe: the file that is there now."""
+    try:
+        start = record.start_of(begun)
+    except ValueError:
+        return None
+    return None if start["sha256"] == digest else start
+
+
+def overrides(name: str, training: dict[str, Any]) -> list[str]:
+    """What makes the recipe in the package the one of the training, for a shell."""
+    base, own = _flat(load_recipe(name)), settings.flat(training["recipe"])
+    changed = [key for key in own if own[key] != base.get(key)]
+    changed.sort(key=lambda key: key != "model.network.name")  # it resets the network's others
+    said = [f"{key}={_toml(own[key])}" for key in changed]
+    again = _flat(load_recipe(name, overrides=said))
+    if any(again.get(key) != value for key, value in own.items()):
+        raise ValueError(f"the recipe of these weights is not {name} with {said}")
+    return [shlex.quote(each) for each in said]
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    return settings.flat(settings.to_table(recipe))
+
+
+def _toml(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,103 @@
+"""Mean scores of some weights, from the scores of single images that ``rimkit reproduce`` keeps."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from pathlib import Path
+
+from rimkit.data import bsds300
+from rimkit.evaluation.protocols import ROTH_BLACK
+from rimkit.evaluation.tables import SIGMAS
+from rimkit.reproduction.super_resolution import SCALES
+
+ByImage = dict[str, tuple[float, float]]
+"""PSNR in dB and SSIM by the name of the image."""
+
+
+def mean_scores(files: list[Path], settings: str) -> tuple[dict[str, str], str]:
+    """Read the scores of all images, and return their means by the keys of a card, and what of.
+
+    Parameters
+    ----------
+    files
+        ``table1-images.csv``, ``table2-images.csv`` or ``table3-images.csv``.
+    settings
+        Weights, steps and precision, as they stand in the files; the plain likelihood is meant.
+
+    Raises
+    ------
+    ValueError
+        If these weights were not scored, or not on every image.
+    """
+    means: dict[str, str] = {}
+    kinds = set()
+    for file in files:
+        rows = list(csv.DictReader(file.read_text().splitlines()))
+        if not rows or not {"settings", "image"} <= rows[0].keys():
+            raise ValueError(f"{file} holds no scores of single images: give tableN-images.csv")
+        if "scale" in rows[0]:
+            kinds.add("mean over 100 images, luma")
+            means |= _super_resolution(_own(rows, settings + ", sigma "), file, settings)
+        else:
+            kinds.add("mean PSNR in dB, and mean SSIM")
+            own = [row for row in _own(rows, settings) if row["settings"] == settings]
+            means |= _denoising(own, file, settings)
+    return means, "; ".join(sorted(kinds))
+
+
+def _own(rows: list[dict[str, str]], settings: str) -> list[dict[str, str]]:
+    # The grey model on each channel has the same settings.
+    return [
+        row
+        for row in rows
+        if row["settings"].startswith(settings) and not row["method"].endswith(", by channel")
+    ]
+
+
+def _denoising(rows: list[dict[str, str]], file: Path, settings: str) -> dict[str, str]:
+    found: dict[tuple[float, bool], ByImage] = {
+        (sigma, quantised): {} for quantised in (False, True) for sigma in SIGMAS
+    }
+    for row in rows:
+        place = float(row["sigma"]), row["quantised"] == "yes"
+        found[place][row["image"]] = float(row["psnr_db"]), float(row["ssim"])
+    scores = {
+        f"sigma {sigma:g}" + (", 8-bit" if quantised else ""): scored
+        for (sigma, quantised), scored in found.items()
+    }
+    names = _check(scores, file, settings)
+    means = {}
+    for place, end in ((0, ""), (1, ", SSIM")):
+        for count in (ROTH_BLACK, len(names)):
+            for key, scored in scores.items():
+                mean = statistics.mean(scored[name][place] for name in names[:count])
+                means[f"{count} images, {key}{end}"] = f"{mean:.5f}" if end else f"{mean:.4f}"
+    return means
+
+
+def _super_resolution(rows: list[dict[str, str]], file: Path, settings: str) -> dict[str, str]:
+    found: dict[float, ByImage] = {scale: {} for scale in SCALES}
+    for row in rows:
+        scored = found.setdefault(float(row["scale"]), {})
+        scored[row["image"]] = float(row["psnr"]), float(row["ssim"])
+    scores = {f"x{scale:g}": found[scale] for scale in sorted(found)}
+    names = _check(scores, file, settings)
+    return {
+        f"{len(names)} images, {key}, {kind}": f"{statistics.mean(values):.{digits}f}"
+        for place, kind, digits in ((0, "PSNR", 4), (1, "SSIM", 5))
+        for key, scored in scores.items()
+        for values in [[scored[name][place] for name in names]]
+    }
+
+
+def _check(scores: dict[str, ByImage], file: Path, settings: str) -> list[str]:
+    """Return the names of the test images, in order, all of which are scored."""
+    names = [Path(name).stem for name in bsds300.checksums() if name.startswith("test/")]
+    if not any(scores.values()):
+        raise ValueError(f"{file} does not hold the scores of these weights ({settings})")
+    for key, scored in scores.items():
+        if scored.keys() != set(names):
+            there = len(scored.keys() & set(names))
+            raise ValueError(f"{file} holds {there} of {len(names)} images at {key}")
+    return names
