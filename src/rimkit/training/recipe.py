@@ -175,11 +175,6 @@ class Recipe:
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
             raise ValueError("unroll.continued leaves no place for new samples in a batch")
-        if self.places and not getattr(self.task, "joins", True):
-            raise ValueError(
-                f"unroll.continued is 0 for {self.task.table_name}: samples of two of its batches "
-                "cannot be in one"
-            )
 
     @property
     def places(self) -> int:
