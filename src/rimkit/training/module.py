@@ -77,6 +77,7 @@ class RIMTraining(lightning.LightningModule):
             rollout.problem,
             steps=steps,
             segment=self.recipe.unroll.segment or None,
+            through_score=self.recipe.unroll.through_score,
         )
         settings = self.recipe.loss
         loss = trajectory_loss(

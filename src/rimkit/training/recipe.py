@@ -51,12 +51,16 @@ class UnrollRecipe:
         is trained far beyond the steps it is unrolled.
     lifetime
         Updates, in the mean, in which a continued sample takes part.
+    through_score
+        Whether gradients flow through the score; a network that divides what it sees by its spread,
+        as batch norm does, makes them explode where the likelihood is steep.
     """
 
     steps: tuple[int, int] = (4, 4)
     segment: int = 0
     continued: float = 0.0
     lifetime: float = 4.0
+    through_score: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps[0] <= self.steps[1]:
