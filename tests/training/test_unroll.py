@@ -63,16 +63,14 @@ def test_the_score_can_be_an_input_without_gradients(
     second = copy.deepcopy(first)
     start = first.init(y, problem)
     unrolled = unroll(first, start, y, problem, steps=3, segment=segment, through_score=False)
-    for estimate, kept in zip(
-        unrolled.estimates, unroll(copy.deepcopy(first), start, y, problem, steps=3).estimates
-    ):
-        assert torch.equal(estimate, kept)
+    kept = unroll(copy.deepcopy(first), start, y, problem, steps=3).estimates
+    assert all(map(torch.equal, unrolled.estimates, kept))
     iterate = second.init(y, problem)
     for _ in range(3):
         floor = second.variance_floor
         score = (y - iterate.x.detach()) / (0.1**2 + floor)
         iterate = second.update(iterate, score)
-    for model, estimate in ((first, unrolled.estimates[-1]), (second, iterate.x)):
+    for estimate in (unrolled.estimates[-1], iterate.x):
         (estimate - x).square().mean().backward()
     for (name, ours), theirs in zip(first.named_parameters(), second.parameters(), strict=True):
         assert (ours.grad is None) == (theirs.grad is None), name
