@@ -82,7 +82,8 @@ class DilatedConv(nn.Conv2d):
         kernel = self.weight
         if missing and value.device.type == "cpu" and _in_bf16(value):
             value, kernel = (F.pad(part, (0, 0, 0, 0, 0, missing)) for part in (value, kernel))
-        return self._conv_forward(value, kernel, self.bias)
+        result: Tensor = self._conv_forward(value, kernel, self.bias)
+        return result
 
 
 def _in_bf16(value: Tensor) -> bool:
