@@ -100,6 +100,30 @@ def test_a_file_has_a_score_however_far_it_is(sigma: float, y: float) -> None:
     torch.testing.assert_close(score[pulled], gaussian[pulled], rtol=0.06, atol=0)
 
 
+@pytest.mark.parametrize("sigma", [0.3, 0.02, 2e-4])
+@pytest.mark.parametrize("y", [0.0, 0.4, 1.0])
+def test_training_goes_through_the_score_of_a_file(sigma: float, y: float) -> None:
+    # The bins of black and white have an edge at infinity, and far tails overflow: neither may
+    # turn gradients into NaN. They agree with differences of the score.
+    z = torch.linspace(-0.5, 1.5, 41, dtype=torch.float64)[None].requires_grad_()
+    level = torch.full_like(z, round(y * 255) / 255).detach()
+    noise = QuantisedGaussianNoise(sigma)
+    floor = torch.tensor(1e-4, dtype=torch.float64, requires_grad=True)
+
+    def score(z: Tensor, floor: Tensor) -> Tensor:
+        return noise.score(z, level, variance_floor=floor)
+
+    for_z, for_floor = torch.autograd.grad(score(z, floor).sum(), (z, floor))
+    step = 1e-7
+    slope = (score(z + step, floor) - score(z - step, floor)) / (2 * step)
+    torch.testing.assert_close(for_z, slope.detach(), rtol=1e-3, atol=1e-3)
+    slope = (score(z, floor + step) - score(z, floor - step)).sum() / (2 * step)
+    torch.testing.assert_close(for_floor, slope.detach(), rtol=1e-3, atol=1e-3)
+    z, level, floor = (t.detach().float().requires_grad_() for t in (z, level, floor))
+    for gradient in torch.autograd.grad(score(z, floor).sum(), (z, floor)):
+        assert gradient.isfinite().all()
+
+
 def test_a_black_pixel_may_have_been_anything_below() -> None:
     noise = QuantisedGaussianNoise(0.1)
     y, z = torch.zeros(1, 3), torch.tensor([[-0.5, 0.0, 0.2]])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tests.cases import generator, uniform
 
-from rimkit.noises import GaussianNoise
+from rimkit.noises import GaussianNoise, QuantisedGaussianNoise
 from rimkit.operators import DenseProjection, Downsampling, FourierProjection, Identity
 from rimkit.tasks import (
     ENSEMBLES,
@@ -28,6 +28,26 @@ def test_denoising_draws_a_level_for_every_sample() -> None:
     assert 10 <= sigma.min() < 12
     assert 48 < sigma.max() <= 50
     torch.testing.assert_close(255 * y.flatten(1).std(1), sigma, rtol=0.2, atol=0)
+
+
+def test_half_of_the_batches_are_rounded_and_the_likelihood_knows() -> None:
+    task = DenoisingTask(quantised="half")
+    drawn = []
+    for seed in range(60):
+        problem, y = task.draw(X, generator(seed))
+        rounded = torch.equal((y * 255).round() / 255, y)
+        assert isinstance(problem.noise, QuantisedGaussianNoise) == rounded
+        drawn.append(rounded)
+    assert 15 < sum(drawn) < 45
+    looks = task.validation()
+    assert list(looks) == [
+        f"sigma_{s}{ending}" for ending in ("", "_rounded") for s in (15, 25, 50)
+    ]
+    problem, y = looks["sigma_50_rounded"](X, generator())
+    assert problem.noise == QuantisedGaussianNoise(50 / 255)
+    assert torch.equal((y * 255).round() / 255, y)
+    problem, _ = looks["sigma_50"](X, generator())
+    assert problem.noise == GaussianNoise(50 / 255)
 
 
 def test_every_scale_is_drawn_and_is_the_problem_s() -> None:

@@ -36,6 +36,27 @@ def test_join_refuses_other_structures_and_settings() -> None:
         tree.join([Blur(kernel, padding="circular"), Blur(kernel, padding="replicate")])
 
 
+def test_a_kind_is_what_can_be_joined() -> None:
+    kernel = torch.ones(1, 3, 3)
+    kinds = [
+        problem([0.1]),
+        problem([0.1, 0.2]),
+        Denoising(torch.tensor([0.1])),
+        Denoising(torch.tensor([0.1]), levels=255),
+        Problem(Blur(kernel, padding="circular"), GaussianNoise(torch.tensor([0.1]))),
+        Problem(Blur(kernel, padding="replicate"), GaussianNoise(torch.tensor([0.1]))),
+        Problem(Blur(torch.ones(1, 5, 5), padding="replicate"), GaussianNoise(torch.tensor([0.1]))),
+    ]
+    for first in kinds:
+        for second in kinds:
+            try:
+                tree.join([first, second])
+            except (ValueError, RuntimeError):
+                assert tree.kind(first) != tree.kind(second)
+            else:
+                assert tree.kind(first) == tree.kind(second)
+
+
 def test_select_takes_each_sample_from_one_side() -> None:
     a = Iterate(torch.zeros(2, 1, 3, 3), torch.zeros(2, 1, 3, 3), (torch.zeros(2, 4),))
     b = tree.map_tensors(lambda leaf: leaf + 1, a)

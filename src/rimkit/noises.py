@@ -122,8 +122,14 @@ class QuantisedGaussianNoise:
         """
         deviation = (tree.per_sample(self.sigma, z) ** 2 + variance_floor) ** 0.5
         low, high, sign = self._bin(z, y, deviation)
+        # Far inside a wide bin the score is zero, and erfcx too large for its gradient.
+        high = high.clamp(max=math.sqrt(2 * math.log(torch.finfo(z.dtype).max / 1e3)))
+        # An edge at infinity would turn gradients through the score into NaN.
+        open_below = low.isinf()
+        low = torch.where(open_below, high, low)
         less = -torch.expm1((high - low) * (high + low) / 2)  # 1 - phi(a) / phi(b)
         below, above = (torch.special.erfcx(-edge / 2**0.5) for edge in (low, high))
+        less, below = torch.where(open_below, 1.0, less), torch.where(open_below, 0.0, below)
         score: Tensor = less / (above - below + less * below) / deviation
         return score * -sign * math.sqrt(2 / math.pi)
 

@@ -26,10 +26,8 @@ Measure = Callable[[Tensor, torch.Generator], tuple[Problem, Tensor]]
 class Task(Protocol):
     """What a machine is trained for; a frozen dataclass whose fields are read from recipes.
 
-    ``table_name`` is its name there. Optional, for all that a task has besides: ``joins = False``
-    where samples of two batches cannot be put into one, as where y differs in shape
-    (``unroll.continued`` is then 0); ``on_patches = True`` where the problem is for patches alone,
-    and so the held-out images are cut into some.
+    ``table_name`` is its name there. Optional: ``on_patches = True`` where the problem is for
+    patches alone, and so the held-out images are cut into some.
     """
 
     table_name: ClassVar[str]
@@ -41,6 +39,9 @@ class Task(Protocol):
     def validation(self) -> dict[str, Measure]:
         """What the training is watched on, by the name under which its PSNR is logged."""
         ...
+
+
+Quantised = Literal["no", "unknown", "known", "half"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,14 +56,15 @@ class DenoisingTask:
         The levels at which a training is watched.
     quantised
         Whether y is clipped and rounded to 8 bits, as in a file: "no"; "unknown", to the
-        likelihood; or "known".
+        likelihood; "known"; or "half": known, in every other batch in the mean, and not rounded in
+        the others, so that one machine learns both likelihoods.
     """
 
     table_name: ClassVar[str] = "denoising"
 
     sigma: tuple[float, float] = (0.0, 55.0)
     validation_sigmas: tuple[float, float, float] = (15.0, 25.0, 50.0)
-    quantised: Literal["no", "unknown", "known"] = "no"
+    quantised: Quantised = "no"
 
     def __post_init__(self) -> None:
         low, high = self.sigma
@@ -72,21 +74,32 @@ class DenoisingTask:
             raise ValueError(f"validation_sigmas are not negative, got {self.validation_sigmas}")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
-        """Draw sigma for every sample, and noise."""
+        """Draw sigma for every sample, and noise; for the batch, whether it is rounded."""
+        quantised = self.quantised
+        if quantised == "half":
+            quantised = "known" if torch.rand((), generator=generator) < 0.5 else "no"
         low, high = self.sigma
         sigma = torch.rand(x.shape[0], generator=generator) * (high - low) + low
-        return self._noisy(sigma, x, generator)
+        return _noisy(quantised, sigma, x, generator)
 
     def validation(self) -> dict[str, Measure]:
-        """Fixed levels."""
-        return {f"sigma_{s:g}": functools.partial(self._noisy, s) for s in self.validation_sigmas}
+        """Fixed levels; of "half" both, those that are rounded called so."""
+        kinds: dict[str, Quantised] = {"": self.quantised}
+        if self.quantised == "half":
+            kinds = {"": "no", "_rounded": "known"}
+        return {
+            f"sigma_{sigma:g}{ending}": functools.partial(_noisy, quantised, sigma)
+            for ending, quantised in kinds.items()
+            for sigma in self.validation_sigmas
+        }
 
-    def _noisy(
-        self, sigma: Tensor | float, x: Tensor, generator: torch.Generator
-    ) -> tuple[Problem, Tensor]:
-        true = Denoising(sigma / LEVELS, levels=None if self.quantised == "no" else LEVELS)
-        assumed = true if self.quantised == "known" else Denoising(sigma / LEVELS)
-        return assumed, true.simulate(x, generator=generator)
+
+def _noisy(
+    quantised: Quantised, sigma: Tensor | float, x: Tensor, generator: torch.Generator
+) -> tuple[Problem, Tensor]:
+    true = Denoising(sigma / LEVELS, levels=None if quantised == "no" else LEVELS)
+    assumed = true if quantised == "known" else Denoising(sigma / LEVELS)
+    return assumed, true.simulate(x, generator=generator)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +115,6 @@ class SuperResolutionTask:
     """
 
     table_name: ClassVar[str] = "super-resolution"
-    joins: ClassVar[bool] = False
 
     scales: tuple[float, ...] = (2.0, 3.0, 4.0)
     sigma: float = 0.4
@@ -159,7 +171,6 @@ class RandomProjectionsTask:
     """
 
     table_name: ClassVar[str] = "random-projections"
-    joins: ClassVar[bool] = False
     on_patches: ClassVar[bool] = True
 
     ensembles: tuple[Ensemble, ...] = ("gaussian", "binary", "fourier")

@@ -95,6 +95,16 @@ def join(trees: Sequence[T]) -> T:
     return result
 
 
+def kind(tree: Any) -> str:
+    """What trees have in common whose samples can be joined: structure, shapes and settings."""
+    leaves, spec = _pytree.tree_flatten(tree)
+    shared = [
+        (tuple(leaf.shape[1:]), str(leaf.dtype)) if isinstance(leaf, Tensor) else leaf
+        for leaf in leaves
+    ]
+    return f"{spec} {shared}"
+
+
 def _join_leaf(parts: tuple[Any, ...], sizes: list[int]) -> Any:
     if not isinstance(parts[0], Tensor):
         if any(part != parts[0] for part in parts):

@@ -1,9 +1,10 @@
+import pytest
 import torch
 import torch.nn.functional as F
 from tests.cases import normal
 from torch import Tensor
 
-from rimkit.networks.cells import ConvGRU, ResidualBlock
+from rimkit.networks.cells import ConvGRU, ResidualBlock, conv
 
 
 def plain_gru(cell: ConvGRU, x: Tensor, h: Tensor) -> Tensor:
@@ -37,3 +38,22 @@ def test_residual_block_starts_as_the_identity() -> None:
     x = normal(1, 4, 6, 6, dtype=torch.float32)
     block = ResidualBlock(4)
     torch.testing.assert_close(block(x), x + block.second.bias.view(1, -1, 1, 1))
+
+
+@pytest.mark.parametrize("channels", [20, 32, 100])
+def test_kernels_of_dilated_convolutions_get_their_gradients_in_bf16(channels: int) -> None:
+    # Whatever lies in memory must not get into them: it is filled with NaN first.
+    torch.manual_seed(0)
+    layer = conv(channels, 48, dilation=2).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    value = torch.randn(4, channels, 33, 32).to(memory_format=torch.channels_last)
+    weight = torch.randn(4, 48, 33, 32)
+    (layer(value) * weight).sum().backward()
+    expected, layer.weight.grad = layer.weight.grad, None
+    for _ in range(3):
+        junk = [torch.full((1 << size,), torch.nan) for size in range(10, 22)]
+        del junk
+        with torch.autocast("cpu", torch.bfloat16):
+            y = layer(value)
+        (y * weight).sum().backward()
+        gradient, layer.weight.grad = layer.weight.grad, None
+        torch.testing.assert_close(gradient, expected, rtol=0.02, atol=0.01 * expected.abs().max())

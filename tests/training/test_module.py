@@ -4,6 +4,7 @@ import torch
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.callbacks import moving_average
 from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients, rate_factor
+from rimkit.training.pool import Rollout
 from rimkit.training.recipe import OptimizerRecipe, load_recipe
 
 
@@ -22,10 +23,17 @@ def test_a_matrix_measures_in_full_precision(
     training = module(overrides, monkeypatch, recipe="random-projections")
     x = torch.rand(2, 1, 16, 16)
     with torch.autocast("cpu", torch.bfloat16):
-        rollout = training._begin(x, torch.Generator().manual_seed(0))
-    expected = training._begin(x, torch.Generator().manual_seed(0))
+        rollout = training.begin(x, torch.Generator().manual_seed(0))
+    expected = training.begin(x, torch.Generator().manual_seed(0))
     assert rollout.y.dtype == torch.float32
     assert torch.equal(rollout.y, expected.y)
+
+
+def kept(training: RIMTraining) -> Rollout:
+    """What the training keeps of the one kind it has seen."""
+    rollout = training.pool.like(training.begin(torch.rand(2, 1, 16, 16), torch.Generator()))
+    assert rollout is not None
+    return rollout
 
 
 def test_continued_samples_go_on_from_where_they_were(
@@ -34,13 +42,11 @@ def test_continued_samples_go_on_from_where_they_were(
     overrides += ["unroll.continued=0.5", "unroll.lifetime=1e9", "unroll.steps=[2, 2]"]
     training = module(overrides, monkeypatch)
     training.training_step((0, torch.rand(2, 1, 16, 16)), 0)
-    first = training._pool
-    assert first is not None
+    first = kept(training)
     assert first.x.shape[0] == 2
     assert not first.iterate.x.requires_grad
     training.training_step((1, torch.rand(2, 1, 16, 16)), 0)
-    second = training._pool
-    assert second is not None
+    second = kept(training)
     assert torch.equal(first.x, second.x)
     assert torch.equal(first.y, second.y)
     iterate = first.iterate
@@ -55,8 +61,25 @@ def test_pool_is_renewed_in_time(overrides: list[str], monkeypatch: pytest.Monke
     training = module(overrides, monkeypatch)
     training.training_step((0, torch.zeros(2, 1, 16, 16)), 0)
     training.training_step((1, torch.ones(2, 1, 16, 16)), 0)
-    assert training._pool is not None
-    assert training._pool.x.unique().tolist() == [1.0]
+    assert kept(training).x.unique().tolist() == [1.0]
+
+
+def test_samples_go_on_with_those_of_their_kind(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Batches that are rounded and such that are not: another likelihood, which cannot be in one.
+    overrides += ["unroll.continued=0.5", "unroll.lifetime=1e9", "task.quantised='half'"]
+    training = module(overrides, monkeypatch)
+    for update in range(10):
+        training.training_step((update, torch.rand(2, 1, 16, 16)), 0)
+    state = training.pool.state()
+    assert len(state) == 2
+    (rounded,) = (kind for kind in state if "QuantisedGaussianNoise" in kind)
+    _, y, *_ = state[rounded]
+    assert torch.equal(y * 255, (y * 255).round())
+    for kind in state.keys() - {rounded}:
+        _, y, *_ = state[kind]
+        assert not torch.equal(y * 255, (y * 255).round())
 
 
 def test_muon_gets_the_hidden_kernels_and_adamw_the_rest() -> None:

@@ -50,6 +50,35 @@ def test_segments_change_memory_and_nothing_else(
     assert all(count == 7 for count in counts)
 
 
+@each
+@pytest.mark.parametrize("segment", [None, 2])
+def test_the_score_can_be_an_input_without_gradients(
+    config: Callable[[int], NetworkConfig], segment: int | None
+) -> None:
+    # The oracle: the same steps with the scores of a first run put in as numbers.
+    x = uniform(2, 1, 12, 16)
+    problem = Denoising(0.1)
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+    first = machine(config)
+    second = copy.deepcopy(first)
+    start = first.init(y, problem)
+    unrolled = unroll(first, start, y, problem, steps=3, segment=segment, through_score=False)
+    kept = unroll(copy.deepcopy(first), start, y, problem, steps=3).estimates
+    assert all(map(torch.equal, unrolled.estimates, kept))
+    iterate = second.init(y, problem)
+    for _ in range(3):
+        floor = second.variance_floor
+        score = (y - iterate.x.detach()) / (0.1**2 + floor)
+        iterate = second.update(iterate, score)
+    for estimate in (unrolled.estimates[-1], iterate.x):
+        (estimate - x).square().mean().backward()
+    for (name, ours), theirs in zip(first.named_parameters(), second.parameters(), strict=True):
+        assert (ours.grad is None) == (theirs.grad is None), name
+        if ours.grad is not None:
+            torch.testing.assert_close(ours.grad, theirs.grad, msg=name)
+    assert first.phi_epsilon.grad is not None
+
+
 def test_under_autocast_too() -> None:
     torch.manual_seed(0)
     model = RIM(RIMConfig(network=NETWORK_CASES["paper"](1)))

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_BLOCK = 16
+
 
 class ConvGRU(nn.Module):
     """Gated recurrent unit (Chung et al. 2014) whose matrices are 3x3 convolutions.
@@ -63,7 +65,31 @@ class ResidualBlock(nn.Module):
 
 def conv(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
     """3x3 convolution that keeps the size (divided by the stride)."""
-    return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, stride=stride)
+    kind = nn.Conv2d if dilation == 1 else DilatedConv
+    return kind(inputs, outputs, 3, padding=dilation, dilation=dilation, stride=stride)
+
+
+class DilatedConv(nn.Conv2d):
+    """Convolution that in bf16 sees channels in blocks of 16, with zeros where there are fewer.
+
+    On processors, gradients of dilated bf16 kernels hold whatever lay in memory where the last
+    block of input channels is not full (torch 2.13; no other kernel is concerned).
+    """
+
+    def forward(self, value: Tensor) -> Tensor:
+        """As in `torch.nn.Conv2d`."""
+        missing = -self.in_channels % _BLOCK
+        kernel = self.weight
+        if missing and value.device.type == "cpu" and _in_bf16(value):
+            value, kernel = (F.pad(part, (0, 0, 0, 0, 0, missing)) for part in (value, kernel))
+        result: Tensor = self._conv_forward(value, kernel, self.bias)
+        return result
+
+
+def _in_bf16(value: Tensor) -> bool:
+    if torch.is_autocast_enabled("cpu"):
+        return torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return value.dtype == torch.bfloat16
 
 
 def start_at_rest(last: nn.Conv2d) -> None:

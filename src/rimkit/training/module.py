@@ -17,22 +17,11 @@ from rimkit.data.patches import seeded
 from rimkit.metrics import psnr
 from rimkit.problem import Problem
 from rimkit.rim import RIM
-from rimkit.solver import Iterate
 from rimkit.tasks import Measure
 from rimkit.training.loss import trajectory_loss
+from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, Recipe
 from rimkit.training.unroll import unroll
-
-
-@tree.register
-@dataclasses.dataclass(frozen=True)
-class Rollout:
-    """Samples under way: truth, measurement, problem, and where the machine stands."""
-
-    x: Tensor
-    y: Tensor
-    problem: Problem
-    iterate: Iterate
 
 
 class RIMTraining(lightning.LightningModule):
@@ -57,7 +46,7 @@ class RIMTraining(lightning.LightningModule):
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.model = RIM(recipe.model)
-        self._pool: Rollout | None = None
+        self.pool = Pool(places=recipe.places, lifetime=recipe.unroll.lifetime)
         self._earlier_seconds = 0.0
         self._began = time.monotonic()
 
@@ -75,9 +64,7 @@ class RIMTraining(lightning.LightningModule):
         update, x = batch
         seed = self.recipe.seed
         generator = seeded(seed, 1, int(update), self.global_rank)
-        rollout = self._begin(x, generator)
-        if self._pool is not None:
-            rollout = tree.join([rollout, tree.move(self._pool, device=self.device)])
+        rollout = self.pool.join(self.begin(x, generator))
         low, high = self.recipe.unroll.steps
         # The same on every rank, so that none waits for another.
         shared = seeded(seed, 2, int(update))
@@ -90,6 +77,7 @@ class RIMTraining(lightning.LightningModule):
             rollout.problem,
             steps=steps,
             segment=self.recipe.unroll.segment or None,
+            through_score=self.recipe.unroll.through_score,
         )
         settings = self.recipe.loss
         loss = trajectory_loss(
@@ -98,13 +86,15 @@ class RIMTraining(lightning.LightningModule):
             weights=[settings.early_weight] * (steps - 1) + [1.0],
             distance=settings.distance,
         )
-        self._keep(dataclasses.replace(rollout, iterate=unrolled.last), generator)
+        rollout = dataclasses.replace(rollout, iterate=unrolled.last)
+        self.pool.keep(rollout, fresh=x.shape[0], generator=generator)
 
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log("train/variance_floor", self.model.variance_floor.detach())
         return loss
 
-    def _begin(self, x: Tensor, generator: torch.Generator) -> Rollout:
+    def begin(self, x: Tensor, generator: torch.Generator) -> Rollout:
+        """Measure clean patches x (N, C, H, W), and stand at the start."""
         problem, y = self._measure(self.recipe.task.draw, x, generator)
         return Rollout(x, y, problem, self.model.init(y, problem))
 
@@ -118,22 +108,6 @@ class RIMTraining(lightning.LightningModule):
         with torch.autocast("cpu", enabled=False):
             problem, y = measure(x.cpu(), generator)
         return tree.move(problem, device=self.device), y.to(self.device)
-
-    def _keep(self, rollout: Rollout, generator: torch.Generator) -> None:
-        """Keep samples for the next update to go on from, cut from this one's graph.
-
-        Every place of the pool goes on with the sample it has, or, once in ``lifetime`` updates,
-        takes one of the new samples.
-        """
-        places = self.recipe.places
-        if not places:
-            return
-        fresh = self.recipe.data.batch - places
-        new = torch.randint(fresh, (places,), generator=generator)
-        renewed = torch.rand(places, generator=generator) < 1 / self.recipe.unroll.lifetime
-        old = fresh + torch.arange(places)
-        chosen = new if self._pool is None else torch.where(renewed, new, old)
-        self._pool = tree.detach(tree.take(rollout, chosen.to(self.device)))
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the PSNR after the machine's own number of steps, and ``late`` times as many."""
@@ -170,17 +144,13 @@ class RIMTraining(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the samples that the next update goes on from, and the seconds so far."""
-        checkpoint["pool"] = None if self._pool is None else tree.tensors(self._pool)
+        checkpoint["pool"] = self.pool.state()
         checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the samples again."""
         self._earlier_seconds = checkpoint["seconds"]
-        leaves = checkpoint["pool"]
-        if leaves is not None:
-            like = self._begin(leaves[0], seeded(0))
-            values = iter(leaves)
-            self._pool = tree.map_tensors(lambda _: next(values), like)
+        self.pool.load(checkpoint["pool"])
 
 
 def clip_gradients(model: RIM, *, largest: float) -> Tensor:

@@ -51,12 +51,16 @@ class UnrollRecipe:
         is trained far beyond the steps it is unrolled.
     lifetime
         Updates, in the mean, in which a continued sample takes part.
+    through_score
+        Whether gradients flow through the score; a network that divides what it sees by its spread,
+        as batch norm does, makes them explode where the likelihood is steep.
     """
 
     steps: tuple[int, int] = (4, 4)
     segment: int = 0
     continued: float = 0.0
     lifetime: float = 4.0
+    through_score: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps[0] <= self.steps[1]:
@@ -175,11 +179,6 @@ class Recipe:
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
             raise ValueError("unroll.continued leaves no place for new samples in a batch")
-        if self.places and not getattr(self.task, "joins", True):
-            raise ValueError(
-                f"unroll.continued is 0 for {self.task.table_name}: samples of two of its batches "
-                "cannot be in one"
-            )
 
     @property
     def places(self) -> int:

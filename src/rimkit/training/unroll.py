@@ -29,6 +29,7 @@ def unroll(
     *,
     steps: int,
     segment: int | None = None,
+    through_score: bool = True,
 ) -> Unrolled:
     """Take steps with gradients.
 
@@ -43,6 +44,9 @@ def unroll(
         ``segment`` steps at a time are, and are computed again when their turn comes (Chen et al.
         2016): the same gradients, memory for ``segment`` steps and an iterate a segment, a third
         more time.
+    through_score
+        Whether gradients flow through the score's dependence on x. Otherwise it is an input like
+        y, as in Andrychowicz et al. (2016); the variance floor is trained all the same.
 
     Raises
     ------
@@ -51,6 +55,8 @@ def unroll(
     """
     if steps < 1 or (segment is not None and segment < 1):
         raise ValueError(f"steps and segment are at least 1, got {steps} and {segment}")
+    if not through_score:
+        problem = _ScoreAsInput(problem.operator, problem.noise)
     if segment is None:
         return _take(solver, start, y, problem, steps)
     estimates: list[Tensor] = []
@@ -68,6 +74,13 @@ def unroll(
         estimates += part.estimates
         start = part.last
     return Unrolled(estimates, start)
+
+
+class _ScoreAsInput(Problem):
+    """A problem whose score does not hand gradients on to x."""
+
+    def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+        return super().score(x.detach(), y, variance_floor=variance_floor)
 
 
 def _take(solver: Solver, iterate: Iterate, y: Tensor, problem: Problem, steps: int) -> Unrolled:

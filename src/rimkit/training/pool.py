@@ -1,0 +1,77 @@
+"""Samples that a later update goes on from, so that a machine is trained beyond its unroll."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+from rimkit.problem import Problem
+from rimkit.solver import Iterate
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class Rollout:
+    """Samples under way: truth, measurement, problem, and where the machine stands."""
+
+    x: Tensor
+    y: Tensor
+    problem: Problem
+    iterate: Iterate
+
+
+class Pool:
+    """Keeps some samples of every batch, apart by kind: only those of one kind make one batch.
+
+    Parameters
+    ----------
+    places
+        Samples that are kept of a kind; 0: none.
+    lifetime
+        Updates, in the mean, in which one takes part.
+    """
+
+    def __init__(self, *, places: int, lifetime: float) -> None:
+        self._places = places
+        self._lifetime = lifetime
+        self._kept: dict[str, list[Tensor]] = {}
+
+    def like(self, rollout: Rollout) -> Rollout | None:
+        """Return what is kept of a rollout's kind, if anything is."""
+        kept = self._kept.get(tree.kind(rollout))
+        if kept is None:
+            return None
+        leaves = iter(kept)
+        return tree.map_tensors(lambda leaf: next(leaves).to(leaf.device), rollout)
+
+    def join(self, rollout: Rollout) -> Rollout:
+        """Put what is kept of its kind behind new samples."""
+        kept = self.like(rollout)
+        return rollout if kept is None else tree.join([rollout, kept])
+
+    def keep(self, rollout: Rollout, *, fresh: int, generator: torch.Generator) -> None:
+        """Keep samples of a batch, cut from its graph; the first ``fresh`` of it are new.
+
+        Every place goes on with the sample it has, or, once in ``lifetime`` updates, takes one of
+        the new samples.
+        """
+        if not self._places:
+            return
+        new = torch.randint(fresh, (self._places,), generator=generator)
+        renewed = torch.rand(self._places, generator=generator) < 1 / self._lifetime
+        old = fresh + torch.arange(self._places)
+        chosen = torch.where(renewed, new, old) if rollout.x.shape[0] > fresh else new
+        kept = tree.detach(tree.take(rollout, chosen.to(rollout.x.device)))
+        self._kept[tree.kind(rollout)] = tree.tensors(kept)
+
+    def state(self) -> dict[str, list[Tensor]]:
+        """All that is kept, as tensors by kind."""
+        return dict(self._kept)
+
+    def load(self, state: Mapping[str, list[Tensor]]) -> None:
+        """Take up what `state` gave."""
+        self._kept = dict(state)
