@@ -161,13 +161,15 @@ def test_the_start_is_told_and_its_seconds_are_added(ship: ModuleType, tmp_path:
         scores = denoising(tmp_path / "table2-images.csv", said)
         ship.ship("denoise-gray", run, [scores], tmp_path, unfinished=False)
         card = card_in(tmp_path, "denoise-gray")
-        assert f"--set {begun}, from the weights {sha256}, " in card.recipe
+        told = f"--set start_from=first/weights.safetensors, from the weights {sha256}, "
+        assert told in card.recipe
+        assert str(tmp_path) not in card.recipe
         assert f", {seconds - training['seconds']} of the seconds being theirs" in card.recipe
         assert card.seconds == seconds
     file.unlink()
     ship.ship("denoise-gray", run, [scores], tmp_path, unfinished=False)
     card = card_in(tmp_path, "denoise-gray")
-    assert card.recipe.endswith("weights.safetensors, whose own seconds are not counted")
+    assert card.recipe.endswith("first/weights.safetensors, whose own seconds are not counted")
     assert card.seconds == 102
 
 
