@@ -21,5 +21,6 @@ def run(options: argparse.Namespace) -> int:
     print(f"seconds     {card.seconds:,}")
     print(f"licence     {card.licence}")
     for test, score in card.scores.items():
-        print(f"{test:<28} {score:.2f} dB")
+        is_ssim = test.endswith("SSIM")
+        print(f"{test:<28} {score:.4f}" if is_ssim else f"{test:<28} {score:.2f} dB")
     return 0
