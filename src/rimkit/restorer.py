@@ -20,7 +20,8 @@ from rimkit.tiling import Tile, inside, plan, reach
 Precision = Literal["float32", "bfloat16"]
 
 # What the allocator leaves in holes, and the convolutions take, beside the tensors. Where an image
-# is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore --scale``).
+# is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore
+# --scale``).
 _MARGIN = 2.1
 _MARGIN_LARGER = 2.8
 
