@@ -83,9 +83,37 @@ def test_transparency_is_interpolated(colour: RIM, scale: float) -> None:
     """Band by band as at once, and the colours do not know of it."""
     image = uniform(70, 13, 4).float().numpy()
     x = larger(colour, image, scale)
-    alpha = Downsampling(scale).initial(to_y(image[..., 3:]))[0, 0].numpy()
+    alpha = Downsampling(scale).initial(to_y(image[..., 3:]))[0, 0].clamp(0, 1).numpy()
     np.testing.assert_allclose(x[..., 3], alpha, atol=1e-6)
     np.testing.assert_allclose(x[..., :3], larger(colour, image[..., :3].copy(), scale), atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden", [0.0, 0.5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_what_is_hidden_does_not_show(colour: RIM, hidden: float, dtype: type) -> None:
+    """A white disc, cut out: no dark fringe, whatever lies under full transparency."""
+    rows, columns = np.ogrid[-45:45, -30:30]  # more rows than are looked at together
+    alpha = (20.5 - np.hypot(rows, columns)).clip(0, 1)
+    image = np.where(alpha > 0, 1.0, hidden)[..., None].repeat(4, 2)
+    image[..., 3] = alpha
+    white = 255 if dtype == np.uint8 else 1
+    image = (image * white).astype(dtype)
+    before = image.copy()
+    x = larger(colour, image, 3)
+    assert np.array_equal(image, before)
+    white_disc = larger(colour, np.full_like(image[..., :3], white), 3)
+    seen = x[..., 3] > 0
+    assert seen.any()
+    difference = np.abs(x[..., :3].astype(float) - white_disc)[seen]
+    assert difference.max() <= 1.01 * white / 255
+
+
+def test_full_transparency_everywhere_is_none_to_speak_of(colour: RIM) -> None:
+    image = uniform(12, 13, 4).float().numpy()
+    image[..., 3] = 0
+    x = larger(colour, image, 2)
+    assert not x[..., 3].any()
+    np.testing.assert_allclose(x[..., :3], larger(colour, image[..., :3].copy(), 2), atol=1e-5)
 
 
 def test_scale_one_leaves_every_bit(colour: RIM) -> None:

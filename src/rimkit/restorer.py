@@ -19,7 +19,11 @@ from rimkit.tiling import Tile, inside, plan, reach
 
 Precision = Literal["float32", "bfloat16"]
 
-_MARGIN = 2.1  # what the allocator leaves in holes, and the convolutions take, beside the tensors
+# What the allocator leaves in holes, and the convolutions take, beside the tensors. Where an image
+# is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore
+# --scale``).
+_MARGIN = 2.1
+_MARGIN_LARGER = 2.8
 
 
 class Part(Protocol):
@@ -106,9 +110,8 @@ class Restorer:
         self._precision = precision
         self._channels = model.config.network.channels
         with self._computing():
-            self._bytes_per_pixel = _MARGIN * bytes_per_pixel(
-                model, channels=self._channels, scale=scale
-            )
+            counted = bytes_per_pixel(model, channels=self._channels, scale=scale)
+        self._bytes_per_pixel = counted * (_MARGIN if scale == 1 else _MARGIN_LARGER)
 
     def _run(
         self,

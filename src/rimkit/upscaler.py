@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rimkit.operators import DownsamplingPart, Window
@@ -17,6 +19,7 @@ from rimkit.rim import RIM, SMALLEST_SIDE
 _LARGEST_SCALE = 4.0
 _KERNEL = 4  # pixels of the small image under the cubic kernel
 _SEEN = 3  # pixels of the small image beyond a cut that bicubic interpolation may look at
+_FILLED = 16  # pixels of the small image beyond what is visible: further off nothing shows
 
 
 def check_scale(scale: float) -> None:
@@ -28,7 +31,8 @@ def check_scale(scale: float) -> None:
 class Upscaler(Restorer):
     """A model, and how images of any size are made larger with it.
 
-    At scale 1 an image stays as it is.
+    At scale 1 an image stays as it is. What is hidden under full transparency, often black, is not
+    shown to the model: visible colours go on there, or they would get a dark fringe.
 
     Parameters
     ----------
@@ -89,7 +93,8 @@ class Upscaler(Restorer):
         ----------
         images
             (H, W, C), all of one shape: uint8, uint16, or floating with black 0 and white 1. Of two
-            or four channels the last one is transparency; bicubic interpolation makes it larger.
+            or four channels the last one is transparency; bicubic interpolation makes it larger,
+            clipped to 0 and 1.
         on_progress
             Called now and then with the share of the work that is done, up to 1.
 
@@ -110,7 +115,12 @@ class Upscaler(Restorer):
             return [values.copy() for values in images]
         results = [np.empty((*self.size(i), i.shape[2]), i.dtype) for i in images]
         pairs = list(zip(images, results, strict=True))
-        parts = [_Larger(i[..., p], x[..., p], self) for i, x in pairs for p in self._parts(i)]
+        seen = [_visible(values) for values in images]
+        parts = [
+            _Larger(colours[..., part], x[..., part], self)
+            for colours, x in zip(seen, results, strict=True)
+            for part in self._parts(colours)
+        ]
         spare = self.memory - sum(self._held(values) for values in images)
         self._run(parts, memory=spare, on_progress=on_progress)
         for values, x in pairs:
@@ -124,9 +134,10 @@ class Upscaler(Restorer):
         return self._channels
 
     def _held(self, values: Array) -> int:
-        """Bytes of an image and of what becomes of it."""
+        """Bytes of an image, of a copy where it is transparent, and of what becomes of it."""
         height, width = self.size(values)
-        return int(values.nbytes + height * width * values.shape[2] * values.itemsize)
+        copies = 1 if values.shape[2] == _colours(values) else 2
+        return int(copies * values.nbytes + height * width * values.shape[2] * values.itemsize)
 
     def _parts(self, values: Array) -> list[slice]:
         """Channels of an image that are solved together."""
@@ -146,7 +157,7 @@ class Upscaler(Restorer):
             rows = slice(max(0, top - beyond), min(height, end + beyond))
             part = _part(self.scale, size, (rows, slice(0, width)))
             x = part.initial(to_unit(values[*part.measured])[None])[0]
-            write_unit(result[top:end], x[:, top - rows.start : end - rows.start])
+            write_unit(result[top:end], x[:, top - rows.start : end - rows.start].clamp(0, 1))
 
 
 class _Larger:
@@ -186,6 +197,36 @@ class _Larger:
 
 def _colours(values: Array) -> int:
     return 1 if values.shape[2] < 3 else 3
+
+
+def _visible(values: Array) -> Array:
+    """Colours of an image, those next to what is visible going on where all is transparent."""
+    colours = values[..., : _colours(values)]
+    if values.shape[2] == colours.shape[2]:
+        return colours
+    filled = colours.copy()
+    height = len(values)
+    for top in range(0, height, ROWS):
+        end = min(height, top + ROWS)
+        rows = slice(max(0, top - _FILLED), min(height, end + _FILLED))
+        known = torch.from_numpy(values[rows, :, -1] > 0)[None].float()
+        if 0 < known.mean() < 1:
+            x = _spread(to_unit(colours[rows]), known)
+            write_unit(filled[top:end], x[:, top - rows.start : end - rows.start])
+    return filled
+
+
+def _spread(x: Tensor, known: Tensor) -> Tensor:
+    """Give unknown pixels of x (C, H, W) the mean of their known neighbours, from pixel to pixel.
+
+    ``known`` (1, H, W) is 1 or 0.
+    """
+    for _ in range(_FILLED):
+        share = F.avg_pool2d(known, 3, stride=1, padding=1)
+        means = F.avg_pool2d(x * known, 3, stride=1, padding=1) / share.clamp(min=1 / 9)
+        x = torch.where((known == 0) & (share > 0), means, x)
+        known = (share > 0).float()
+    return x
 
 
 def _part(scale: float, size: tuple[int, int], window: Window) -> DownsamplingPart:

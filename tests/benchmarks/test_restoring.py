@@ -28,6 +28,14 @@ def test_a_tight_budget_costs_time_and_saves_memory() -> None:
     assert loose.megapixels == tight.megapixels == 0.8
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+def test_making_larger_stays_in_its_budget() -> None:
+    """In tiles: whole it would take more than twice as much."""
+    measured = measure_size(0.5, memory="500MB", precision="float32", scale=4)
+    assert measured.peak < 0.5e9
+    assert measured.megapixels == 0.5
+
+
 def test_speeds_are_of_every_model_and_method(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

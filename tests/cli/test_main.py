@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -30,7 +31,9 @@ def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> Non
     for name in weights.model_names():
         assert name in listed
         assert main(["models", name]) == 0
-        assert weights.card(name).licence in capsys.readouterr().out
+        card = capsys.readouterr().out
+        assert weights.card(name).licence in card
+        assert not re.search(r"SSIM.*dB", card)
     assert main(["models", "nothing"]) == 1
 
 

@@ -386,6 +386,27 @@ def test_a_scale_that_is_none(
     assert error.count("\n") == 1
 
 
+def test_a_description_of_the_pixels_is_not_carried_on(tmp_path: Path, upscaling: str) -> None:
+    """What tifffile says of a shape would be wrong; what people say stays."""
+    values = np.zeros((12, 14), np.uint8)
+    for name, metadata in (("plain", {}), ("told", {"place": "here"})):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, metadata=metadata)
+        out = tmp_path / f"{name}-restored.tif"
+        assert restore(tmp_path / f"{name}.tif", "--scale", "2", model=upscaling) == 0
+        with tifffile.TiffFile(out) as tiff:
+            description = tiff.pages[0].description
+            assert "shape" not in description
+            assert ("here" in description) == (name == "told")
+            assert tiff.asarray().shape == (24, 28)
+
+
+def test_a_sigma_that_was_not_trained_is_told(
+    image: Path, upscaling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert restore(image, "--scale", "2", "--sigma", "5", model=upscaling) == 0
+    assert "sigma 5 is outside what the model was trained for (0.4)" in capsys.readouterr().err
+
+
 def test_a_model_for_the_other_task_is_refused(
     image: Path, upscaling: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -132,8 +132,9 @@ def test_what_makes_no_sense_is_refused() -> None:
     for scale in (0.5, 0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="scale is at least 1"):
             Downsampling(scale)
-    with pytest.raises(ValueError, match="both positive"):
-        Downsampling(2, size=(0, 4))
+    for size in ((0, 4), (8,), (3, 8, 8), (8.0, 8.0), [8, 8], 8):
+        with pytest.raises(ValueError, match=r"a tuple \(H, W\) of whole numbers, both positive"):
+            Downsampling(2, size=size)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"x has size \(8, 8\), got shape \(1, 1, 9, 8\)"):
         Downsampling(2, size=(8, 8)).A(torch.zeros(1, 1, 9, 8))
     with pytest.raises(ValueError, match=r"8x9 has a y of 4x5, got shape \(1, 1, 4, 4\)"):

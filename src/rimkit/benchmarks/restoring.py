@@ -63,12 +63,12 @@ class Speed:
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """What ``rimkit restore`` took for a file of so many megapixels.
+    """What ``rimkit restore`` took for a file.
 
     Attributes
     ----------
     megapixels
-        Of the image, grey and of 8 bits.
+        Of the restored image, of 8 bits.
     peak
         Most memory of the process, in bytes.
     seconds
@@ -112,14 +112,27 @@ def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) 
         yield Speed(name, "float32", most, megapixels, seconds)
 
 
-def measure_size(megapixels: float, *, memory: str, precision: str, runtime: str = "torch") -> Size:
-    """Restore a file of so many megapixels in a process of its own. Linux only."""
-    side = round((megapixels * 1e6) ** 0.5)
+def measure_size(
+    megapixels: float,
+    *,
+    memory: str,
+    precision: str,
+    runtime: str = "torch",
+    scale: float | None = None,
+) -> Size:
+    """Restore a file to so many megapixels in a process of its own. Linux only.
+
+    Denoised it is grey; made larger by a ``scale`` it is in colour, as that takes most.
+    """
+    side = round((megapixels * 1e6) ** 0.5 / (scale or 1))
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "noisy.png"
-        Image.fromarray(noisy_image(side, side)).save(source, compress_level=1)
+        image = noisy_image(side, side)
+        image = image if scale is None else np.stack([image] * 3, axis=-1)
+        Image.fromarray(image).save(source, compress_level=1)
         arguments = ["restore", str(source), "--memory", memory, "--precision", precision]
-        arguments += ["--runtime", runtime, "--sigma", "25", "--quiet"]
+        arguments += ["--runtime", runtime, "--quiet"]
+        arguments += ["--sigma", "25"] if scale is None else ["--scale", f"{scale:g}"]
         command = [sys.executable, "-m", __name__, *arguments]
         began = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603

@@ -28,13 +28,17 @@ from rimkit.training.run import default_precision
 _STEPS = (10, 20, 50, 100)
 _SEGMENT = 10
 _BUDGET = "2GB"
+_BUDGETS_OF_SCALE = ("2GB", "600MB")
 _PRECISION = "bfloat16"
 _FIGURE_PIXELS = 300**2
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure what training or restoring costs, and print it."""
-    text = _train(options) if options.what == "train" else _restore(options)
+    if options.what == "train":
+        text = _train(options)
+    else:
+        text = _restore(options) if options.scale is None else _restore_larger(options)
     if options.text is not None:
         with atomic.replacing(options.text) as file:
             file.write(text.encode())
@@ -93,6 +97,22 @@ def _restore(options: argparse.Namespace) -> str:
         )
         with atomic.replacing(options.figure) as file:
             figure.savefig(file, format="png")
+    return "\n".join(parts)
+
+
+def _restore_larger(options: argparse.Namespace) -> str:
+    """Memory and time alone."""
+    if options.figure is not None:
+        raise ValueError("--figure draws what denoising takes: leave --scale out")
+    parts = [f"{stamp()}\n"]
+    for budget in _BUDGETS_OF_SCALE:
+        sizes = []
+        for megapixels in options.megapixels:
+            _say(f"{megapixels:g} megapixels in {budget}")
+            size = measure_size(megapixels, memory=budget, precision="float32", scale=options.scale)
+            sizes.append(size)
+        title = f"rimkit restore --scale {options.scale:g}, colour, --memory {budget}, in all"
+        parts.append(size_text(f"{title}; megapixels of the result", sizes))
     return "\n".join(parts)
 
 

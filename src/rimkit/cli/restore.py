@@ -207,9 +207,11 @@ class _Progress:
         for warning in outcome.warnings:
             self._warn(f"{outcome.source}: {warning}")
         if self._trained and not self._covers(outcome.sigma or 0):
+            low, high = self._trained
+            trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
             self._warn(
-                f"{outcome.source}: sigma {outcome.sigma:.1f} is outside what the model was "
-                f"trained for ({self._trained[0]:g} to {self._trained[1]:g})"
+                f"{outcome.source}: sigma {outcome.sigma:.4g} is outside what the model was "
+                f"trained for ({trained})"
             )
 
     def _covers(self, sigma: float) -> bool:

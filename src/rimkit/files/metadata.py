@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,10 @@ def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) ->
     for tag, value in exif.items():
         if tag not in _ELSEWHERE and (only is None or tag in only):
             kept[tag] = value
+    if (said := kept.get(Base.ImageDescription)) and not (rest := _without_layout(said)):
+        del kept[Base.ImageDescription]
+    elif said:
+        kept[Base.ImageDescription] = rest
     for directory in _DIRECTORIES:
         entries = dict(exif.get_ifd(directory))
         entries.pop(IFD.Interop, None)
@@ -80,6 +85,18 @@ def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) ->
             kept.get_ifd(directory).update(entries)
     filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
     return kept.tobytes() if filled else b"", orientation if orientation in range(1, 9) else 1
+
+
+def _without_layout(description: str) -> str:
+    """A description without the shape that tifffile puts into it: the new file has its own."""
+    try:
+        fields = json.loads(description)
+    except ValueError:
+        return description
+    if not (isinstance(fields, dict) and "shape" in fields):
+        return description
+    del fields["shape"]
+    return json.dumps(fields) if fields else ""
 
 
 def resized(metadata: Metadata, height: int, width: int) -> Metadata:

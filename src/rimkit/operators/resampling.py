@@ -42,7 +42,7 @@ class Downsampling:
     Raises
     ------
     ValueError
-        If the scale is below 1 or not finite, or the size is not positive.
+        If the scale is below 1 or not finite, or the size is not two positive whole numbers.
     """
 
     scale: float
@@ -51,8 +51,14 @@ class Downsampling:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.scale) and self.scale >= 1):
             raise ValueError(f"scale is at least 1, got {self.scale}")
-        if self.size is not None and min(self.size) < 1:
-            raise ValueError(f"size is (H, W), both positive, got {self.size}")
+        if self.size is not None and not (
+            isinstance(self.size, tuple)
+            and len(self.size) == 2
+            and all(isinstance(side, int) and side > 0 for side in self.size)
+        ):
+            raise ValueError(
+                f"size is a tuple (H, W) of whole numbers, both positive, got {self.size!r}"
+            )
 
     def A(self, x: Tensor) -> Tensor:
         """Make x (N, C, H, W) smaller."""

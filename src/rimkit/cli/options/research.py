@@ -198,6 +198,11 @@ def _add_bench(commands: Commands) -> None:
         default=[1, 4, 10, 25, 50, 100],
         help="sizes of images for memory and time (default: %(default)s)",
     )
+    restore.add_argument(
+        "--scale",
+        type=values.scale,
+        help="measure memory and time of rimkit restore --scale instead; sizes are the results'",
+    )
     restore.add_argument("--figure", metavar="FILE", type=Path, help="draw both to a PNG")
 
 
