@@ -1,0 +1,121 @@
+"""Choose the settings of the classical solvers in Figure 2 and on the problems beside it.
+
+On held-out training images of BSDS300: patches for random projections, crops for the other
+problems. Gradient descent: each step size, as a share of one over the largest curvature, with its
+best number of steps. Total variation: every weight, after 50, 100 and 200 steps. Prints mean PSNR
+of all that was tried, then the chosen settings as they stand in `rimkit.reproduction.tuned`.
+Run: python benchmarks/tune_projections.py [patches an image, 2 if not said]
+"""
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from rimkit.classical import GradientDescent, TotalVariation, curvature
+from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
+from rimkit.evaluation.protocols import CleanImage, load_image
+from rimkit.evaluation.transfer import TRANSFERS, Transfer
+from rimkit.provenance import stamp
+from rimkit.reproduction.tuned import Descent, Variation, key
+from rimkit.training.data import split_images, training_paths
+
+SHARES = (0.25, 1.0)  # of one over the curvature
+DESCENT_STEPS = 100
+WEIGHTS = {
+    "gaussian": (10.0, 20.0, 40.0),
+    "binary": (10.0, 20.0, 40.0),
+    "fourier": (15.0, 30.0, 60.0),
+    "denoise-15": (9.0, 13.0, 18.0),
+    "denoise-25": (6.0, 8.0, 11.0),
+    "denoise-50": (3.0, 4.0, 5.5),
+    "inpaint-5": (15.0, 30.0, 60.0),
+    "inpaint-25": (4.0, 6.0, 9.0),
+    "deblur": (10.0, 20.0, 40.0),
+    "frequencies": (15.0, 30.0, 60.0),
+    "counts": (5.0, 8.0, 12.0),
+}
+VARIATION_STEPS = (50, 100, 200)
+CLOSE = 0.02  # dB: so much less is not worth twice the steps
+CROP = slice(96, 192)
+CROPS = 4
+
+
+def held_out() -> list[CleanImage]:
+    paths = split_images(training_paths(None), held_out_every=20)[1]
+    return [load_image(path, channels=1) for path in paths]
+
+
+def means(solver: GradientDescent | TotalVariation, parts: Iterable[Measured]) -> Tensor:
+    """Mean PSNR over all samples, by step; NaN from where a part diverges."""
+    walks = [psnr_by_step(solver, part, steps=solver.steps) for part in parts]
+    return torch.cat(walks, dim=1).mean(1)
+
+
+def tune_descent(parts: Sequence[Measured], floor: float) -> tuple[Descent, list[str]]:
+    largest = max(
+        curvature(m.problem.initial(m.y), m.y, m.problem, variance_floor=floor).max().item()
+        for m in parts
+    )
+    tried: dict[Descent, float] = {}
+    for share in SHARES:
+        step_size = float(f"{share / largest:.2g}")
+        solver = GradientDescent(step_size=step_size, steps=DESCENT_STEPS, variance_floor=floor)
+        walk = means(solver, parts)[1:].nan_to_num(-math.inf)
+        best = int(walk.argmax())
+        tried[Descent(step_size, best + 1)] = walk[best].item()
+    lines = [
+        f"gradient descent, step size {d.step_size:g}, best after {d.steps} steps: {db:.3f} dB"
+        for d, db in tried.items()
+    ]
+    return max(tried, key=lambda each: tried[each]), lines
+
+
+def tune_variation(
+    parts: Sequence[Measured], weights: Sequence[float], floor: float
+) -> tuple[Variation, list[str]]:
+    tried, lines = {}, []
+    for weight in weights:
+        solver = TotalVariation(weight=weight, steps=VARIATION_STEPS[-1], variance_floor=floor)
+        walk = means(solver, parts).nan_to_num(-math.inf)
+        tried[weight] = {steps: walk[steps].item() for steps in VARIATION_STEPS}
+        found = ", ".join(f"{db:.3f} dB after {steps}" for steps, db in tried[weight].items())
+        lines.append(f"total variation, weight {weight:g}: {found}")
+    last = VARIATION_STEPS[-1]
+    best = max(tried, key=lambda weight: tried[weight][last])
+    steps = min(s for s, db in tried[best].items() if db >= tried[best][last] - CLOSE)
+    return Variation(best, steps), lines
+
+
+def measured_parts(problem: Panel | Transfer, count: int) -> list[Measured]:
+    images = held_out()
+    if isinstance(problem, Panel):
+        return [measure(image, problem, count=count) for image in images]
+    crops = [CleanImage(image.name, image.x[..., CROP, CROP]) for image in images[:CROPS]]
+    return [problem.measure(crop) for crop in crops]
+
+
+def main(count: int) -> None:
+    print(f"tune_projections.py {count}: {stamp()}\n", flush=True)
+    descents, variations = {}, {}
+    for problem in (*PANELS, *TRANSFERS):
+        name = key(problem)
+        floor = problem.variance_floor if isinstance(problem, Transfer) else 0.0
+        kind = problem.name if isinstance(problem, Transfer) else problem.ensemble
+        parts = measured_parts(problem, count)
+        descents[name], first = tune_descent(parts, floor)
+        variations[name], second = tune_variation(parts, WEIGHTS[kind], floor)
+        print("\n".join(f"{problem.title}: {line}" for line in (*first, *second)), flush=True)
+    print()
+    for title, chosen in (("DESCENTS", descents), ("VARIATIONS", variations)):
+        print(f"{title} = {{")
+        for name, settings in chosen.items():
+            values = ", ".join(f"{value:g}" for value in settings)
+            print(f'    "{name}": {type(settings).__name__}({values}),')
+        print("}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
