@@ -7,10 +7,11 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from rimkit import operators, tree
 from rimkit.data.patches import seeded
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import psnr
-from rimkit.operators import independent_reals
+from rimkit.operators import Operator, independent_reals
 from rimkit.operators.rows import row_count
 from rimkit.problem import Problem
 from rimkit.solver import DivergenceError, Solver
@@ -25,6 +26,9 @@ PER_IMAGE = 50
 STEPS = 100
 TRAINED_STEPS = 20
 """Steps that are taken, and those of the paper's training, which its figure marks."""
+
+GREY = 0.43
+"""Mean of the training images of BSDS300."""
 
 _PLACES, _MEASUREMENTS = 41, 43
 
@@ -64,6 +68,36 @@ class Measured:
     truth: Tensor
     problem: Problem
     y: Tensor
+
+    def from_grey(self) -> Measured:
+        """The same for solvers that are told how bright images are: see `FromGrey`."""
+        problem = Problem(FromGrey(self.problem.operator), self.problem.noise)
+        return dataclasses.replace(self, problem=problem)
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class FromGrey:
+    """A linear operator whose solvers start at a grey image, and the scaled adjoint of the rest.
+
+    A machine knows from its training how bright images are; from the scaled adjoint alone a
+    classical solver starts near black, and where zero frequency is not measured it stays there.
+    """
+
+    operator: Operator
+
+    def A(self, x: Tensor) -> Tensor:
+        """Measure x (N, C, H, W)."""
+        return self.operator.A(x)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Map y to the shape of x."""
+        return self.operator.A_adjoint(y)
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Return the start for y."""
+        grey = torch.full_like(self.operator.A_adjoint(y), GREY)
+        return grey + operators.initial(self.operator, y - self.operator.A(grey))
 
 
 def draw_patches(image: CleanImage, *, count: int = PER_IMAGE) -> Tensor:

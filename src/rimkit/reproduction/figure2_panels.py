@@ -1,0 +1,84 @@
+"""Figure 2 drawn: a panel for each ensemble and share of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rimkit.evaluation.projections import STEPS, TRAINED_STEPS, Panel
+from rimkit.reproduction.curves import Curve, average
+from rimkit.reproduction.walkers import CLASSICAL
+
+_EARLY = 5  # steps that may lie below a panel: all begin far down
+_MOST = 8.0  # dB between the top of a panel and what is shown of those that fall
+_GREYS = ("0.65", "0.25")
+
+
+def draw(found: Mapping[Panel, Mapping[str, Sequence[Curve]]], machines: Sequence[str]) -> Figure:
+    """Draw PSNR by step, with the range over seeds as a band; classical solvers are dashed lines.
+
+    Parameters
+    ----------
+    found
+        By panel and name: a curve for every seed.
+    machines
+        Names of what is drawn by step.
+    """
+    ensembles = list(dict.fromkeys(panel.ensemble for panel in found))
+    shares = list(dict.fromkeys(panel.p for panel in found))
+    with mpl.rc_context({"font.size": 8}):
+        figure = Figure(
+            figsize=(3.1 * len(shares), 2.5 * len(ensembles) + 0.5), layout="constrained"
+        )
+        axes = figure.subplots(len(ensembles), len(shares), sharex=True, squeeze=False)
+        for panel, curves in found.items():
+            axis = axes[ensembles.index(panel.ensemble), shares.index(panel.p)]
+            _draw_panel(axis, panel, curves, machines)
+        for axis in axes[-1]:
+            axis.set_xlabel("step")
+        for axis in axes[:, 0]:
+            axis.set_ylabel("PSNR (dB)")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)))
+    return figure
+
+
+def _draw_panel(
+    axis: Axes, panel: Panel, curves: Mapping[str, Sequence[Curve]], machines: Sequence[str]
+) -> None:
+    steps = np.arange(1, STEPS + 1)
+    shown = []
+    for number, name in enumerate(machines):
+        seeds = np.stack([curve.mean[1:] for curve in curves[name]])
+        mean = seeds.mean(0)
+        axis.plot(steps, mean, color=f"C{number}", linewidth=1.2, label=name)
+        if len(seeds) > 1:
+            axis.fill_between(
+                steps, seeds.min(0), seeds.max(0), color=f"C{number}", alpha=0.25, linewidth=0
+            )
+        shown += mean[_EARLY - 1 :].tolist()
+    for grey, name in zip(_GREYS, CLASSICAL, strict=True):
+        end = float(curves[name][0].mean[-1])
+        axis.axhline(end, linestyle="--", linewidth=1, color=grey, label=name)
+        shown.append(end)
+    axis.axvline(TRAINED_STEPS, linestyle=":", linewidth=1, color="black")
+    shown = [value for value in shown if np.isfinite(value)]
+    if shown:
+        top = max(shown)
+        axis.set_ylim(max(min(shown), top - _MOST) - 0.3, top + 0.3)
+    axis.set_xlim(0, STEPS)
+    axis.set_title(f"{panel.title} ({panel.reals:.0f} real numbers)", fontsize="medium")
+    spread = average(curves[machines[0]]).deviation[TRAINED_STEPS]
+    axis.text(
+        0.98,
+        0.03,
+        f"± {spread:.1f} dB over patches",
+        transform=axis.transAxes,
+        ha="right",
+        color="0.4",
+        fontsize="small",
+    )
