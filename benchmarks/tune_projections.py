@@ -24,11 +24,11 @@ from rimkit.reproduction.tuned import Descent, Variation, key
 from rimkit.training.data import split_images, training_paths
 
 SHARES = (0.25, 1.0)  # of one over the curvature
-DESCENT_STEPS = 300
+DESCENT_STEPS = 150
 WEIGHTS = {
-    "gaussian": (10.0, 20.0, 40.0, 80.0),
-    "binary": (10.0, 20.0, 40.0, 80.0),
-    "fourier": (10.0, 15.0, 20.0, 30.0),
+    "gaussian": (5.0, 10.0, 20.0),
+    "binary": (5.0, 10.0, 20.0),
+    "fourier": (10.0, 17.0, 30.0),
     "denoise-15": (9.0, 11.0, 13.0),
     "denoise-25": (6.0, 8.0, 11.0),
     "denoise-50": (4.0, 4.7, 5.5),
@@ -38,7 +38,7 @@ WEIGHTS = {
     "frequencies": (5.0, 10.0, 15.0, 20.0),
     "counts": (7.0, 9.0, 12.0),
 }
-VARIATION_STEPS = (25, 50, 100, 200, 400)
+VARIATION_STEPS = (50, 100, 200, 400, 800)
 CLOSE = 0.02  # dB: so much less is not worth twice the steps
 CROP = slice(96, 192)
 CROPS = 4
