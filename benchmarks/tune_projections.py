@@ -8,13 +8,15 @@ the chosen settings as they stand in `rimkit.reproduction.tuned`.
 Run: python benchmarks/tune_projections.py [patches an image, 2 if not said]
 """
 
+import functools
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from rimkit import tree
 from rimkit.classical import GradientDescent, TotalVariation, curvature
 from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage, load_image
@@ -38,33 +40,41 @@ WEIGHTS = {
     "frequencies": (5.0, 10.0, 15.0, 20.0),
     "counts": (7.0, 9.0, 12.0),
 }
-VARIATION_STEPS = (50, 100, 200, 400, 800)
+VARIATION_STEPS = (50, 100, 200, 400)
+MORE_STEPS = 800  # where few rows are measured
 CLOSE = 0.02  # dB: so much less is not worth twice the steps
 CROP = slice(96, 192)
 CROPS = 4
 
 
+@functools.cache
 def held_out() -> list[CleanImage]:
     paths = split_images(training_paths(None), held_out_every=20)[1]
     return [load_image(path, channels=1) for path in paths]
 
 
-def means(solver: GradientDescent | TotalVariation, parts: Iterable[Measured]) -> Tensor:
-    """Mean PSNR over all samples, by step; NaN from where a part diverges."""
-    walks = [psnr_by_step(solver, part, steps=solver.steps) for part in parts]
-    return torch.cat(walks, dim=1).mean(1)
-
-
-def tune_descent(parts: Sequence[Measured], floor: float) -> tuple[Descent, list[str]]:
-    largest = max(
-        curvature(m.problem.initial(m.y), m.y, m.problem, variance_floor=floor).max().item()
-        for m in parts
+def together(parts: Sequence[Measured]) -> Measured:
+    """One batch of all samples."""
+    return Measured(
+        torch.cat([part.truth for part in parts]),
+        tree.join([part.problem for part in parts]),
+        torch.cat([part.y for part in parts]),
     )
+
+
+def means(solver: GradientDescent | TotalVariation, measured: Measured) -> Tensor:
+    """Mean PSNR over all samples, by step; below all others from where the batch diverges."""
+    return psnr_by_step(solver, measured, steps=solver.steps).mean(1).nan_to_num(-math.inf)
+
+
+def tune_descent(m: Measured, floor: float) -> tuple[Descent, list[str]]:
+    start = m.problem.initial(m.y)
+    largest = curvature(start, m.y, m.problem, variance_floor=floor).max().item()
     tried: dict[Descent, float] = {}
     for share in SHARES:
         step_size = float(f"{share / largest:.2g}")
         solver = GradientDescent(step_size=step_size, steps=DESCENT_STEPS, variance_floor=floor)
-        walk = means(solver, parts)[1:].nan_to_num(-math.inf)
+        walk = means(solver, m)[1:]
         best = int(walk.argmax())
         tried[Descent(step_size, best + 1)] = walk[best].item()
     lines = [
@@ -75,13 +85,14 @@ def tune_descent(parts: Sequence[Measured], floor: float) -> tuple[Descent, list
 
 
 def tune_variation(
-    parts: Sequence[Measured], weights: Sequence[float], floor: float
+    m: Measured, weights: Sequence[float], counts: Sequence[int], floor: float
 ) -> tuple[Variation, list[str]]:
-    tried, lines = {}, []
+    tried: dict[float, dict[int, float]] = {}
+    lines = []
     for weight in weights:
-        solver = TotalVariation(weight=weight, steps=VARIATION_STEPS[-1], variance_floor=floor)
-        walk = means(solver, parts).nan_to_num(-math.inf)
-        tried[weight] = {steps: walk[steps].item() for steps in VARIATION_STEPS}
+        solver = TotalVariation(weight=weight, steps=counts[-1], variance_floor=floor)
+        walk = means(solver, m)
+        tried[weight] = {steps: walk[steps].item() for steps in counts}
         found = ", ".join(f"{db:.3f} dB after {steps}" for steps, db in tried[weight].items())
         lines.append(f"total variation, weight {weight:g}: {found}")
     best = max(tried, key=lambda weight: max(tried[weight].values()))
@@ -90,12 +101,12 @@ def tune_variation(
     return Variation(best, steps), lines
 
 
-def measured_parts(problem: Panel | Transfer, count: int) -> list[Measured]:
+def measured(problem: Panel | Transfer, count: int) -> Measured:
     images = held_out()
     if isinstance(problem, Panel):
-        return [measure(image, problem, count=count).from_grey() for image in images]
+        return together([measure(image, problem, count=count).from_grey() for image in images])
     crops = [CleanImage(image.name, image.x[..., CROP, CROP]) for image in images[:CROPS]]
-    return [problem.measure(crop) for crop in crops]
+    return together([problem.measure(crop) for crop in crops])
 
 
 def main(count: int) -> None:
@@ -104,13 +115,15 @@ def main(count: int) -> None:
     grey = sum(load_image(path, channels=1).x.mean().item() for path in paths) / len(paths)
     print(f"mean grey of the training images: {grey:.3f}", flush=True)
     descents, variations = {}, {}
-    for problem in (*PANELS, *TRANSFERS):
+    for problem in (*TRANSFERS, *reversed(PANELS)):
         name = key(problem)
         floor = problem.variance_floor if isinstance(problem, Transfer) else 0.0
         kind = problem.name if isinstance(problem, Transfer) else problem.ensemble
-        parts = measured_parts(problem, count)
-        descents[name], first = tune_descent(parts, floor)
-        variations[name], second = tune_variation(parts, WEIGHTS[kind], floor)
+        m = measured(problem, count)
+        descents[name], first = tune_descent(m, floor)
+        few = isinstance(problem, Panel) and problem.p < 0.3
+        counts = (*VARIATION_STEPS, MORE_STEPS) if few else VARIATION_STEPS
+        variations[name], second = tune_variation(m, WEIGHTS[kind], counts, floor)
         print("\n".join(f"{problem.title}: {line}" for line in (*first, *second)), flush=True)
     print()
     for title, chosen in (("DESCENTS", descents), ("VARIATIONS", variations)):
