@@ -137,6 +137,7 @@ def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> 
 def _scored(method: Method, images: Sequence[CleanImage], file: Path, setup: Setup) -> Scores:
     """Score a method; what stands in the file for its settings is not measured again."""
     known = {} if not file.exists() else _read(file)
+    here = version()
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
         settings = method.settings(problem)
@@ -144,7 +145,7 @@ def _scored(method: Method, images: Sequence[CleanImage], file: Path, setup: Set
         for image in images:
             key = (settings, problem.name, image.name)
             if key not in known:
-                known[key] = _line(method, problem, image)
+                known[key] = _line(method, problem, image) | {"measured_by": here}
                 write_csv(list(known.values()), file)
             line = known[key]
             values = (float(line[name]) for name in ("start_db", "own_db", "late_db"))
@@ -166,7 +167,6 @@ def _line(method: Method, problem: Transfer, image: CleanImage) -> dict[str, str
         "own_db": f"{walk[solver.steps]:.4f}",
         "late_db": f"{walk[-1]:.4f}",
         "settings": method.settings(problem),
-        "measured_by": version(),
     }
 
 
