@@ -43,14 +43,13 @@ def report(
         for panel, curves in found.items()
     }
     parts = [
-        f"{patches:,} patches of {PATCH}x{PATCH} pixels, {PER_IMAGE} of every test image; PSNR in",
-        "dB, the mean over patches. Every method gets the same measurements, sigma = 1.",
-        f"step {TRAINED_STEPS}: the last of the paper's training; best: the highest mean of all",
-        f"{STEPS} steps. Of classical solvers the last step of what was tuned. Differences are",
-        "paired. ± and 95 %: bootstrap over images, since patches of one image are alike; with",
-        "seeds, of their mean; ± seeds and 'patches' are standard deviations over those. over",
-        f"classical: step {TRAINED_STEPS} against the better of {' and '.join(CLASSICAL)}, and on",
-        "how many images it won.",
+        f"{patches:,} patches of {PATCH}x{PATCH} pixels, {PER_IMAGE} of every test image; mean",
+        "PSNR in dB. Every method gets the same measurements, sigma = 1. Seeds count as their",
+        f"mean. Step {TRAINED_STEPS} is the last of the paper's training, best the highest mean in",
+        f"{STEPS} steps; of classical solvers, the last that was tuned. Differences are paired; ±",
+        "and 95 % are bootstrap over images, since patches of one image are alike. Standard",
+        "deviations: patches, over those; ± seeds, over trainings. Over classical: at step",
+        f"{TRAINED_STEPS}, against the better one; won: on how many images.",
         "",
         columns(list(_summary(means, machines))),
         "",
