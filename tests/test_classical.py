@@ -3,8 +3,8 @@ import torch
 from tests.cases import uniform
 
 from rimkit.classical import GradientDescent, TotalVariation
-from rimkit.noises import GaussianNoise
-from rimkit.operators import Blur, Mask, gaussian_kernel
+from rimkit.noises import GaussianNoise, PoissonNoise
+from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem
 
 
@@ -65,3 +65,25 @@ def test_impossible_settings(value: float) -> None:
         GradientDescent(step_size=value)
     with pytest.raises(ValueError, match="weight"):
         TotalVariation(weight=value)
+    with pytest.raises(ValueError, match="variance_floor"):
+        GradientDescent(step_size=1.0, variance_floor=value)
+    with pytest.raises(ValueError, match="variance_floor"):
+        TotalVariation(weight=1.0, variance_floor=value)
+
+
+def test_counts_in_the_dark_need_a_variance_floor() -> None:
+    gain = 1 / 60
+    truth = torch.zeros(2, 1, 24, 24)
+    truth[..., 8:, :16] = 0.5
+    truth[..., 4:12] += 0.01  # half a count: most pixels see none
+    problem = Problem(Identity(), PoissonNoise(gain))
+    y = problem.simulate(truth, generator=torch.Generator().manual_seed(0))
+    assert (y == 0).float().mean() > 0.3
+    solution = TotalVariation(weight=8.0, variance_floor=gain**2).solve(y, problem, keep=True)
+    assert solution.trajectory is not None
+    error = (solution.trajectory - truth).square().mean((1, 2, 3, 4)).sqrt()
+    assert error[-1] < 0.6 * error[0]
+    assert error.diff()[100:].max() < 1e-5  # nothing swings
+    descent = GradientDescent(step_size=gain**2, variance_floor=gain**2, steps=200)
+    x = descent.solve(y, problem).x
+    torch.testing.assert_close(x, y, rtol=0, atol=1e-6)  # what the counts say is where it stays

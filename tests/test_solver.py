@@ -7,7 +7,7 @@ from rimkit.classical import GradientDescent, TotalVariation
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, gaussian_kernel
 from rimkit.problem import Denoising, Problem
-from rimkit.solver import Iterate, Solver
+from rimkit.solver import DivergenceError, Iterate, Solver
 
 PROBLEM = Problem(Blur(gaussian_kernel(0.8)), GaussianNoise(1.0))
 
@@ -133,7 +133,7 @@ def test_divergence_is_an_error_and_not_convergence() -> None:
         lambda solver: list(solver.iterate(y, PROBLEM, steps=2000)),
         lambda solver: solver(y, PROBLEM),
     ):
-        with pytest.raises(ValueError, match="no longer finite after step"):
+        with pytest.raises(DivergenceError, match="no longer finite after step"):
             run(GradientDescent(step_size=50.0, steps=2000))
 
 

@@ -17,6 +17,10 @@ from rimkit.problem import Problem
 Reason = Literal["converged", "steps"]
 
 
+class DivergenceError(ValueError):
+    """An estimate is no longer finite: the solver diverged, or y does not fit the problem."""
+
+
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Iterate:
@@ -103,7 +107,8 @@ class Solver(nn.Module, abc.ABC):
         Raises
         ------
         ValueError
-            If steps is negative or y cannot have been made by the problem.
+            If steps is negative or y cannot have been made by the problem; a `DivergenceError`
+            where an estimate is no longer finite.
         """
         steps = self._steps(steps)
         y = _floating(y)
@@ -189,7 +194,7 @@ class Solver(nn.Module, abc.ABC):
         """Take a step; NaN never travels silently."""
         current = self.step(current, y, problem)
         if not current.x.isfinite().all():
-            raise ValueError(
+            raise DivergenceError(
                 f"the estimate is no longer finite after step {number + 1}: "
                 "the solver diverged, or the measurement does not fit the problem"
             )

@@ -81,7 +81,7 @@ def test_all_pixels_and_no_noise_give_the_image_back(draw: Draw) -> None:
 @each_draw
 @pytest.mark.parametrize("p", [0.0, -0.1, 1.01, float("nan")])
 def test_shares_that_are_none(draw: Draw, p: float) -> None:
-    with pytest.raises(ValueError, match=r"lies in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"lies in \(0, 1\], got .* for 4x5"):
         draw(p, SIZE, generator=generator())
     with pytest.raises(ValueError, match="no row at all"):
         draw(0.02, SIZE, generator=generator())
@@ -102,6 +102,10 @@ def test_shapes_devices_and_precisions_that_do_not_fit(draw: Draw) -> None:
         operator.A(torch.rand(3, 1, *SIZE))
     with pytest.raises(ValueError, match=r"\(2, 1, 4, 5\).*meta"):
         operator.A(x.to("meta"))
+    with pytest.raises(ValueError, match=r"y \(2, 1, 10\).*meta.*\(2, .*cpu"):
+        operator.A_adjoint(y.to("meta"))
+    with pytest.raises(ValueError, match=r"2 samples.*y has shape \(3, 1, 10\)"):
+        operator.A_adjoint(y[[0, 1, 0]])
 
 
 @each_draw

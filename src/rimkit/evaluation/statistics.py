@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -76,6 +77,11 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
         wins=int((differences > 0).sum()),
         images=len(differences),
     )
+
+
+def or_lowest(value: float) -> float:
+    """A value to sort by: NaN, as of a solver that diverged, is below all others."""
+    return -math.inf if math.isnan(value) else float(value)
 
 
 def _resampled_means(values: _Scores) -> _Scores:

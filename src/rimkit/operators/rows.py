@@ -11,7 +11,7 @@ Size = tuple[int, int]
 def row_count(p: float, size: Size) -> int:
     """Number of rows m = round(p d)."""
     if not 0 < p <= 1:
-        raise ValueError(f"p, the share of rows, lies in (0, 1], got {p}")
+        raise ValueError(f"p, the share of rows, lies in (0, 1], got {p} for {size[0]}x{size[1]}")
     m = round(p * size[0] * size[1])
     if m < 1:
         raise ValueError(f"p = {p} of {size[0]}x{size[1]} pixels is no row at all")

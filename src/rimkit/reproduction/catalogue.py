@@ -18,6 +18,7 @@ class Entry(NamedTuple):
 
 REPRODUCTIONS = {
     "blind": Entry("sigma estimated against sigma known", "blind"),
+    "figure2": Entry("random projections, step by step", "figure2"),
     "figure3": Entry("an image at sigma 50, quantised", "figure3"),
     "figure4": Entry("an image made three times smaller, and larger again", "figure4"),
     "receptive-field": Entry("how far a machine sees, by step", "receptive_field"),
@@ -25,6 +26,7 @@ REPRODUCTIONS = {
     "table1": Entry("colour denoising", "denoising"),
     "table2": Entry("grey denoising", "denoising"),
     "table3": Entry("super-resolution", "super_resolution"),
+    "transfer": Entry("a machine for random projections on what it never saw", "transfer"),
 }
 """By name; the function of the module is called like it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 from collections.abc import Sequence
 
@@ -31,7 +32,7 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import Method, Scores
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS
+from rimkit.tasks import LEVELS, RandomProjectionsTask
 from rimkit.weights import record
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
@@ -105,17 +106,25 @@ def _table(
 
 
 _KNOWS = ", knows of levels"
+_PROJECTIONS = RandomProjectionsTask.table_name
 
 
 def _ours(channels: int, setup: Setup) -> list[Method]:
-    """All denoisers in the package for so many channels, and those that were asked for."""
+    """All denoisers in the package for so many channels, and those that were asked for.
+
+    In grey also RIM-3task of the paper's Table 2, which was never trained to denoise.
+    """
     shipped = [name for name in weights.model_names() if name.startswith("denoise-")]
-    return [
+    ours = [
         _model(name, knows_levels=knows)
         for name in (*shipped, *setup.models)
         if weights.load(name).config.network.channels == channels
         for knows in ((False, True) if channels == 1 else (False,))
     ]
+    if channels == 1 and _PROJECTIONS in weights.model_names():
+        untrained = _model(_PROJECTIONS)
+        ours.append(dataclasses.replace(untrained, name=f"{untrained.name} (RIM-3task)"))
+    return ours
 
 
 def _model(name: str, *, knows_levels: bool = False, by_channel: bool = False) -> Method:

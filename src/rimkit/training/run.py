@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from rimkit import settings, weights
 from rimkit.footprint import return_large_blocks
+from rimkit.provenance import computes_in_bfloat16
 from rimkit.rim import RIM
 from rimkit.training import folder
 from rimkit.training.callbacks import (
@@ -183,8 +184,7 @@ def default_precision(accelerator: str) -> str:
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-        fast = bool(capabilities.get("avx512_bf16", False))
+        fast = computes_in_bfloat16()
     return "bf16-mixed" if fast else "32-true"
 
 

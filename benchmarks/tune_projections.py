@@ -1,0 +1,138 @@
+"""Choose the settings of the classical solvers in Figure 2 and on the problems beside it.
+
+On held-out training images of BSDS300: patches for random projections, from grey, and crops for the
+other problems. Gradient descent: each step size, as a share of one over the largest curvature, with
+its best number of steps. Total variation: every weight, after some numbers of steps, of which fewer
+count where more bring next to nothing. Prints the mean grey, mean PSNR of all that was tried, then
+the chosen settings as they stand in `rimkit.reproduction.tuned`.
+Run: python benchmarks/tune_projections.py [patches an image, 2 if not said]
+"""
+
+import functools
+import math
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+from rimkit.classical import GradientDescent, TotalVariation, curvature
+from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
+from rimkit.evaluation.protocols import CleanImage, load_image
+from rimkit.evaluation.transfer import TRANSFERS, Transfer
+from rimkit.provenance import stamp
+from rimkit.reproduction.tuned import Descent, Variation, key
+from rimkit.training.data import split_images, training_paths
+
+SHARES = (0.25, 1.0)  # of one over the curvature
+DESCENT_STEPS = 150
+WEIGHTS = {
+    "gaussian": (5.0, 10.0, 20.0),
+    "binary": (5.0, 10.0, 20.0),
+    "fourier": (10.0, 17.0, 30.0),
+    "denoise-15": (9.0, 11.0, 13.0),
+    "denoise-25": (6.0, 8.0, 11.0),
+    "denoise-50": (4.0, 4.7, 5.5),
+    "inpaint-5": (5.0, 7.0, 10.0, 15.0),
+    "inpaint-25": (4.0, 6.0, 9.0),
+    "deblur": (3.0, 5.0, 7.0, 10.0),
+    "frequencies": (5.0, 10.0, 15.0, 20.0),
+    "counts": (7.0, 9.0, 12.0),
+}
+VARIATION_STEPS = (50, 100, 200, 400)
+MORE_STEPS = 800  # where few rows are measured
+CLOSE = 0.02  # dB: so much less is not worth twice the steps
+CROP = slice(96, 192)
+CROPS = 4
+
+
+@functools.cache
+def held_out() -> list[CleanImage]:
+    paths = split_images(training_paths(None), held_out_every=20)[1]
+    return [load_image(path, channels=1) for path in paths]
+
+
+def together(parts: Sequence[Measured]) -> Measured:
+    """One batch of all samples."""
+    return Measured(
+        torch.cat([part.truth for part in parts]),
+        tree.join([part.problem for part in parts]),
+        torch.cat([part.y for part in parts]),
+    )
+
+
+def means(solver: GradientDescent | TotalVariation, measured: Measured) -> Tensor:
+    """Mean PSNR over all samples, by step; below all others from where the batch diverges."""
+    return psnr_by_step(solver, measured, steps=solver.steps).mean(1).nan_to_num(-math.inf)
+
+
+def tune_descent(m: Measured, floor: float) -> tuple[Descent, list[str]]:
+    start = m.problem.initial(m.y)
+    largest = curvature(start, m.y, m.problem, variance_floor=floor).max().item()
+    tried: dict[Descent, float] = {}
+    for share in SHARES:
+        step_size = float(f"{share / largest:.2g}")
+        solver = GradientDescent(step_size=step_size, steps=DESCENT_STEPS, variance_floor=floor)
+        walk = means(solver, m)[1:]
+        best = int(walk.argmax())
+        tried[Descent(step_size, best + 1)] = walk[best].item()
+    lines = [
+        f"gradient descent, step size {d.step_size:g}, best after {d.steps} steps: {db:.3f} dB"
+        for d, db in tried.items()
+    ]
+    return max(tried, key=lambda each: tried[each]), lines
+
+
+def tune_variation(
+    m: Measured, weights: Sequence[float], counts: Sequence[int], floor: float
+) -> tuple[Variation, list[str]]:
+    tried: dict[float, dict[int, float]] = {}
+    lines = []
+    for weight in weights:
+        solver = TotalVariation(weight=weight, steps=counts[-1], variance_floor=floor)
+        walk = means(solver, m)
+        tried[weight] = {steps: walk[steps].item() for steps in counts}
+        found = ", ".join(f"{db:.3f} dB after {steps}" for steps, db in tried[weight].items())
+        lines.append(f"total variation, weight {weight:g}: {found}")
+    best = max(tried, key=lambda weight: max(tried[weight].values()))
+    enough = max(tried[best].values()) - CLOSE
+    steps = min(steps for steps, db in tried[best].items() if db >= enough)
+    return Variation(best, steps), lines
+
+
+def measured(problem: Panel | Transfer, count: int) -> Measured:
+    images = held_out()
+    if isinstance(problem, Panel):
+        return together([measure(image, problem, count=count).from_grey() for image in images])
+    crops = [CleanImage(image.name, image.x[..., CROP, CROP]) for image in images[:CROPS]]
+    return together([problem.measure(crop) for crop in crops])
+
+
+def main(count: int) -> None:
+    print(f"tune_projections.py {count}: {stamp()}\n", flush=True)
+    paths = training_paths(None)
+    grey = sum(load_image(path, channels=1).x.mean().item() for path in paths) / len(paths)
+    print(f"mean grey of the training images: {grey:.3f}", flush=True)
+    descents, variations = {}, {}
+    for problem in (*TRANSFERS, *reversed(PANELS)):
+        name = key(problem)
+        floor = problem.variance_floor if isinstance(problem, Transfer) else 0.0
+        kind = problem.name if isinstance(problem, Transfer) else problem.ensemble
+        m = measured(problem, count)
+        descents[name], first = tune_descent(m, floor)
+        few = isinstance(problem, Panel) and problem.p < 0.3
+        counts = (*VARIATION_STEPS, MORE_STEPS) if few else VARIATION_STEPS
+        variations[name], second = tune_variation(m, WEIGHTS[kind], counts, floor)
+        print("\n".join(f"{problem.title}: {line}" for line in (*first, *second)), flush=True)
+    print()
+    for title, chosen in (("DESCENTS", descents), ("VARIATIONS", variations)):
+        print(f"{title} = {{")
+        for name, settings in chosen.items():
+            values = ", ".join(f"{value:g}" for value in settings)
+            print(f'    "{name}": {type(settings).__name__}({values}),')
+        print("}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2)

@@ -1,0 +1,156 @@
+"""The protocol of random projections (Section 4.4): patches, measurements, PSNR by step."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from rimkit import operators, tree
+from rimkit.data.patches import seeded
+from rimkit.evaluation.protocols import CleanImage
+from rimkit.metrics import psnr
+from rimkit.operators import Operator, independent_reals
+from rimkit.operators.rows import row_count
+from rimkit.problem import Problem
+from rimkit.solver import DivergenceError, Solver
+from rimkit.tasks import ENSEMBLES, Ensemble, RandomProjectionsTask
+
+PATCH = 32
+"""Side of a patch in pixels."""
+
+PER_IMAGE = 50
+"""Patches of every image: 5,000 of the 100 test images."""
+
+STEPS = 100
+TRAINED_STEPS = 20
+"""Steps that are taken, and those of the paper's training, which its figure marks."""
+
+GREY = 0.43
+"""Mean of the training images of BSDS300."""
+
+_PLACES, _MEASUREMENTS = 41, 43
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """A panel of Figure 2: an ensemble, and the share p of rows."""
+
+    ensemble: Ensemble
+    p: float
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.ensemble}, p = {self.p:g}"
+
+    @property
+    def rows(self) -> int:
+        """Number of rows m."""
+        return row_count(self.p, (PATCH, PATCH))
+
+    @property
+    def reals(self) -> float:
+        """How many independent real numbers are measured, in the mean."""
+        if self.ensemble == "fourier":
+            return independent_reals(self.p, (PATCH, PATCH))
+        return self.rows
+
+
+PANELS = tuple(Panel(e, p) for e in ENSEMBLES for p in RandomProjectionsTask.p)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """The patches of an image: truth (N, 1, 32, 32) in [0, 1], and y (N, 1, m) of the problem."""
+
+    truth: Tensor
+    problem: Problem
+    y: Tensor
+
+    def from_grey(self) -> Measured:
+        """The same for solvers that are told how bright images are: see `FromGrey`."""
+        problem = Problem(FromGrey(self.problem.operator), self.problem.noise)
+        return dataclasses.replace(self, problem=problem)
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class FromGrey:
+    """A linear operator whose solvers start at a grey image, and the scaled adjoint of the rest.
+
+    A machine knows from its training how bright images are; from the scaled adjoint alone a
+    classical solver starts near black, and where zero frequency is not measured it stays there.
+    """
+
+    operator: Operator
+
+    def A(self, x: Tensor) -> Tensor:
+        """Measure x (N, C, H, W)."""
+        return self.operator.A(x)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """Map y to the shape of x."""
+        return self.operator.A_adjoint(y)
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Return the start for y."""
+        grey = torch.full_like(self.operator.A_adjoint(y), GREY)
+        return grey + operators.initial(self.operator, y - self.operator.A(grey))
+
+
+def draw_patches(image: CleanImage, *, count: int = PER_IMAGE) -> Tensor:
+    """Patches (count, C, 32, 32) at places that depend on the image's name alone."""
+    generator = seeded(_PLACES, int(image.name))
+    tops, lefts = (
+        torch.randint(side - PATCH + 1, (count,), generator=generator).tolist()
+        for side in image.x.shape[-2:]
+    )
+    return torch.cat(
+        [
+            image.x[..., top : top + PATCH, left : left + PATCH]
+            for top, left in zip(tops, lefts, strict=True)
+        ]
+    )
+
+
+def measure(image: CleanImage, panel: Panel, *, count: int = PER_IMAGE) -> Measured:
+    """Project the patches of an image: fresh rows for each, the same for every method."""
+    truth = draw_patches(image, count=count)
+    number = list(ENSEMBLES).index(panel.ensemble)
+    generator = seeded(_MEASUREMENTS, int(image.name), number, round(1000 * panel.p))
+    problem, y = RandomProjectionsTask().project(panel.ensemble, panel.p, truth, generator)
+    return Measured(truth, problem, y)
+
+
+@torch.no_grad()
+def psnr_by_step(
+    solver: Solver, measured: Measured, *, steps: int, bfloat16: bool = False
+) -> Tensor:
+    """PSNR in dB of every sample, at the start and after every step: (steps + 1, N) in float64.
+
+    Estimates are clipped to [0, 1]. From the step on at which a batch diverges, NaN.
+
+    Parameters
+    ----------
+    solver, measured
+        What is run on what.
+    steps
+        How many.
+    bfloat16
+        Whether a machine's network runs in bf16; iterate and likelihood do not. Not for solvers
+        that have no network.
+    """
+    truth = measured.truth
+    values = torch.full((steps + 1, truth.shape[0]), torch.nan, dtype=torch.float64)
+    with torch.autocast(truth.device.type, torch.bfloat16, enabled=bfloat16):
+        start = solver.init(measured.y, measured.problem)
+        values[0] = psnr(start.x, truth)
+        walk = solver.iterate(measured.y, measured.problem, steps=steps, start=start)
+        try:
+            for step, iterate in enumerate(walk, start=1):
+                values[step] = psnr(iterate.x, truth)
+        except DivergenceError:
+            pass
+    return values

@@ -1,0 +1,140 @@
+"""Problems that a machine for random projections never saw, on whole grey images."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+from rimkit.data.patches import seeded
+from rimkit.evaluation.projections import Measured
+from rimkit.evaluation.protocols import CleanImage, Condition, noisy
+from rimkit.noises import GaussianNoise, PoissonNoise
+from rimkit.operators import Blur, FourierMask, Identity, Mask, gaussian_kernel, line_mask
+from rimkit.problem import Denoising, Problem
+from rimkit.tasks import LEVELS
+
+_SEED = 47
+_NEAR = 1.0  # pixels: width of the means that stand for missing pixels at the start
+
+MISSING = 0.5
+"""Share of the pixels that is missing where some are."""
+
+BLUR = 1.5
+"""Standard deviation of the blur, in pixels."""
+
+COLUMNS = 0.4
+"""Share of the columns of frequencies that is measured where not all are."""
+
+COUNTS = 60
+"""What white is worth where light is counted."""
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class FilledMask(Mask):
+    """A mask whose solvers start at the seen pixels, and at the mean of seen ones nearby elsewhere.
+
+    From the adjoint they would start at black where a pixel is missing, which is far from any image
+    (docs/decisions.md, 19).
+    """
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Fill y (N, C, H, W)."""
+        mask = self.mask.to(y)
+        near = Blur(gaussian_kernel(_NEAR))
+        means = near.A(y * mask) / near.A(mask.expand_as(y)).clamp(min=torch.finfo(y.dtype).eps)
+        return torch.where(mask == 1, y, means)
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+    """A problem for whole images.
+
+    Attributes
+    ----------
+    name
+        Short, for files and settings.
+    title
+        For people.
+    draw
+        From x (1, 1, H, W) to the problem.
+    variance_floor
+        What classical solvers add to the noise variance; a machine has its own.
+    condition
+        Where Table 2 has the same problem, its condition: the noise is then the same, too.
+    """
+
+    name: str
+    title: str
+    draw: Callable[[Tensor, torch.Generator], Problem]
+    variance_floor: float = 0.0
+    condition: Condition | None = None
+
+    def measure(self, image: CleanImage) -> Measured:
+        """Measure an image; the same for every method."""
+        generator = seeded(_SEED, int(image.name), *self.name.encode())
+        problem = self.draw(image.x, generator)
+        if self.condition is not None:
+            return Measured(image.x, problem, noisy(image, self.condition))
+        return Measured(image.x, problem, problem.simulate(image.x, generator=generator))
+
+
+def _denoising(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
+    return Denoising(sigma / LEVELS)
+
+
+def _inpainting(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
+    seen = torch.rand((1, 1, *x.shape[-2:]), generator=generator) >= MISSING
+    return Problem(FilledMask(seen.to(x)), GaussianNoise(sigma / LEVELS))
+
+
+def _deblurring(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
+    return Problem(Blur(gaussian_kernel(BLUR)), GaussianNoise(sigma / LEVELS))
+
+
+def _frequencies(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
+    size = (x.shape[-2], x.shape[-1])
+    mask = line_mask(COLUMNS, size, generator=generator)
+    return Problem(FourierMask(mask), GaussianNoise(sigma / LEVELS))
+
+
+def _counting(x: Tensor, generator: torch.Generator) -> Problem:
+    return Problem(Identity(), PoissonNoise(1 / COUNTS))
+
+
+TRANSFERS = (
+    *(
+        Transfer(
+            f"denoise-{sigma:g}",
+            f"noise, sigma {sigma:g}",
+            functools.partial(_denoising, sigma),
+            condition=Condition(sigma),
+        )
+        for sigma in (15.0, 25.0, 50.0)
+    ),
+    *(
+        Transfer(
+            f"inpaint-{sigma:g}",
+            f"{MISSING:.0%} missing, sigma {sigma:g}",
+            functools.partial(_inpainting, sigma),
+        )
+        for sigma in (5.0, 25.0)
+    ),
+    Transfer("deblur", f"blur of {BLUR:g} pixels, sigma 5", functools.partial(_deblurring, 5.0)),
+    Transfer(
+        "frequencies",
+        f"{COLUMNS:.0%} of the frequencies, sigma 5",
+        functools.partial(_frequencies, 5.0),
+    ),
+    Transfer(
+        "counts",
+        f"counts, {COUNTS} where white",
+        _counting,
+        variance_floor=1 / COUNTS**2,
+    ),
+)

@@ -1,0 +1,92 @@
+"""Figure 2 drawn: a panel for each ensemble and share of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rimkit.evaluation.projections import STEPS, TRAINED_STEPS, Panel
+from rimkit.reproduction.curves import Curve
+from rimkit.reproduction.walkers import CLASSICAL
+
+_EARLY = 5  # steps that may lie below a panel: all begin far down
+_MOST = 8.0  # dB from top to bottom of a panel, or differences could not be seen
+_GREYS = ("0.65", "0.25")
+
+
+def draw(found: Mapping[Panel, Mapping[str, Sequence[Curve]]], machines: Sequence[str]) -> Figure:
+    """Draw PSNR by step, with the range over seeds as a band; classical solvers are dashed lines.
+
+    The standard deviation over patches, which the paper shades, is some 5 dB: it would hide all
+    else, and stands in the tables.
+
+    Parameters
+    ----------
+    found
+        By panel and name: a curve for every seed.
+    machines
+        Names of what is drawn by step.
+    """
+    ensembles = list(dict.fromkeys(panel.ensemble for panel in found))
+    shares = list(dict.fromkeys(panel.p for panel in found))
+    with mpl.rc_context({"font.size": 8}):
+        figure = Figure(
+            figsize=(3.1 * len(shares), 2.5 * len(ensembles) + 0.5), layout="constrained"
+        )
+        axes = figure.subplots(len(ensembles), len(shares), sharex=True, squeeze=False)
+        for panel, curves in found.items():
+            axis = axes[ensembles.index(panel.ensemble), shares.index(panel.p)]
+            _draw_panel(axis, panel, curves, machines)
+        for axis in axes[-1]:
+            axis.set_xlabel("step")
+        for axis in axes[:, 0]:
+            axis.set_ylabel("PSNR (dB)")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)))
+    return figure
+
+
+def _draw_panel(
+    axis: Axes, panel: Panel, curves: Mapping[str, Sequence[Curve]], machines: Sequence[str]
+) -> None:
+    steps = np.arange(1, STEPS + 1)
+    shown: dict[str, list[float]] = {}
+    for number, name in enumerate(machines):
+        seeds = np.stack([curve.mean[1:] for curve in curves[name]])
+        mean = seeds.mean(0)
+        axis.plot(steps, mean, color=f"C{number}", linewidth=1.2, label=name)
+        if len(seeds) > 1:
+            axis.fill_between(
+                steps, seeds.min(0), seeds.max(0), color=f"C{number}", alpha=0.25, linewidth=0
+            )
+        shown[name] = mean[_EARLY - 1 :].tolist()
+    for grey, name in zip(_GREYS, CLASSICAL, strict=True):
+        shown[name] = [float(curves[name][0].mean[-1])]
+        axis.axhline(shown[name][0], linestyle="--", linewidth=1, color=grey, label=name)
+    axis.axvline(TRAINED_STEPS, linestyle=":", linewidth=1, color="black")
+    _limit(axis, shown)
+    axis.set_xlim(0, STEPS)
+    axis.set_title(f"{panel.title} ({panel.reals:.0f} real numbers)", fontsize="medium")
+
+
+def _limit(axis: Axes, shown: Mapping[str, Sequence[float]]) -> None:
+    """Show the upper decibels, and say what lies below."""
+    highest = {
+        name: max(finite, default=-np.inf)
+        for name, values in shown.items()
+        for finite in [[value for value in values if np.isfinite(value)]]
+    }
+    top = max(highest.values())
+    if not np.isfinite(top):
+        return
+    lowest = min(value for values in shown.values() for value in values if np.isfinite(value))
+    bottom = max(lowest, top - _MOST)
+    axis.set_ylim(bottom - 0.3, top + 0.3)
+    below = [f"{name} {value:.1f}" for name, value in highest.items() if value < bottom]
+    if below:
+        text = "below:\n" + "\n".join(below)
+        axis.text(0.97, 0.04, text, transform=axis.transAxes, ha="right", fontsize="small")

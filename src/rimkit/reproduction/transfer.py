@@ -1,0 +1,223 @@
+"""A machine for random projections, unchanged, on problems that it never saw."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rimkit import weights
+from rimkit.evaluation.projections import STEPS, psnr_by_step
+from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
+from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
+from rimkit.evaluation.tables import columns, write_csv
+from rimkit.evaluation.transfer import TRANSFERS, Transfer
+from rimkit.provenance import computes_in_bfloat16, version
+from rimkit.reproduction.setup import Setup
+from rimkit.reproduction.transfer_cuts import draw
+from rimkit.reproduction.tuned import gradient_descent, total_variation
+from rimkit.reproduction.walkers import (
+    CLASSICAL,
+    GRADIENT_DESCENT,
+    TOTAL_VARIATION,
+    load_grey,
+    machine_names,
+    network_precision,
+)
+from rimkit.solver import Solver
+
+_START = "start"
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """What solves every problem.
+
+    Attributes
+    ----------
+    name
+        In the table.
+    solver
+        From a problem to the solver.
+    settings
+        From a problem to all that its scores depend on.
+    learned
+        Whether it is a machine: it is run to the last step, too, its network in bf16 where that is
+        fast.
+    """
+
+    name: str
+    solver: Callable[[Transfer], Solver]
+    settings: Callable[[Transfer], str]
+    learned: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """PSNR of an image in dB: at the start, after the method's own steps, and after ``STEPS``.
+
+    NaN where the solver had diverged; ``late`` is that of the own steps for classical solvers.
+    """
+
+    start: float
+    own: float
+    late: float
+
+
+Scores = Mapping[str, Sequence[Score]]
+"""Of one method: by problem, image by image."""
+
+
+def transfer(setup: Setup) -> str:
+    """Solve every problem with every method from the same starts; a table, and cut-outs.
+
+    Raises
+    ------
+    ValueError
+        If there is no machine, or one is not for grey images.
+    """
+    machines = [_machine(name) for name in machine_names(setup)]
+    names = [machine.name for machine in machines]
+    if len(set(names)) < len(names):
+        raise ValueError(f"every model has a file name of its own, got {', '.join(names)}")
+    methods = [
+        _classical(GRADIENT_DESCENT, gradient_descent, "step_size"),
+        _classical(TOTAL_VARIATION, total_variation, "weight"),
+        *machines,
+    ]
+    images = list(load_test_images(setup.images or ROTH_BLACK))
+    file = setup.output / "transfer-images.csv"
+    scores = {method.name: _scored(method, images, file, setup) for method in methods}
+    solvers = {
+        method.name: (method.solver, method.learned and computes_in_bfloat16())
+        for method in (*methods[:2], machines[0])
+    }
+    setup.save(draw(images[0], solvers), "transfer.png")
+    parts = [
+        f"The first {len(images)} grey test images; mean PSNR in dB after a method's own steps,",
+        "all from the same start. ± is the standard deviation of the mean (bootstrap over images).",
+        "",
+        columns(_means(scores)),
+    ]
+    for machine in machines:
+        parts += ["", columns(_against(machine.name, scores))]
+    parts += [
+        "",
+        "In brackets: between them lie 95 % of the resampled means. Then: images won.",
+        "",
+    ]
+    for method in methods:
+        settings = {problem.title: method.settings(problem) for problem in TRANSFERS}
+        same = len(set(settings.values())) == 1
+        lines = [f"{title}: {text}" for title, text in settings.items()]
+        parts += [f"{method.name}: {settings[TRANSFERS[0].title]}"] if same else lines
+    return setup.write("transfer.txt", "\n".join(parts) + "\n")
+
+
+def _machine(name: str) -> Method:
+    model = load_grey(name)
+    digest = weights.sha256(name)[:16]
+    settings = f"weights {digest}, {model.steps} and {STEPS} steps, {network_precision()}"
+    return Method(Path(name).stem, lambda _: model, lambda _: settings, learned=True)
+
+
+def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> Method:
+    def settings(problem: Transfer) -> str:
+        solver = tuned(problem)
+        floor = problem.variance_floor
+        said = f"{name}, {setting} {getattr(solver, setting):g}, {solver.steps} steps, float32"
+        return said + (f", variance floor {floor:g}" if floor else "")
+
+    return Method(name, tuned, settings)
+
+
+def _scored(method: Method, images: Sequence[CleanImage], file: Path, setup: Setup) -> Scores:
+    """Score a method; what stands in the file for its settings is not measured again."""
+    known = {} if not file.exists() else _read(file)
+    here = version()
+    scores: dict[str, list[Score]] = {}
+    for problem in TRANSFERS:
+        settings = method.settings(problem)
+        scores[problem.name] = []
+        for image in images:
+            key = (settings, problem.name, image.name)
+            if key not in known:
+                known[key] = _line(method, problem, image) | {"measured_by": here}
+                write_csv(list(known.values()), file)
+            line = known[key]
+            values = (float(line[name]) for name in ("start_db", "own_db", "late_db"))
+            scores[problem.name].append(Score(*values))
+        setup.say(f"{method.name}: {problem.title}")
+    return scores
+
+
+def _line(method: Method, problem: Transfer, image: CleanImage) -> dict[str, str]:
+    solver = method.solver(problem)
+    steps = max(STEPS, solver.steps) if method.learned else solver.steps
+    bfloat16 = method.learned and computes_in_bfloat16()
+    walk = psnr_by_step(solver, problem.measure(image), steps=steps, bfloat16=bfloat16)[:, 0]
+    return {
+        "method": method.name,
+        "problem": problem.name,
+        "image": image.name,
+        "start_db": f"{walk[0]:.4f}",
+        "own_db": f"{walk[solver.steps]:.4f}",
+        "late_db": f"{walk[-1]:.4f}",
+        "settings": method.settings(problem),
+    }
+
+
+def _read(file: Path) -> dict[tuple[str, str, str], dict[str, str]]:
+    return {
+        (line["settings"], line["problem"], line["image"]): line
+        for line in csv.DictReader(file.read_text().splitlines())
+    }
+
+
+def _means(scores: Mapping[str, Scores]) -> list[list[str]]:
+    lines = [["own steps", _START, *scores]]
+    for problem in TRANSFERS:
+        starts = [score.start for score in scores[TOTAL_VARIATION][problem.name]]
+        cells = [_mean([score.own for score in of[problem.name]]) for of in scores.values()]
+        lines.append([problem.title, f"{statistics.mean(starts):.2f}", *cells])
+    return lines
+
+
+def _against(name: str, scores: Mapping[str, Scores]) -> list[list[str]]:
+    """A machine by step, and against the better of the classical solvers."""
+    lines = [[name, "own steps", f"{STEPS} steps", "against the best classical solver", "", "won"]]
+    for problem in TRANSFERS:
+        own, late = (
+            [getattr(score, which) for score in scores[name][problem.name]]
+            for which in ("own", "late")
+        )
+        theirs = {
+            other: [score.own for score in scores[other][problem.name]] for other in CLASSICAL
+        }
+        best = max(theirs, key=lambda other: or_lowest(statistics.mean(theirs[other])))
+        cells = ["diverged", "", ""]
+        if not _gone(own) and not _gone(theirs[best]):
+            gain = compare(own, theirs[best])
+            mean = gain.difference
+            cells = [
+                f"{mean.value:+.2f} ± {mean.deviation:.2f} over {best}",
+                f"[{gain.low:+.2f}, {gain.high:+.2f}]",
+                f"{gain.wins}/{gain.images}",
+            ]
+        lines.append([problem.title, _mean(own), _mean(late), *cells])
+    return lines
+
+
+def _mean(values: Sequence[float]) -> str:
+    """A mean, or on how many images there is none."""
+    if _gone(values):
+        return f"diverged on {_gone(values)}"
+    mean = bootstrap_mean(values)
+    return f"{mean.value:.2f} ± {mean.deviation:.2f}"
+
+
+def _gone(values: Sequence[float]) -> int:
+    return sum(math.isnan(value) for value in values)

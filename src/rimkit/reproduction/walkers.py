@@ -1,0 +1,137 @@
+"""Who stands in Figure 2: machines, several seeds of one being a variant, and classical solvers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rimkit import weights
+from rimkit.evaluation.projections import GREY, STEPS, Panel
+from rimkit.provenance import computes_in_bfloat16
+from rimkit.reproduction.curves import Walker
+from rimkit.reproduction.setup import Setup
+from rimkit.reproduction.tuned import gradient_descent, total_variation
+from rimkit.rim import RIM
+from rimkit.solver import Solver
+from rimkit.tasks import RandomProjectionsTask, check_trained_for
+
+SHIPPED = RandomProjectionsTask.table_name
+"""The model in the package, once there is one."""
+
+GRADIENT_DESCENT, TOTAL_VARIATION = "gradient descent", "total variation"
+CLASSICAL = (GRADIENT_DESCENT, TOTAL_VARIATION)
+
+_SEED = re.compile(r"(.+)-seed(\d+)")
+
+
+def learned(setup: Setup) -> dict[str, list[Walker]]:
+    """Machines by their names: that in the package, where there is one, and those asked for.
+
+    A file NAME-seed0.safetensors is a seed of NAME.
+
+    Raises
+    ------
+    ValueError
+        If there is no machine, one is for something else, or two have one name and seed.
+    """
+    found: dict[str, list[Walker]] = {}
+    names = machine_names(setup)
+    for name in names:
+        walker = _machine(name)
+        seeds = found.setdefault(walker.name, [])
+        if any(other.seed == walker.seed or other.seed is None for other in seeds):
+            raise ValueError(
+                f"two models are called {Path(name).stem}: give their files names of their own, "
+                "and seeds of one variant NAME-seed0.safetensors, NAME-seed1.safetensors, ..."
+            )
+        seeds.append(walker)
+    return found
+
+
+def machine_names(setup: Setup) -> list[str]:
+    """Names and paths of the machines.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    names = [name for name in weights.model_names() if name == SHIPPED] + [*setup.models]
+    if not names:
+        raise ValueError(f"no {SHIPPED} is in the package yet: name a model's file with --add")
+    return names
+
+
+def load_grey(name: str) -> RIM:
+    """Load a machine for grey images.
+
+    Raises
+    ------
+    ValueError
+        If it is for others.
+    """
+    model = weights.load(name)
+    if model.config.network.channels != 1:
+        raise ValueError(f"{name} takes {model.config.network.channels} channels, not grey images")
+    return model
+
+
+def network_precision() -> str:
+    """What machines' networks run in here, in words."""
+    return "network in bfloat16" if computes_in_bfloat16() else "float32"
+
+
+def classical() -> list[Walker]:
+    """Gradient descent and total variation with the settings of each panel."""
+    return [
+        _classical(GRADIENT_DESCENT, gradient_descent, "step_size"),
+        _classical(TOTAL_VARIATION, total_variation, "weight"),
+    ]
+
+
+def _machine(name: str) -> Walker:
+    model = load_grey(name)
+    check_trained_for(RandomProjectionsTask, model.training_record, model=name)
+    stem = Path(name).stem
+    found = _SEED.fullmatch(stem)
+    settings = f"weights {weights.sha256(name)[:16]}, {STEPS} steps, {network_precision()}"
+    return Walker(
+        name=found[1] if found else stem,
+        solver=lambda _: model,
+        steps=lambda _: STEPS,
+        settings=lambda _: settings,
+        bfloat16=computes_in_bfloat16(),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        seed=int(found[2]) if found else None,
+    )
+
+
+def _classical(name: str, tuned: Callable[[Panel], Solver], setting: str) -> Walker:
+    def settings(panel: Panel) -> str:
+        solver = tuned(panel)
+        value = getattr(solver, setting)
+        said = f"{name}, {setting} {value:g}, {solver.steps} steps"
+        return f"{said} from grey of {GREY:g}, float32"
+
+    return Walker(
+        name=name,
+        solver=tuned,
+        steps=lambda panel: tuned(panel).steps,
+        settings=settings,
+        from_grey=True,
+    )
+
+
+def settings_of(walkers: Sequence[Walker], panels: Sequence[Panel]) -> list[str]:
+    """What the values of walkers depend on, one line for each that differs."""
+    lines = []
+    for walker in walkers:
+        title = walker.name if walker.seed is None else f"{walker.name}, seed {walker.seed}"
+        values = {panel: walker.settings(panel) for panel in panels}
+        if len(set(values.values())) == 1:
+            value = values[panels[0]]
+            lines.append(value if value.startswith(title) else f"{title}: {value}")
+        else:
+            lines += [f"{panel.title}: {value}" for panel, value in values.items()]
+    return lines

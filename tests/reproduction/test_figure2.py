@@ -1,0 +1,189 @@
+"""Figure 2 on two small images: measured once, seeds together, what diverges is said."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.cases import uniform
+
+pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+
+from rimkit.classical import GradientDescent
+from rimkit.evaluation.projections import PANELS, Panel, measure
+from rimkit.evaluation.protocols import CleanImage
+from rimkit.networks import CompactConfig
+from rimkit.reproduction import curves, figure2, tuned, walkers
+from rimkit.reproduction.curves import Curve, Curves, Walker, average
+from rimkit.reproduction.figure2_panels import draw
+from rimkit.reproduction.figure2_text import report
+from rimkit.reproduction.setup import Setup
+from rimkit.rim import RIM, RIMConfig
+from rimkit.weights import store
+
+TWO = (PANELS[0], PANELS[-1])
+
+
+def write_model(path: Path, seed: int, task: str = "random-projections") -> str:
+    torch.manual_seed(seed)
+    model = RIM(RIMConfig(CompactConfig(features=8, blocks=1), steps=2, score_scale=0.02))
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    store.save(model, path, training={"task": {"name": task}})
+    return str(path)
+
+
+def images(count: int, **_: int) -> list[CleanImage]:
+    smooth = torch.nn.functional.interpolate(
+        uniform(3, 1, 5, 6).float(), size=(36, 40), mode="bicubic"
+    ).clamp(0, 1)
+    return [CleanImage(str(n), smooth[n : n + 1]) for n in range(min(count, 3))]
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    monkeypatch.setenv("RIMKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(figure2, "load_test_images", images)
+    monkeypatch.setattr(figure2, "PANELS", TWO)
+    monkeypatch.setattr(walkers.weights, "model_names", list)
+    monkeypatch.setattr(curves, "measure", lambda *which: measure(*which, count=3))
+    for panel, size in zip(TWO, (1e-4, 2e-4), strict=True):
+        monkeypatch.setitem(tuned.DESCENTS, tuned.key(panel), tuned.Descent(size, 3))
+        monkeypatch.setitem(tuned.VARIATIONS, tuned.key(panel), tuned.Variation(20.0, 4))
+    models = [
+        write_model(tmp_path / f"{name}.safetensors", seed)
+        for seed, name in enumerate(["rim-seed0", "rim-seed1", "gdn"])
+    ]
+    output = tmp_path / "results"
+    return Setup(output=output, say=lambda _: None, images=2, models=tuple(models))
+
+
+def test_every_panel_has_its_classical_solvers() -> None:
+    for panel in PANELS:
+        assert tuned.gradient_descent(panel).steps > 0
+        assert tuned.total_variation(panel).weight > 0
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_figure2(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = figure2.figure2(setup)
+    assert text == (setup.output / "figure2.txt").read_text()
+    assert (setup.output / "figure2.png").stat().st_size > 20_000
+    assert "gaussian, p = 0.1: 102 rows, 102 independent real numbers of 1024" in text
+    assert "fourier, p = 0.6: 614 rows, 859 independent real numbers of 1024" in text
+    assert text.count("order at step 20: ") == 2
+    assert "rim, seed 1: weights " in text
+    assert "\ntotal variation, weight 20, 4 steps from grey of 0.43, float32\n" in text
+    assert "fourier, p = 0.6: gradient descent, step_size 0.0002, 3 steps from grey" in text
+    lines = list(csv.DictReader((setup.output / "figure2.csv").read_text().splitlines()))
+    assert len(lines) == 3 * 2 * 100 + 2 * 2
+    assert {line["patches"] for line in lines} == {"100"}  # as many as there would be
+    assert {(line["method"], line["seed"]) for line in lines} == {
+        ("gradient descent", ""),
+        ("total variation", ""),
+        ("rim", "0"),
+        ("rim", "1"),
+        ("gdn", ""),
+    }
+    with monkeypatch.context() as patch:  # what is known is not measured again
+        patch.setattr(curves, "psnr_by_step", lambda *_, **__: pytest.fail("measured again"))
+        again = figure2.figure2(setup)
+        figure2.figure2(dataclasses.replace(setup, images=1))
+    assert again.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, few = TWO[1], images(3)
+    walker = walkers.classical()[1]
+    kept = Curves(setup.output / "cache", say=setup.say)
+    first = kept.of(walker, panel, few[:1])
+    seen: list[str] = []
+    spied = curves.measure
+    monkeypatch.setattr(
+        curves, "measure", lambda image, where: seen.append(image.name) or spied(image, where)
+    )
+    whole = kept.of(walker, panel, few)
+    assert seen == ["1", "2"]
+    assert np.array_equal(whole.means[:1], first.means)
+    assert whole.means.shape == (3, 5)
+
+
+def test_means_and_deviations_are_those_over_all_patches() -> None:
+    patches = np.random.default_rng(0).normal(25, 4, (6, 50, 11))
+    curve = Curve(patches.mean(1), (patches**2).mean(1))
+    np.testing.assert_allclose(curve.mean, patches.mean((0, 1)))
+    np.testing.assert_allclose(curve.deviation, patches.std((0, 1)))
+    assert curve.best == patches.mean((0, 1))[1:].argmax() + 1
+    both = average([curve, Curve(curve.means + 2, curve.squares)])
+    np.testing.assert_allclose(both.mean, curve.mean + 1)
+
+
+def test_a_solver_that_diverges_is_not_a_crash(setup: Setup) -> None:
+    wild = Walker(
+        "wild", lambda _: GradientDescent(step_size=1e6), lambda _: 20, lambda _: "wild, for a test"
+    )
+    curve = Curves(setup.output / "cache", say=setup.say).of(wild, TWO[0], images(2))
+    assert np.isnan(curve.mean[-1])
+    assert np.isfinite(curve.mean[1])
+
+
+def synthetic(level: float, fall: float = 0.0, steps: int = 100) -> Curve:
+    """Rises to a level in 20 steps, then falls; images differ."""
+    step = np.arange(steps + 1)
+    mean = level - 5 * np.exp(-step / 4) - fall * np.maximum(0, step - 20) / 80
+    means = mean + np.linspace(-2, 2, 10)[:, None]
+    return Curve(means, means**2 + 9)
+
+
+def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
+    gone = synthetic(10.0)
+    gone.means[:, 90:] = np.nan
+    found = {
+        panel: {
+            "gradient descent": [synthetic(14.0, steps=7)],
+            "total variation": [synthetic(20.0, steps=200)],
+            "rim": [synthetic(25.0), synthetic(25.2)],
+            "gdn": [synthetic(22.0, fall=3.0)],
+            "wild": [gone],
+        }
+        for panel in TWO
+    }
+    names = ("rim", "gdn", "wild")
+    machine = Walker(
+        "", lambda _: GradientDescent(step_size=1), lambda _: 1, lambda _: "", parameters=7
+    )
+    text = "\n".join(report(found, {name: [machine] for name in names}, patches=500))
+    assert "rim > gdn > wild: 2 of 2" in text
+    (order, _) = (line for line in text.splitlines() if line.startswith("order at"))
+    assert order.startswith("order at step 20: rim (+3.10 ± ")
+    rim, *_ = (line.split() for line in text.splitlines() if line.startswith("rim  "))
+    assert "2 of 2" in " ".join(rim)
+    gdn = [line for line in text.splitlines() if line.startswith("gdn ")]
+    assert "-2.966 ± 0.000" in gdn[-1]
+    assert "+1.97 ± 0.00" in gdn[-1]
+    assert any(line.startswith("wild ") and "diverged" in line for line in text.splitlines())
+    assert len(draw(found, names).axes) == 4
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_models_that_cannot_stand_in_the_figure(setup: Setup, tmp_path: Path) -> None:
+    (tmp_path / "else").mkdir()
+    twin = write_model(tmp_path / "else" / "gdn.safetensors", 5)
+    with pytest.raises(ValueError, match="two models are called gdn"):
+        figure2.figure2(dataclasses.replace(setup, models=(*setup.models, twin)))
+    other = write_model(tmp_path / "other.safetensors", 5, task="denoising")
+    with pytest.raises(ValueError, match="trained for denoising, not for random-projections"):
+        figure2.figure2(dataclasses.replace(setup, models=(other,)))
+    with pytest.raises(ValueError, match="3 channels, not grey"):
+        walkers.load_grey("denoise-color")
+    with pytest.raises(ValueError, match="with --add"):
+        figure2.figure2(dataclasses.replace(setup, models=()))
+
+
+def test_a_panel_has_a_title() -> None:
+    assert Panel("fourier", 0.25).title == "fourier, p = 0.25"

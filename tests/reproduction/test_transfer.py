@@ -1,0 +1,95 @@
+"""The problems that a machine never saw, on two small images."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+
+from tests.reproduction.test_figure2 import images, write_model
+
+from rimkit.evaluation.transfer import TRANSFERS
+from rimkit.reproduction import denoising, transfer, transfer_cuts, tuned, walkers
+from rimkit.reproduction.setup import Setup
+
+SOME = tuple(p for p in TRANSFERS if p.name in ("inpaint-5", "deblur", "frequencies", "counts"))
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    monkeypatch.setattr(transfer, "load_test_images", images)
+    monkeypatch.setattr(transfer, "STEPS", 3)
+    monkeypatch.setattr(walkers.weights, "model_names", list)
+    for module in (transfer, transfer_cuts):
+        monkeypatch.setattr(module, "TRANSFERS", SOME)
+    for problem in SOME:
+        name = problem.name
+        monkeypatch.setitem(tuned.DESCENTS, name, tuned.DESCENTS[name]._replace(steps=2))
+        monkeypatch.setitem(tuned.VARIATIONS, name, tuned.VARIATIONS[name]._replace(steps=3))
+    model = write_model(tmp_path / "tiny.safetensors", 0)
+    output = tmp_path / "results"
+    return Setup(output=output, say=lambda _: None, images=2, models=(model,))
+
+
+def test_every_problem_has_its_classical_solvers() -> None:
+    for problem in TRANSFERS:
+        assert tuned.gradient_descent(problem).variance_floor == problem.variance_floor
+        assert tuned.total_variation(problem).variance_floor == problem.variance_floor
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_transfer(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = transfer.transfer(setup)
+    assert text == (setup.output / "transfer.txt").read_text()
+    assert (setup.output / "transfer.png").stat().st_size > 20_000
+    for problem in SOME:
+        assert text.count(f"\n{problem.title}  ") == 2
+    assert text.count("/2") == len(SOME)
+    assert "variance floor 0.000277778" in text
+    lines = list(csv.DictReader((setup.output / "transfer-images.csv").read_text().splitlines()))
+    assert len(lines) == len(SOME) * 2 * 3
+    with monkeypatch.context() as patch:  # what is known is not measured again
+        patch.setattr(transfer, "psnr_by_step", lambda *_, **__: pytest.fail("measured again"))
+        again = transfer.transfer(setup)
+    assert again.splitlines()[1:] == text.splitlines()[1:]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_what_diverges_is_said(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(tuned.DESCENTS, "deblur", tuned.Descent(1e9, 30))
+    text = transfer.transfer(setup)
+    (line, _) = (
+        line for line in text.splitlines() if line.startswith("blur of 1.5 pixels, sigma 5 ")
+    )
+    assert "diverged on 2" in line
+    assert "over total variation" in text
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_models_have_names_of_their_own(setup: Setup) -> None:
+    twice = dataclasses.replace(setup, models=setup.models * 2)
+    with pytest.raises(ValueError, match="a file name of its own"):
+        transfer.transfer(twice)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_table_2_has_the_machine_that_never_denoised(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def file(name: str) -> str:
+        return setup.models[0] if name == "random-projections" else name
+
+    load, checksum = denoising.weights.load, denoising.weights.sha256
+    monkeypatch.setattr(denoising, "load_test_images", images)
+    monkeypatch.setattr(denoising.weights, "model_names", lambda: ["random-projections"])
+    monkeypatch.setattr(denoising.weights, "load", lambda name: load(file(name)))
+    monkeypatch.setattr(denoising.weights, "sha256", lambda name: checksum(file(name)))
+    text = denoising.table2(dataclasses.replace(setup, models=(), others=False))
+    row = "rimkit random-projections (RIM-3task)"
+    (line,) = (line for line in text.splitlines() if line.startswith(f"{row}  "))
+    assert line.count("±") == 6  # plain and 8 bits, at three levels
+    assert f"{row}, knows of levels" not in text
