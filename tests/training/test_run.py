@@ -131,12 +131,6 @@ def test_other_recipes_train_a_few_updates_and_go_on(
     assert task == {"denoise-color": "denoising"}.get(name, name)
 
 
-@pytest.mark.parametrize("name", ["super-resolution", "random-projections"])
-def test_samples_of_several_structures_do_not_go_on(name: str) -> None:
-    with pytest.raises(ValueError, match=f"continued is 0 for {name}"):
-        load_recipe(name, overrides=["unroll.continued=0.25"])
-
-
 def test_what_an_earlier_version_did_not_know_has_its_default(
     images: Path, tmp_path: Path, overrides: list[str]
 ) -> None:
