@@ -114,10 +114,9 @@ def test_other_recipes_train_a_few_updates_and_go_on(
 ) -> None:
     paths = training_paths(images)
     output = tmp_path / "run"
-    continued = 0.25 if name == "denoise-color" else 0.0
     for updates, resume in ((4, False), (6, True)):
         changed = [
-            f"unroll.continued={continued}",
+            "unroll.continued=0.25",
             "data.patch=24",
             f"optimizer.updates={updates}",
             "validate_every=2",
