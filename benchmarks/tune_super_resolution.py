@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from rimkit.data.images import load_bytes
 from rimkit.evaluation.super_resolution import Pair, difference_sigma, make_pair, score_luma
 from rimkit.provenance import stamp
-from rimkit.reproduction.super_resolution import SCALES, interpolation, total_variation
+from rimkit.reproduction.super_resolution_methods import SCALES, interpolation, total_variation
 from rimkit.training.data import split_images, training_paths
 
 WEIGHTS = (15.0, 50.0, 150.0, 500.0)

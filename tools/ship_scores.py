@@ -9,7 +9,7 @@ from pathlib import Path
 from rimkit.data import bsds300
 from rimkit.evaluation.protocols import ROTH_BLACK
 from rimkit.evaluation.tables import SIGMAS
-from rimkit.reproduction.super_resolution import SCALES
+from rimkit.reproduction.super_resolution_methods import SCALES
 
 ByImage = dict[str, tuple[float, float]]
 """PSNR in dB and SSIM by the name of the image."""

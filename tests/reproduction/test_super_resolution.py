@@ -11,7 +11,7 @@ import torch
 
 from rimkit.evaluation.super_resolution import Pair, make_pair
 from rimkit.networks import CompactConfig
-from rimkit.reproduction import figure4, super_resolution
+from rimkit.reproduction import figure4, super_resolution, super_resolution_methods
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
 from rimkit.weights import store
@@ -36,7 +36,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     store.save(model, path, training={"task": {"name": "super-resolution", "sigma": 0.4}})
     monkeypatch.setattr(super_resolution, "load_pairs", few_pairs)
     monkeypatch.setattr(figure4, "load_pairs", few_pairs)
-    monkeypatch.setattr(super_resolution, "TV_STEPS", 2)
+    monkeypatch.setattr(super_resolution_methods, "TV_STEPS", 2)
     return Setup(
         output=tmp_path / "results",
         say=lambda _: None,

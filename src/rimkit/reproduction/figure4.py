@@ -15,7 +15,7 @@ from rimkit.evaluation.tables import columns
 from rimkit.operators import Window
 from rimkit.pixels import to_unit
 from rimkit.reproduction.setup import Setup
-from rimkit.reproduction.super_resolution import interpolation, machines
+from rimkit.reproduction.super_resolution_methods import interpolation, machines
 
 _SCALE = 3.0
 _SIDE = 96  # of the detail, in pixels

@@ -5,63 +5,25 @@ from __future__ import annotations
 import csv
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rimkit import weights
-from rimkit.classical import TotalVariation
-from rimkit.data.images import Bytes
 from rimkit.evaluation import published
 from rimkit.evaluation.statistics import Comparison, bootstrap_mean, compare
-from rimkit.evaluation.super_resolution import Pair, bicubic, load_pairs, score_luma, to_bytes
+from rimkit.evaluation.super_resolution import load_pairs, score_luma
 from rimkit.evaluation.tables import columns, write_csv
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS, SuperResolutionTask, check_trained_for, trained_sigma
-from rimkit.weights import record
+from rimkit.reproduction.super_resolution_methods import (
+    BETWEEN,
+    BICUBIC,
+    SCALES,
+    Method,
+    interpolation,
+    machines,
+    total_variation,
+)
 
-SCALES = (2.0, 3.0, 4.0)
-BETWEEN = {2.5: (2.0, 3.0), 3.7: (3.0, 4.0)}
-"""Scales that no model is trained for, and their neighbours."""
-
-# Chosen on training images of BSDS300 by benchmarks/tune_super_resolution.py.
-TV_WEIGHTS = {2.0: 150.0, 3.0: 150.0, 4.0: 150.0}
-TV_STEPS = 50
-
-_BICUBIC = "bicubic (imresize)"
 _LOSS = 0.1  # dB that a scale between two may be worse than the worse of them
-
-
-@dataclasses.dataclass(frozen=True)
-class Method:
-    """What makes images larger.
-
-    Attributes
-    ----------
-    name
-        In the table.
-    restore
-        From a pair, of which it sees the small image, to an estimate of 8 bits.
-    settings
-        All that its scores depend on.
-    scales
-        At which it is scored.
-    parameters
-        How many it has; None if it has none that are learned.
-    about
-        What else is to be known of it; its scores do not depend on it.
-    """
-
-    name: str
-    restore: Callable[[Pair], Bytes]
-    settings: str
-    scales: Sequence[float] = (*SCALES, *BETWEEN)
-    parameters: int | None = None
-    about: str = ""
-
-    @property
-    def described(self) -> str:
-        """Its settings, and what else is to be known."""
-        return "; ".join(filter(None, (self.settings, self.about)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +48,7 @@ def table3(setup: Setup) -> str:
     scores = {method.name: _scored(method, methods, file, setup) for method in methods}
     _write(methods, scores, setup.output / "table3.csv")
     learned = [method.name for method in methods if method.parameters is not None]
-    count = len(scores[_BICUBIC][SCALES[0]])
+    count = len(scores[BICUBIC][SCALES[0]])
     parts = [
         f"The first {count} test images of BSDS300 made smaller by MATLAB's imresize; PSNR in dB",
         "and SSIM of luma, the scale's number of pixels shaved from every border. ± is the",
@@ -96,58 +58,12 @@ def table3(setup: Setup) -> str:
         "",
         _means("SSIM", methods, scores, ssim=True),
         "",
-        *_protocol(scores[_BICUBIC]),
+        *_protocol(scores[BICUBIC]),
     ]
     for name in learned:
         parts += ["", *_image_by_image(name, scores), "", *_between(name, scores)]
     parts += ["", *(f"{method.name}: {method.described}" for method in methods)]
     return setup.write("table3.txt", "\n".join(parts) + "\n")
-
-
-def interpolation() -> Method:
-    """Bicubic interpolation as it was published."""
-    return Method(_BICUBIC, bicubic, "8 bits, rounded between the passes")
-
-
-def total_variation(weight: float | None = None) -> Method:
-    """Total variation through the same operator; ``weight`` if not the one of each scale."""
-    sigma = SuperResolutionTask.sigma
-
-    def restore(pair: Pair) -> Bytes:
-        chosen = TV_WEIGHTS[pair.scale] if weight is None else weight
-        solver = TotalVariation(weight=chosen, steps=TV_STEPS)
-        return to_bytes(solver.solve(pair.y, pair.problem(sigma / LEVELS)).x)
-
-    by_scale = ", ".join(f"{value:g} at x{scale:g}" for scale, value in TV_WEIGHTS.items())
-    chosen = by_scale if weight is None else f"{weight:g}"
-    settings = f"weight {chosen}; {TV_STEPS} steps, sigma {sigma:g} of 255"
-    return Method("total variation", restore, settings, SCALES)
-
-
-def machines(setup: Setup) -> list[Method]:
-    """The model in the package, where there is one, and those that were asked for."""
-    shipped = [name for name in weights.model_names() if name == "super-resolution"]
-    return [_machine(name) for name in (*shipped, *setup.models)]
-
-
-def _machine(name: str) -> Method:
-    model = weights.load(name)
-    check_trained_for(SuperResolutionTask, model.training_record, model=name)
-    sigma = trained_sigma(model.training_record)
-
-    def restore(pair: Pair) -> Bytes:
-        return to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
-
-    settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32, "
-    settings += f"sigma {sigma * LEVELS:g} of 255"
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Method(
-        record.title(name, model.training_record),
-        restore,
-        settings,
-        parameters=parameters,
-        about=record.described(model),
-    )
 
 
 def _scored(method: Method, methods: Sequence[Method], file: Path, setup: Setup) -> Scores:
@@ -256,7 +172,7 @@ def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
     """The gain over bicubic at scales that were not trained, beside their neighbours'."""
     gains = {
         scale: compare(
-            _values(scores[name][scale], ssim=False), _values(scores[_BICUBIC][scale], ssim=False)
+            _values(scores[name][scale], ssim=False), _values(scores[BICUBIC][scale], ssim=False)
         ).difference
         for scale in sorted((*SCALES, *BETWEEN))
     }

@@ -1,0 +1,103 @@
+"""What makes images larger in Table 3 and Figure 4: machines, interpolation, total variation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from rimkit import weights
+from rimkit.classical import TotalVariation
+from rimkit.data.images import Bytes
+from rimkit.evaluation.super_resolution import Pair, bicubic, to_bytes
+from rimkit.reproduction.setup import Setup
+from rimkit.tasks import LEVELS, SuperResolutionTask, check_trained_for, trained_sigma
+from rimkit.weights import record
+
+SCALES = (2.0, 3.0, 4.0)
+BETWEEN = {2.5: (2.0, 3.0), 3.7: (3.0, 4.0)}
+"""Scales that no model is trained for, and their neighbours."""
+
+# Chosen on training images of BSDS300 by benchmarks/tune_super_resolution.py.
+TV_WEIGHTS = {2.0: 150.0, 3.0: 150.0, 4.0: 150.0}
+TV_STEPS = 50
+
+BICUBIC = "bicubic (imresize)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """What makes images larger.
+
+    Attributes
+    ----------
+    name
+        In the table.
+    restore
+        From a pair, of which it sees the small image, to an estimate of 8 bits.
+    settings
+        All that its scores depend on.
+    scales
+        At which it is scored.
+    parameters
+        How many it has; None if it has none that are learned.
+    about
+        What else is to be known of it; its scores do not depend on it.
+    """
+
+    name: str
+    restore: Callable[[Pair], Bytes]
+    settings: str
+    scales: Sequence[float] = (*SCALES, *BETWEEN)
+    parameters: int | None = None
+    about: str = ""
+
+    @property
+    def described(self) -> str:
+        """Its settings, and what else is to be known."""
+        return "; ".join(filter(None, (self.settings, self.about)))
+
+
+def interpolation() -> Method:
+    """Bicubic interpolation as it was published."""
+    return Method(BICUBIC, bicubic, "8 bits, rounded between the passes")
+
+
+def total_variation(weight: float | None = None) -> Method:
+    """Total variation through the same operator; ``weight`` if not the one of each scale."""
+    sigma = SuperResolutionTask.sigma
+
+    def restore(pair: Pair) -> Bytes:
+        chosen = TV_WEIGHTS[pair.scale] if weight is None else weight
+        solver = TotalVariation(weight=chosen, steps=TV_STEPS)
+        return to_bytes(solver.solve(pair.y, pair.problem(sigma / LEVELS)).x)
+
+    by_scale = ", ".join(f"{value:g} at x{scale:g}" for scale, value in TV_WEIGHTS.items())
+    chosen = by_scale if weight is None else f"{weight:g}"
+    settings = f"weight {chosen}; {TV_STEPS} steps, sigma {sigma:g} of 255"
+    return Method("total variation", restore, settings, SCALES)
+
+
+def machines(setup: Setup) -> list[Method]:
+    """The model in the package, where there is one, and those that were asked for."""
+    shipped = [name for name in weights.model_names() if name == "super-resolution"]
+    return [_machine(name) for name in (*shipped, *setup.models)]
+
+
+def _machine(name: str) -> Method:
+    model = weights.load(name)
+    check_trained_for(SuperResolutionTask, model.training_record, model=name)
+    sigma = trained_sigma(model.training_record)
+
+    def restore(pair: Pair) -> Bytes:
+        return to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
+
+    settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32, "
+    settings += f"sigma {sigma * LEVELS:g} of 255"
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Method(
+        record.title(name, model.training_record),
+        restore,
+        settings,
+        parameters=parameters,
+        about=record.described(model),
+    )
