@@ -25,6 +25,7 @@ from rimkit.pixels import (
 from rimkit.problem import Denoising, Problem
 from rimkit.restorer import Precision, Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
+from rimkit.tasks import knows_levels
 
 Sigma = float | Literal["auto"]
 
@@ -45,6 +46,16 @@ class Noisy:
 
     values: Array
     sigma: float
+
+
+def known_levels(model: RIM, values: Array) -> int | None:
+    """Steps between black and white of whole numbers, if the model learned to know of them.
+
+    Files are clipped and rounded. A model that was trained with a likelihood that knows so is to
+    have it (``levels`` of `rimkit.Denoising`); other models, and floating point, are not: None.
+    """
+    knows = knows_levels(model.training_record) and not is_floating(values)
+    return white(values) if knows else None
 
 
 def noise_level(values: Array, sigma: Sigma = "auto") -> float:
@@ -71,7 +82,8 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
 class Denoiser(Restorer):
     """A model, and how it is run on images of any size.
 
-    A pixel that equals all pixels of its 7x7 neighbourhood stays what it is: there is no noise.
+    Whole numbers are taken as clipped and rounded by models that learned it (`known_levels`). A
+    pixel that equals all pixels of its 7x7 neighbourhood stays what it is: there is no noise.
 
     Parameters
     ----------
@@ -139,7 +151,11 @@ class Denoiser(Restorer):
             or the memory does not suffice.
         """
         images = [image for image in images if image.sigma > 0]  # the others are what they are
-        parts = [_InPlace(part, i.sigma) for i in images for part in self._parts(i.values)]
+        parts = [
+            _InPlace(part, i.sigma, known_levels(self.model, part))
+            for i in images
+            for part in self._parts(i.values)
+        ]
         if not parts:
             return
         spare = self.memory - sum(image.values.nbytes for image in images)
@@ -158,11 +174,12 @@ class Denoiser(Restorer):
 class _InPlace:
     """An image (H, W, C) of the model's channels whose estimate takes its place."""
 
-    def __init__(self, values: Array, sigma: float) -> None:
+    def __init__(self, values: Array, sigma: float, levels: int | None) -> None:
         height, width, channels = values.shape
         self.shape = (channels, height, width)
         self.sigma = sigma
         self.row_bytes = width * channels * (4 + 2 * values.itemsize)
+        self._levels = levels
         self._values = values
         self._top = 0  # of the rows that are held as they were
         self._held = values[:0]
@@ -174,7 +191,7 @@ class _InPlace:
         return to_unit(self._held[rows.start - self._top : rows.stop - self._top, columns])
 
     def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
-        return Denoising(sigma)
+        return Denoising(sigma, levels=self._levels)
 
     def hold(self, rows: slice) -> None:
         fresh = self._values[self._top + len(self._held) : rows.stop]

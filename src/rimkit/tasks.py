@@ -229,6 +229,14 @@ def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str
         raise ValueError(f"{model} is trained for {name}, not for {task.table_name}")
 
 
+def knows_levels(record: Mapping[str, Any]) -> bool:
+    """Whether a denoiser with this ``training_record`` learned the likelihood of rounded values.
+
+    Then it is to be given it where y is rounded: it gains by it, mostly at high noise.
+    """
+    return record.get("task", {}).get("quantised") in ("known", "half")
+
+
 def trained_sigma(record: Mapping[str, Any]) -> float:
     """Sigma of the small images that a model for super-resolution was trained on, white being 1.
 

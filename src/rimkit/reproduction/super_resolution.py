@@ -61,7 +61,9 @@ def table3(setup: Setup) -> str:
         *_protocol(scores[BICUBIC]),
     ]
     for name in learned:
-        parts += ["", *_image_by_image(name, scores), "", *_between(name, scores)]
+        parts += ["", *_image_by_image(name, scores)]
+        if scores[name].keys() >= BETWEEN.keys():
+            parts += ["", *_between(name, scores)]
     parts += ["", *(f"{method.name}: {method.described}" for method in methods)]
     return setup.write("table3.txt", "\n".join(parts) + "\n")
 

@@ -78,12 +78,18 @@ def total_variation(weight: float | None = None) -> Method:
 
 
 def machines(setup: Setup) -> list[Method]:
-    """The model in the package, where there is one, and those that were asked for."""
+    """The model in the package, where there is one, and those that were asked for.
+
+    Scales that no machine is trained for are the question to that of the package alone.
+    """
     shipped = [name for name in weights.model_names() if name == "super-resolution"]
-    return [_machine(name) for name in (*shipped, *setup.models)]
+    return [
+        *(_machine(name, (*SCALES, *BETWEEN)) for name in shipped),
+        *(_machine(name, SCALES) for name in setup.models),
+    ]
 
 
-def _machine(name: str) -> Method:
+def _machine(name: str, scales: Sequence[float]) -> Method:
     model = weights.load(name)
     check_trained_for(SuperResolutionTask, model.training_record, model=name)
     sigma = trained_sigma(model.training_record)
@@ -98,6 +104,7 @@ def _machine(name: str) -> Method:
         record.title(name, model.training_record),
         restore,
         settings,
-        parameters=parameters,
+        scales,
+        parameters,
         about=record.described(model),
     )

@@ -97,7 +97,8 @@ def infer(
     values = picture.colours
     steps = offer.steps if wish.steps is None else wish.steps
     _check(values, steps, offer, limits, inspect=wish.inspect)
-    measured = measure(values, wish.degradation, channels=offer.channels)
+    levels = offer.known_levels(values)
+    measured = measure(values, wish.degradation, channels=offer.channels, levels=levels)
     solver = offer.build(measured.sigma or 1 / LEVELS)
     if measured.sigma == 0:
         steps = 0  # nothing to do: the image stays

@@ -106,7 +106,9 @@ class Measured:
     still: Tensor | None = None
 
 
-def measure(values: Array, degradation: Degradation, *, channels: int) -> Measured:
+def measure(
+    values: Array, degradation: Degradation, *, channels: int, levels: int | None = None
+) -> Measured:
     """Degrade an image, or take it as it is.
 
     Parameters
@@ -117,6 +119,8 @@ def measure(values: Array, degradation: Degradation, *, channels: int) -> Measur
         What is done.
     channels
         Of the model: with 1, colours are samples of their own.
+    levels
+        As in `rimkit.Denoising`, of an image that is noisy as it is: the likelihood is to know.
 
     Raises
     ------
@@ -130,7 +134,8 @@ def measure(values: Array, degradation: Degradation, *, channels: int) -> Measur
         sigma = noise_level(values, wish if wish == "auto" else wish / LEVELS)
         still = torch.ones_like(x, dtype=torch.bool) if sigma == 0 else without_noise(x)
         # As a tensor: in the precision in which `Denoiser` has it, to get the same pixels.
-        return Measured(x, Denoising(torch.tensor([sigma])), sigma, None, x, still)
+        problem = Denoising(torch.tensor([sigma]), levels=levels)
+        return Measured(x, problem, sigma, None, x, still)
     noise_level(values, 0.0)  # which checks the image
     sigma = max(degradation.sigma, _ROUNDING) / LEVELS
     problem = _problem(degradation, sigma, x)

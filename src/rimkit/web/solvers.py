@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 from rimkit import weights
 from rimkit.classical import GradientDescent, TotalVariation
-from rimkit.denoiser import Denoiser
+from rimkit.denoiser import Denoiser, known_levels
 from rimkit.pixels import Array
 from rimkit.rim import RIM
 from rimkit.solver import Solver
@@ -40,6 +41,8 @@ class Offer:
         From sigma, where white is 1, to the solver.
     together
         How many samples like (H, W, channels) fit into the memory at once.
+    known_levels
+        To which an image was rounded, if the likelihood is to know.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Offer:
     learned: bool
     build: Callable[[float], Solver]
     together: Callable[[Array], int]
+    known_levels: Callable[[Array], int | None] = lambda _: None
 
 
 def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
@@ -109,4 +113,5 @@ def _learned(model: str, memory: float) -> Offer:
         learned=True,
         build=build,
         together=denoiser.together,
+        known_levels=functools.partial(known_levels, loaded),
     )

@@ -20,9 +20,10 @@ function addNoise(image, sigma, seed) {
 }
 
 // What the solver gets: y, the mask (or null), sigma where white is 1, and the truth where it is known.
-export function measure(image, degradation, { channels }) {
+// levels: of a photograph, where the likelihood is to know that it was rounded; null: it is not.
+export function measure(image, degradation, { channels, levels }) {
   if (degradation.kind === "photograph") {
-    return { y: image, mask: null, sigma: degradation.sigma / 255, truth: null };
+    return { y: image, mask: null, sigma: degradation.sigma / 255, truth: null, levels };
   }
   const sigma = Math.max(degradation.sigma, 1 / Math.sqrt(12)) / 255;
   const noisy = addNoise(image, sigma, 0);
@@ -33,11 +34,47 @@ export function measure(image, degradation, { channels }) {
   return { y: noisy.map((value, place) => value * seen[place % plane]), mask: seen, sigma, truth: image };
 }
 
-// A' (y - A x) / (sigma^2 + floor)
-export function score({ y, mask, sigma }, x, floor) {
-  const weight = 1 / (sigma * sigma + floor);
-  if (mask === null) return y.map((value, place) => weight * (value - x[place]));
-  return y.map((value, place) => (mask[place % mask.length] ? weight * (value - x[place]) : 0));
+// (1 + 2 x) erfcx(x) for x >= 0, where erfcx(x) = exp(x^2) erfc(x): Chebyshev coefficients in
+// (x - 3.75) / (x + 3.75), by interpolation of scipy.special.erfcx; they are good to 2e-12.
+const ERFCX = [
+  1.177578934567, -0.004590054580647, -0.08424913336652, 0.05920993999819, -0.02665866843531, 0.009074997670705,
+  -0.002413163540418, 0.0004907758365259, -6.916973302649e-05, 4.13902798617e-06, 7.740383050302e-07, -2.188640107081e-07,
+  1.076499865455e-08, 4.521961457205e-09, -7.754762273484e-10, -6.321356773001e-11, 2.965089680323e-11,
+];
+
+export function erfcx(x) {
+  if (x < 0) return 2 * Math.exp(x * x) - erfcx(-x);
+  const place = (x - 3.75) / (x + 3.75);
+  let [next, last] = [0, 0];
+  for (let order = ERFCX.length - 1; order > 0; order--) {
+    [next, last] = [2 * place * next - last + ERFCX[order], next];
+  }
+  return (place * next - last + ERFCX[0]) / (1 + 2 * x);
+}
+
+// Gradient in x of the log chance that a value was clipped and rounded to y: the score of
+// rimkit.noises.QuantisedGaussianNoise, which says why.
+function scoreOfRounded(y, x, deviation, levels) {
+  const half = 0.5 / levels;
+  let low = y < half ? -Infinity : (y - half - x) / deviation;
+  let high = y > 1 - half ? Infinity : (y + half - x) / deviation;
+  const mirrored = low + high > 0;
+  if (mirrored) [low, high] = [-high, -low];
+  high = Math.min(high, 25);  // far inside a wide bin the score is zero
+  const open = low === -Infinity;
+  const less = open ? 1 : -Math.expm1((high - low) * (high + low) / 2);
+  const above = erfcx(-high / Math.SQRT2);
+  const below = open ? 0 : erfcx(-low / Math.SQRT2);
+  const size = Math.sqrt(2 / Math.PI) * less / (above - below + less * below) / deviation;
+  return mirrored ? size : -size;
+}
+
+// A' (y - A x) / (sigma^2 + floor), or that of a likelihood that knows of levels.
+export function score({ y, mask, sigma, levels }, x, floor) {
+  const variance = sigma * sigma + floor;
+  if (levels) return y.map((value, place) => scoreOfRounded(value, x[place], Math.sqrt(variance), levels));
+  if (mask === null) return y.map((value, place) => (value - x[place]) / variance);
+  return y.map((value, place) => (mask[place % mask.length] ? (value - x[place]) / variance : 0));
 }
 
 // Where all of a 7x7 neighbourhood are equal: there is no noise, and the image stays.

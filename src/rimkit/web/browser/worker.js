@@ -35,7 +35,7 @@ async function start({ wish, pixels, solver }) {
   if (degradation.sigma === "auto") {
     degradation = { ...degradation, sigma: 255 * estimateSigma(image, channels, height, width) };
   }
-  const measured = measure(image, degradation, size);
+  const measured = measure(image, degradation, { ...size, levels: solver.levels });
   // Samples of a model of one channel are the colours.
   const shape = solver.channels === 1 ? [channels, 1, height, width] : [1, channels, height, width];
   const zero = measured.sigma === 0;
