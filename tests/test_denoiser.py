@@ -51,6 +51,26 @@ def test_grey_stays_grey_in_three_channels(model: RIM) -> None:
     assert np.array_equal(x[..., 0], x[..., 2])
 
 
+@pytest.mark.parametrize("quantised", ["no", "unknown", "known", "half"])
+def test_files_are_rounded_and_a_model_that_learned_it_is_told(model: RIM, quantised: str) -> None:
+    model.training_record = {"task": {"name": "denoising", "quantised": quantised}}
+    model.network.out.weight.data *= 100  # so that a grey level shows
+    noise = np.random.default_rng(0).normal(0.5, 0.4, (20, 24, 1)).clip(0, 1)
+    for kind, white in (("uint8", 255), ("uint16", 65535), ("float32", 1)):
+        image = noise.astype("float32") if white == 1 else (noise * white).round().astype(kind)
+        levels = white if quantised in ("known", "half") and white > 1 else None
+        y = torch.from_numpy((image / white).astype(np.float32)).permute(2, 0, 1)[None]
+        with torch.no_grad():
+            told, other = (
+                model(y, Denoising(0.4, levels=which))[0].permute(1, 2, 0).numpy()
+                for which in (levels, None if levels else 255)
+            )
+        assert np.abs(told - other).max() > 0.01
+        expected = told if white == 1 else (told.clip(0, 1) * white).round()
+        atol = 1e-5 if white == 1 else 1 + 1e-4 * white
+        np.testing.assert_allclose(run(model, image, 0.4), expected, atol=atol)
+
+
 def test_auto_uses_an_estimate(model: RIM) -> None:
     image = np.random.default_rng(0).normal(0.5, 0.1, (64, 64, 1)).astype(np.float32)
     sigma = noise_level(image)

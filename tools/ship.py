@@ -4,8 +4,8 @@ python tools/ship.py denoise-gray runs/denoise-gray results/table2-images.csv
 
 The scores are those of ``rimkit reproduce table2 --add runs/denoise-gray/weights.safetensors``, by
 image: of table1 for a colour denoiser, of table2 for what denoises grey images, of table3 for
-super-resolution. Weights of a training that was stopped early need ``--unfinished``, which their
-card says.
+super-resolution. Those of rounded images are by the likelihood that the model learned. Weights of a
+training that was stopped early need ``--unfinished``, which their card says.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ship_scores import mean_scores
 from rimkit import atomic, weights
 from rimkit.data import bsds300
 from rimkit.rim import RIM
-from rimkit.tasks import DenoisingTask
+from rimkit.tasks import DenoisingTask, knows_levels
 from rimkit.weights import models, record
 
 
@@ -78,7 +78,7 @@ def ship(name: str, run: Path, scores: list[Path], folder: Path, *, unfinished: 
     data = images_said(run, training)
     recipe, seconds = how(name, training, digest)
     run_as = f"weights {digest[:16]}, {model.steps} steps, float32"
-    means, what = mean_scores(scores, run_as)
+    means, what = mean_scores(scores, run_as, knows_levels=knows_levels(training))
     card = {
         "summary": KINDS[name].summary,
         "sha256": digest,

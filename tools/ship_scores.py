@@ -9,13 +9,16 @@ from pathlib import Path
 from rimkit.data import bsds300
 from rimkit.evaluation.protocols import ROTH_BLACK
 from rimkit.evaluation.tables import SIGMAS
+from rimkit.reproduction.scores import KNOWS
 from rimkit.reproduction.super_resolution_methods import SCALES
 
 ByImage = dict[str, tuple[float, float]]
 """PSNR in dB and SSIM by the name of the image."""
 
 
-def mean_scores(files: list[Path], settings: str) -> tuple[dict[str, str], str]:
+def mean_scores(
+    files: list[Path], settings: str, *, knows_levels: bool = False
+) -> tuple[dict[str, str], str]:
     """Read the scores of all images, and return their means by the keys of a card, and what of.
 
     Parameters
@@ -23,7 +26,9 @@ def mean_scores(files: list[Path], settings: str) -> tuple[dict[str, str], str]:
     files
         ``table1-images.csv``, ``table2-images.csv`` or ``table3-images.csv``.
     settings
-        Weights, steps and precision, as they stand in the files; the plain likelihood is meant.
+        Weights, steps and precision, as they stand in the files.
+    knows_levels
+        Whether 8-bit scores are those of the likelihood that knows; else of the plain one.
 
     Raises
     ------
@@ -41,7 +46,14 @@ def mean_scores(files: list[Path], settings: str) -> tuple[dict[str, str], str]:
             means |= _super_resolution(_own(rows, settings + ", sigma "), file, settings)
         else:
             kinds.add("mean PSNR in dB, and mean SSIM")
-            own = [row for row in _own(rows, settings) if row["settings"] == settings]
+            rounded = settings + KNOWS if knows_levels else settings
+            own = [
+                row
+                for row in _own(rows, settings)
+                if row["settings"] == (rounded if row["quantised"] == "yes" else settings)
+            ]
+            if knows_levels:
+                kinds.add(f"8-bit{KNOWS}")
             means |= _denoising(own, file, settings)
     return means, "; ".join(sorted(kinds))
 

@@ -20,6 +20,7 @@ pytest.importorskip("lightning", reason="needs rimkit[train]")
 from rimkit import settings, weights
 from rimkit.data import bsds300
 from rimkit.rim import RIM
+from rimkit.tasks import knows_levels
 from rimkit.training.recipe import load_recipe
 from rimkit.weights import Card, store
 
@@ -193,13 +194,29 @@ def other_weights(run: Path, scores: Path) -> None:
     )
 
 
+def test_a_model_that_knows_of_levels_is_scored_so(ship: ModuleType, tmp_path: Path) -> None:
+    run, said = made(tmp_path / "run", "denoise-gray", "task.quantised=half")
+    knowing = ", knows of levels"
+    plain = denoising(tmp_path / "table2-images.csv", said, offset=7)
+    with pytest.raises(ValueError, match="holds 0 of 100 images at sigma 15, 8-bit"):
+        ship.ship("denoise-gray", run, [plain], tmp_path, unfinished=False)
+    knows = denoising(tmp_path / "other.csv", said + knowing).read_text().splitlines()
+    rows = [row for row in knows[1:] if ",yes," in row]
+    plain.write_text("\n".join([*plain.read_text().splitlines(), *rows]))
+    ship.ship("denoise-gray", run, [plain], tmp_path, unfinished=False)
+    card = card_in(tmp_path, "denoise-gray")
+    assert card.scores["68 images, sigma 25"] == pytest.approx(32.335)
+    assert card.scores["68 images, sigma 25, 8-bit"] == pytest.approx(24.335)
+    assert f"8-bit{knowing}" in (tmp_path / "denoise-gray.toml").read_text()
+
+
 def by_channel(run: Path, scores: Path) -> None:
     scores.write_text(
         scores.read_text().replace("rimkit weights,", '"rimkit weights, by channel",')
     )
 
 
-def knows_levels(run: Path, scores: Path) -> None:
+def only_knowing(run: Path, scores: Path) -> None:
     scores.write_text(
         scores.read_text().replace("steps, float32", "steps, float32, knows of levels")
     )
@@ -234,7 +251,7 @@ def another_image(run: Path, scores: Path) -> None:
     [
         (other_weights, "does not hold the scores of these weights"),
         (by_channel, "does not hold the scores of these weights"),
-        (knows_levels, "does not hold the scores of these weights"),
+        (only_knowing, "does not hold the scores of these weights"),
         (an_image_less, "holds 99 of 100 images at sigma 15"),
         (no_8_bit, "holds 0 of 100 images at sigma 15, 8-bit"),
         (means, "no scores of single images"),
@@ -300,7 +317,7 @@ def test_the_cards_of_the_package_say_what_the_committed_tables_do(
         measured = {f"{r['images']} images, sigma {r['sigma']}": r["psnr_db"] for r in rows}
         assert card.scores == pytest.approx({k: float(v) for k, v in measured.items()}, abs=1e-4)
         return
-    means, _ = ship.mean_scores([file], said)
+    means, _ = ship.mean_scores([file], said, knows_levels=knows_levels(model.training_record))
     assert card.scores.keys() <= means.keys()
     for key, score in card.scores.items():
         assert float(means[key]) == pytest.approx(score, abs=1e-4), key

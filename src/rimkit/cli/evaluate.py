@@ -26,6 +26,7 @@ from rimkit.evaluation.tables import (
     write_csv,
     write_rows,
 )
+from rimkit.tasks import knows_levels
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,7 +39,10 @@ def run(options: argparse.Namespace) -> int:
     images = list(load_test_images(options.images, channels=channels))
     quantised = (False, True) if options.quantised else (False,)
     conditions = [Condition(sigma, which) for which in quantised for sigma in SIGMAS]
-    restore = solver_restore(model, steps=options.steps, precision=options.precision)
+    knows = knows_levels(model.training_record)
+    restore = solver_restore(
+        model, steps=options.steps, precision=options.precision, knows_levels=knows
+    )
     scores = list(
         tqdm(
             score_denoising(images, conditions, restore),
@@ -54,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         memory=peak_memory(),
         settings=f"{options.steps or model.steps} steps, {options.precision}, "
-        f"weights {weights.sha256(options.model)[:16]}",
+        f"weights {weights.sha256(options.model)[:16]}"
+        f"{', knows of levels' if options.quantised and knows else ''}",
     )
     theirs = published.denoise_gray() if channels == 1 else published.denoise_color()
     rows = [*published_rows(score for score in theirs if score.quantised in quantised), row]

@@ -20,9 +20,9 @@ from rimkit.evaluation.protocols import (
 )
 from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.tables import columns
-from rimkit.reproduction.scores import Method, Scores
+from rimkit.reproduction.scores import Method, Scores, settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS
+from rimkit.tasks import LEVELS, knows_levels
 
 _MODEL = "denoise-gray"
 _SIGMAS = (5.0, 10.0, 15.0, 25.0, 35.0, 50.0)
@@ -33,8 +33,9 @@ def blind(setup: Setup) -> str:
     """Compare restoring with the estimate of sigma to restoring with sigma itself."""
     images = list(load_test_images(setup.images or ROTH_BLACK))
     model = weights.load(_MODEL)
-    restore = solver_restore(model)
-    settings = f"weights {weights.sha256(_MODEL)[:16]}, {model.steps} steps, float32"
+    knows = knows_levels(model.training_record)
+    restore = solver_restore(model, knows_levels=knows)
+    settings = settings_of(_MODEL, model, knows_levels=knows)
     kept = Scores(setup.output / "blind-images.csv", say=setup.say)
     known = Method("sigma known", restore, f"{settings}, sigma known")
     estimated = Method("sigma estimated", _estimating(restore), f"{settings}, sigma estimated")

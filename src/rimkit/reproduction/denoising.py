@@ -30,9 +30,9 @@ from rimkit.evaluation.tables import (
     published_rows,
     write_rows,
 )
-from rimkit.reproduction.scores import Method, Scores
+from rimkit.reproduction.scores import KNOWS, Method, Scores, settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS, RandomProjectionsTask
+from rimkit.tasks import LEVELS, RandomProjectionsTask, knows_levels
 from rimkit.weights import record
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
@@ -48,7 +48,7 @@ _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
 
 def table1(setup: Setup) -> str:
     """Colour denoising."""
-    grey = _model("denoise-gray", by_channel=True)
+    grey = _by_channel("denoise-gray")
     return _table("table1", setup, channels=3, others=[grey], theirs=published.denoise_color())
 
 
@@ -78,7 +78,7 @@ def _table(
     rows = published_rows(theirs)
     for method in methods:
         # What knows of levels differs from what does not only where there are levels.
-        conditions = [c for c in _CONDITIONS if c.quantised or not method.name.endswith(_KNOWS)]
+        conditions = [c for c in _CONDITIONS if c.quantised or not method.name.endswith(KNOWS)]
         scores[method.name] = kept.of(method, images, conditions)
         rows.append(
             measured_row(
@@ -105,21 +105,21 @@ def _table(
     return setup.write(f"{name}.txt", "\n".join(parts) + "\n")
 
 
-_KNOWS = ", knows of levels"
 _PROJECTIONS = RandomProjectionsTask.table_name
 
 
 def _ours(channels: int, setup: Setup) -> list[Method]:
     """All denoisers in the package for so many channels, and those that were asked for.
 
-    In grey also RIM-3task of the paper's Table 2, which was never trained to denoise.
+    Each with the plain likelihood, and with the one that knows of levels. In grey also RIM-3task of
+    the paper's Table 2, which was never trained to denoise.
     """
     shipped = [name for name in weights.model_names() if name.startswith("denoise-")]
     ours = [
-        _model(name, knows_levels=knows)
+        _model(name, knows=knows)
         for name in (*shipped, *setup.models)
         if weights.load(name).config.network.channels == channels
-        for knows in ((False, True) if channels == 1 else (False,))
+        for knows in (False, True)
     ]
     if channels == 1 and _PROJECTIONS in weights.model_names():
         untrained = _model(_PROJECTIONS)
@@ -127,18 +127,23 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
     return ours
 
 
-def _model(name: str, *, knows_levels: bool = False, by_channel: bool = False) -> Method:
+def _model(name: str, *, knows: bool = False) -> Method:
     model = weights.load(name)
-    restore = solver_restore(model, knows_levels=knows_levels)
-    title = record.title(name, model.training_record)
-    settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32"
-    if knows_levels:
-        title, settings = title + _KNOWS, settings + _KNOWS
-    if by_channel:
-        title += ", by channel"
-        restore = _by_channel(restore)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Method(title, restore, settings, parameters, record.described(model))
+    return Method(
+        record.title(name, model.training_record) + (KNOWS if knows else ""),
+        solver_restore(model, knows_levels=knows),
+        settings_of(name, model, knows_levels=knows),
+        sum(parameter.numel() for parameter in model.parameters()),
+        record.described(model),
+    )
+
+
+def _by_channel(name: str) -> Method:
+    """A grey model on every channel, with the likelihood that it learned."""
+    knows = knows_levels(weights.load(name).training_record)
+    whole = _model(name, knows=knows)
+    title = f"{whole.name.removesuffix(KNOWS)}, by channel"
+    return dataclasses.replace(whole, name=title, restore=_each_channel(whole.restore))
 
 
 def installed(channels: int) -> list[Method]:
@@ -155,7 +160,7 @@ def installed(channels: int) -> list[Method]:
     ]
 
 
-def _by_channel(restore: Restore) -> Restore:
+def _each_channel(restore: Restore) -> Restore:
     def run(y: Tensor, condition: Condition) -> Tensor:
         return torch.cat([restore(plane, condition) for plane in torch.split(y, 1, dim=1)], dim=1)
 

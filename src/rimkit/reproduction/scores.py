@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rimkit import weights
 from rimkit.evaluation.protocols import (
     CleanImage,
     Condition,
@@ -16,6 +17,10 @@ from rimkit.evaluation.protocols import (
 )
 from rimkit.evaluation.tables import write_csv
 from rimkit.provenance import version
+from rimkit.rim import RIM
+
+KNOWS = ", knows of levels"
+"""Ends the settings of a model whose likelihood is that of rounded values where y is rounded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +77,9 @@ class Scores:
         self, method: Method, images: Sequence[CleanImage], conditions: Sequence[Condition]
     ) -> list[ImageScore]:
         """Score a method on every image under every condition, in that order."""
+        for line in self._lines.values():
+            if line["settings"] == method.settings:
+                line["method"] = method.name  # weights that are shipped get another one
         for number, image in enumerate(images, start=1):
             keys = {c: (method.settings, image.name, c) for c in conditions}
             missing = [condition for condition, key in keys.items() if key not in self._lines]
@@ -85,6 +93,14 @@ class Scores:
             for image in images
             for condition in conditions
         ]
+
+
+def settings_of(name: str, model: RIM, *, knows_levels: bool = False) -> str:
+    """All that the scores of a model of this name, or at this path, depend on."""
+    return (
+        f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32"
+        f"{KNOWS if knows_levels else ''}"
+    )
 
 
 def _line(method: Method, score: ImageScore) -> dict[str, str]:
