@@ -198,8 +198,17 @@ def test_no_band_reads_what_an_earlier_one_has_written(
 def test_grey_levels_are_noticed_whether_sigma_is_said_or_not(dtype: str) -> None:
     image = np.random.default_rng(0).normal(128, 25, (64, 64, 1))
     assert noise_level((image / 255).astype(dtype)) == pytest.approx(25 / 255, rel=0.1)
-    with pytest.raises(ValueError, match="grey levels of 255"):
-        noise_level(image.astype(dtype))
+    for sigma in ("auto", 25 / 255):
+        with pytest.raises(ValueError, match="grey levels of 255"):
+            noise_level(image.astype(dtype), sigma)
+    image[:8] *= 10  # highlights are none
+    noise_level((image / 255).astype(dtype), 0.1)
+
+
+@pytest.mark.parametrize("memory", [0, -1.0, float("nan"), float("inf")])
+def test_memory_is_a_number_of_bytes(model: RIM, memory: float) -> None:
+    with pytest.raises(ValueError, match=f"memory is a positive number of bytes, got {memory:g}"):
+        Denoiser(model, memory=memory)
 
 
 def test_too_little_memory_is_said(model: RIM) -> None:

@@ -16,6 +16,7 @@ ROWS = 64
 """How many rows are looked at together where a copy of all would be too much."""
 
 _NEIGHBOURHOOD = 7
+_BRIGHTEST = 4.0  # mean of an image whose white is 1: highlights may be far above
 
 
 def is_floating(values: Array) -> bool:
@@ -31,6 +32,8 @@ def white(values: Array) -> int:
 def check_image(values: Array, *, smallest: int) -> None:
     """Raise ``ValueError`` unless (H, W, C) is of 8 or 16 bits or finite floats, and not smaller.
 
+    Floats whose mean says that white is not 1 are none.
+
     ``smallest``: the least that each side may have, in pixels.
     """
     floating = is_floating(values)
@@ -42,6 +45,11 @@ def check_image(values: Array, *, smallest: int) -> None:
     rows = range(0, height, ROWS)
     if floating and not all(np.isfinite(values[top : top + ROWS]).all() for top in rows):
         raise ValueError("the image holds NaN or infinite values")
+    if floating and (mean := float(values.mean(dtype=np.float64))) > _BRIGHTEST:
+        raise ValueError(
+            f"floating point has black 0 and white 1, and the mean here is {mean:g}; "
+            "are these grey levels of 255? divide by 255"
+        )
 
 
 def to_unit(values: Array) -> Tensor:

@@ -89,7 +89,7 @@ class Restorer:
     Raises
     ------
     ValueError
-        If the model is in training mode.
+        If the model is in training mode, or the memory no number of bytes.
     """
 
     def __init__(
@@ -103,6 +103,8 @@ class Restorer:
     ) -> None:
         if model.training:
             raise ValueError("the model is in training mode: call model.eval() first")
+        if not 0 < memory < math.inf:
+            raise ValueError(f"memory is a positive number of bytes, got {memory:g}")
         self.model = model
         self.scale = scale
         self.memory = memory
