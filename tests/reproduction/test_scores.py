@@ -58,3 +58,15 @@ def test_other_settings_are_measured_and_both_are_kept(tmp_path: Path) -> None:
     lines = list(csv.DictReader(file.read_text().splitlines()))
     assert [line["settings"] for line in lines] == ["version 1"] * 2 + ["version 2"] * 2
     assert all("rimkit" in line["measured_by"] for line in lines)
+
+
+def test_weights_that_get_another_name_keep_their_scores(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    restore = Counted()
+    for name in ("run", "other", "in the package"):
+        settings = "other" if name == "other" else "version 1"
+        method = Method(name, restore, settings)
+        Scores(file, say=lambda _: None).of(method, images(1), CONDITIONS)
+    assert len(restore.calls) == 4
+    lines = list(csv.DictReader(file.read_text().splitlines()))
+    assert [line["method"] for line in lines] == ["in the package"] * 2 + ["other"] * 2

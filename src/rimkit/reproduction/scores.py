@@ -77,9 +77,7 @@ class Scores:
         self, method: Method, images: Sequence[CleanImage], conditions: Sequence[Condition]
     ) -> list[ImageScore]:
         """Score a method on every image under every condition, in that order."""
-        for line in self._lines.values():
-            if line["settings"] == method.settings:
-                line["method"] = method.name  # weights that are shipped get another one
+        self._rename(method)
         for number, image in enumerate(images, start=1):
             keys = {c: (method.settings, image.name, c) for c in conditions}
             missing = [condition for condition, key in keys.items() if key not in self._lines]
@@ -93,6 +91,14 @@ class Scores:
             for image in images
             for condition in conditions
         ]
+
+    def _rename(self, method: Method) -> None:
+        """Weights get another name when they come into the package; their scores stay."""
+        own = [line for line in self._lines.values() if line["settings"] == method.settings]
+        if any(line["method"] != method.name for line in own):
+            for line in own:
+                line["method"] = method.name
+            write_csv(list(self._lines.values()), self._file)
 
 
 def settings_of(name: str, model: RIM, *, knows_levels: bool = False) -> str:
