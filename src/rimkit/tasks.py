@@ -237,6 +237,11 @@ def knows_levels(record: Mapping[str, Any]) -> bool:
     return record.get("task", {}).get("quantised") in ("known", "half")
 
 
+def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
+    """Whether a denoiser with this ``training_record`` never saw y as it is before rounding."""
+    return record.get("task", {}).get("quantised") in ("known", "unknown")
+
+
 def trained_sigma(record: Mapping[str, Any]) -> float:
     """Sigma of the small images that a model for super-resolution was trained on, white being 1.
 

@@ -110,6 +110,23 @@ def test_a_row_says_its_training_and_what_it_saw_besides(setup: Setup, tmp_path:
     assert "minutes" not in kept  # scores do not depend on it
 
 
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("quantised", "whole"), [("half", True), ("unknown", False)])
+def test_what_saw_rounded_images_alone_is_scored_on_them(
+    setup: Setup, tmp_path: Path, quantised: str, whole: bool
+) -> None:
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=PaperConfig(features=4, hidden=6), steps=1))
+    path = tmp_path / "added.safetensors"
+    store.save(model, path, training={"task": {"name": "denoising", "quantised": quantised}})
+    denoising.table2(Setup(setup.output, setup.say, 2, (str(path),), others=False))
+    rows = list(csv.DictReader((setup.output / "table2-images.csv").read_text().splitlines()))
+    for knows in (False, True):
+        name = "rimkit added" + (", knows of levels" if knows else "")
+        found = {row["quantised"] for row in rows if row["method"] == name}
+        assert found == ({"yes", "no"} if whole and not knows else {"yes"})
+
+
 def test_a_look_at_few_images_says_so(setup: Setup) -> None:
     few = Setup(output=setup.output, say=setup.say, images=2)
     assert denoising.table2(few).startswith("rimkit reproduce table2 --images 2: ")

@@ -32,7 +32,7 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import KNOWS, Method, Scores, settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS, RandomProjectionsTask, knows_levels
+from rimkit.tasks import LEVELS, RandomProjectionsTask, knows_levels, trained_on_rounded_alone
 from rimkit.weights import record
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
@@ -77,8 +77,7 @@ def _table(
     scores: dict[str, list[ImageScore]] = {}
     rows = published_rows(theirs)
     for method in methods:
-        # What knows of levels differs from what does not only where there are levels.
-        conditions = [c for c in _CONDITIONS if c.quantised or not method.name.endswith(KNOWS)]
+        conditions = [c for c in _CONDITIONS if c.quantised or not method.rounded_only]
         scores[method.name] = kept.of(method, images, conditions)
         rows.append(
             measured_row(
@@ -135,6 +134,7 @@ def _model(name: str, *, knows: bool = False) -> Method:
         settings_of(name, model, knows_levels=knows),
         sum(parameter.numel() for parameter in model.parameters()),
         record.described(model),
+        rounded_only=knows or trained_on_rounded_alone(model.training_record),
     )
 
 
@@ -143,7 +143,9 @@ def _by_channel(name: str) -> Method:
     knows = knows_levels(weights.load(name).training_record)
     whole = _model(name, knows=knows)
     title = f"{whole.name.removesuffix(KNOWS)}, by channel"
-    return dataclasses.replace(whole, name=title, restore=_each_channel(whole.restore))
+    return dataclasses.replace(
+        whole, name=title, restore=_each_channel(whole.restore), rounded_only=False
+    )
 
 
 def installed(channels: int) -> list[Method]:

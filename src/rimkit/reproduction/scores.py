@@ -39,6 +39,8 @@ class Method:
         How many it has; None if it has none that are learned.
     about
         What else is to be known of it; its scores do not depend on it.
+    rounded_only
+        Whether it differs from another method, or was trained, for rounded images alone.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Method:
     settings: str
     parameters: int | None = None
     about: str = ""
+    rounded_only: bool = False
 
     @property
     def described(self) -> str:
