@@ -138,7 +138,7 @@ def test_the_walk() -> None:
     outputs = [output for cell in code for output in cell.outputs]
     text = "".join(output.text for output in outputs if output.output_type == "stream")
     steps = [float(value) for value in re.findall(r"PSNR ([\d.]+) dB", text)]
-    assert len(steps) == 6
+    assert len(steps) == rimkit.load("denoise-gray").steps
     assert steps[-1] > steps[0] > 25
     assert "4.00 times the score" in text
     assert "('converged',)" in text
