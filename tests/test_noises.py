@@ -124,6 +124,23 @@ def test_training_goes_through_the_score_of_a_file(sigma: float, y: float) -> No
         assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("sigma", [0.002, 0.1, 0.4])
+@pytest.mark.parametrize("levels", [255, 4095, 65535])
+def test_bins_of_any_width_keep_their_digits(sigma: float, levels: int) -> None:
+    # At 65,535 levels the difference of two chances has none left in single precision.
+    noise = QuantisedGaussianNoise(sigma, levels)
+    z = torch.linspace(-0.2, 1.2, 281, dtype=torch.float64)[None]
+    for y in (0.0, round(0.4 * levels) / levels, 1.0):
+        level = torch.full_like(z, y)
+        near = z[(z - level).abs() < 5 * sigma][None].requires_grad_()
+        here = torch.full_like(near, y)
+        (expected,) = torch.autograd.grad(noise.log_prob(near, here).sum(), near)
+        torch.testing.assert_close(noise.score(near, here), expected, rtol=1e-4, atol=1e-5 / sigma)
+        single = noise.score(near.float(), here.float()).double()
+        error = 2e-7 / sigma**2 + 3e-5 / sigma  # of z, and of a chance
+        torch.testing.assert_close(single, noise.score(near, here), rtol=1e-5, atol=error)
+
+
 def test_a_black_pixel_may_have_been_anything_below() -> None:
     noise = QuantisedGaussianNoise(0.1)
     y, z = torch.zeros(1, 3), torch.tensor([[-0.5, 0.0, 0.2]])

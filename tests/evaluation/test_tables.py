@@ -2,12 +2,29 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 
 from rimkit.cli.main import main
 from rimkit.evaluation import published
-from rimkit.evaluation.protocols import Condition, ImageScore
+from rimkit.evaluation.protocols import (
+    CleanImage,
+    Condition,
+    ImageScore,
+    score_denoising,
+    solver_restore,
+)
 from rimkit.evaluation.statistics import Mean
-from rimkit.evaluation.tables import Row, format_rows, measured_row, published_rows, write_rows
+from rimkit.evaluation.tables import (
+    SIGMAS,
+    Row,
+    format_rows,
+    measured_row,
+    published_rows,
+    write_rows,
+)
+from rimkit.networks import CompactConfig
+from rimkit.rim import RIM, RIMConfig
+from rimkit.weights import store
 
 
 def known(psnr: float) -> Mean:
@@ -84,3 +101,35 @@ def test_evaluate_prints_the_rows(
     assert "rimkit denoise-gray" in printed
     assert len(images.read_text().splitlines()) == 1 + 2 * 3
     assert "measured in this run" in table.read_text()
+
+
+@pytest.mark.parametrize("learned", ["half", "unknown"])
+def test_evaluate_gives_the_likelihood_that_a_model_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, learned: str
+) -> None:
+    from rimkit.cli import evaluate
+
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2))
+    torch.nn.init.normal_(model.network.out.weight, std=1.0)
+    path = tmp_path / "tiny.safetensors"
+    store.save(model, path, training={"task": {"name": "denoising", "quantised": learned}})
+    image = CleanImage("1", torch.rand(1, 1, 16, 16).round())  # much of it is clipped
+    monkeypatch.setattr(evaluate, "load_test_images", lambda count, channels: [image])
+    table, images = tmp_path / "table.csv", tmp_path / "images.csv"
+    files = ["--csv", str(table), "--per-image", str(images)]
+    assert main(["evaluate", str(path), "--quantised", *files]) == 0
+    found = [float(row["psnr"]) for row in csv.DictReader(images.read_text().splitlines())]
+    conditions = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
+    plain, knowing = (
+        [
+            score.psnr
+            for score in score_denoising(
+                [image], conditions, solver_restore(model.eval(), knows_levels=knows)
+            )
+        ]
+        for knows in (False, True)
+    )
+    assert max(abs(a - b) for a, b in zip(plain, knowing, strict=True)) > 0.01
+    assert found == pytest.approx(knowing if learned == "half" else plain, abs=1e-3)
+    assert ("knows of levels" in table.read_text()) == (learned == "half")

@@ -44,24 +44,21 @@ def test_the_score_that_was_promised() -> None:
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "table"), [("denoise-gray", 2), ("denoise-color", 1)])
 def test_the_card_of_a_denoiser_says_what_its_weights_do(name: str, table: int) -> None:
-    """The card against the committed score of every image; one image against its weights."""
-    card = weights.card(name)
-    rows = csv.DictReader((ROOT / "results" / f"table{table}-images.csv").read_text().splitlines())
-    committed: dict[Condition, dict[str, float]] = {}
-    model = rimkit.load(name)
+    """The card against the committed score of every image; two images against the weights."""
+    card, model = weights.card(name), weights.load(name)
     knows = knows_levels(model.training_record)
-    for row in rows:
-        if row["method"].endswith(", by channel"):
-            continue
-        knowing = knows and row["quantised"] == "yes"
-        if row["settings"] == settings_of(name, model, knows_levels=knowing):
-            condition = Condition(float(row["sigma"]), row["quantised"] == "yes")
+    committed: dict[Condition, dict[str, float]] = {}
+    for row in csv.DictReader((ROOT / f"results/table{table}-images.csv").read_text().splitlines()):
+        condition = Condition(float(row["sigma"]), row["quantised"] == "yes")
+        settings = settings_of(name, model, knows_levels=knows and condition.quantised)
+        if row["settings"] == settings and not row["method"].endswith(", by channel"):
             committed.setdefault(condition, {})[row["image"]] = float(row["psnr_db"])
-    quantised = Condition(25.0, quantised=True)
+    assert [len(scores) for scores in committed.values()] == 6 * [100]
     restore = solver_restore(model, knows_levels=knows)
-    channels = model.config.network.channels
-    for score in score_denoising(load_test_images(1, channels=channels), [quantised], restore):
-        assert score.psnr == pytest.approx(committed[quantised][score.image], abs=0.01)
+    images = load_test_images(2, channels=model.config.network.channels)
+    conditions = [Condition(25.0), Condition(25.0, quantised=True)]
+    for score in score_denoising(images, conditions, restore):
+        assert score.psnr == pytest.approx(committed[score.condition][score.image], abs=0.01)
     names = [path.stem for path in bsds300.image_paths("test")]
     for images in (68, 100):
         for condition, scores in committed.items():
