@@ -21,6 +21,7 @@ from ship_scores import mean_scores
 
 from rimkit import atomic, weights
 from rimkit.data import bsds300
+from rimkit.reproduction.scores import settings_of
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, knows_levels
 from rimkit.weights import models, record
@@ -77,7 +78,7 @@ def ship(name: str, run: Path, scores: list[Path], folder: Path, *, unfinished: 
     check(model, KINDS[name], unfinished=unfinished)
     data = images_said(run, training)
     recipe, seconds = how(name, training, digest)
-    run_as = f"weights {digest[:16]}, {model.steps} steps, float32"
+    run_as = settings_of(path, model)
     means, what = mean_scores(scores, run_as, knows_levels=knows_levels(training))
     card = {
         "summary": KINDS[name].summary,
@@ -89,7 +90,7 @@ def ship(name: str, run: Path, scores: list[Path], folder: Path, *, unfinished: 
         "licence": LICENCE,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in card.items()]
-    lines += ["", f"[scores]  # {what}; {model.steps} steps, float32, weights {digest[:16]}"]
+    lines += ["", f"[scores]  # {what}; {run_as}"]
     lines += [f'"{key}" = {value}' for key, value in means.items()]
     with atomic.replacing(folder / f"{name}.safetensors") as file:
         file.write(path.read_bytes())

@@ -19,6 +19,7 @@ pytest.importorskip("lightning", reason="needs rimkit[train]")
 
 from rimkit import settings, weights
 from rimkit.data import bsds300
+from rimkit.reproduction.scores import settings_of
 from rimkit.rim import RIM
 from rimkit.tasks import knows_levels
 from rimkit.training.recipe import load_recipe
@@ -303,7 +304,7 @@ def test_the_cards_of_the_package_say_what_the_committed_tables_do(
     ship: ModuleType, name: str
 ) -> None:
     card, model = weights.card(name), weights.load(name)
-    said = f"weights {card.sha256[:16]}, {model.steps} steps, float32"
+    said = settings_of(name, model)
     table = {"denoise-color": 1, "super-resolution": 3}.get(name, 2)
     file = ROOT / "results" / f"table{table}-images.csv"
     means, _ = ship.mean_scores([file], said, knows_levels=knows_levels(model.training_record))

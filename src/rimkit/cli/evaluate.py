@@ -26,6 +26,7 @@ from rimkit.evaluation.tables import (
     write_csv,
     write_rows,
 )
+from rimkit.reproduction.scores import KNOWS
 from rimkit.tasks import knows_levels
 
 
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         memory=peak_memory(),
         settings=f"{options.steps or model.steps} steps, {options.precision}, "
         f"weights {weights.sha256(options.model)[:16]}"
-        f"{', knows of levels' if options.quantised and knows else ''}",
+        f"{KNOWS if options.quantised and knows else ''}",
     )
     theirs = published.denoise_gray() if channels == 1 else published.denoise_color()
     rows = [*published_rows(score for score in theirs if score.quantised in quantised), row]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class Scores:
             write_csv(list(self._lines.values()), self._file)
 
 
-def settings_of(name: str, model: RIM, *, knows_levels: bool = False) -> str:
+def settings_of(name: str | os.PathLike[str], model: RIM, *, knows_levels: bool = False) -> str:
     """All that the scores of a model of this name, or at this path, depend on."""
     return (
         f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32"

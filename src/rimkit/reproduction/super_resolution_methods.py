@@ -9,6 +9,7 @@ from rimkit import weights
 from rimkit.classical import TotalVariation
 from rimkit.data.images import Bytes
 from rimkit.evaluation.super_resolution import Pair, bicubic, to_bytes
+from rimkit.reproduction.scores import settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import LEVELS, SuperResolutionTask, check_trained_for, trained_sigma
 from rimkit.weights import record
@@ -97,8 +98,7 @@ def _machine(name: str, scales: Sequence[float]) -> Method:
     def restore(pair: Pair) -> Bytes:
         return to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
 
-    settings = f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32, "
-    settings += f"sigma {sigma * LEVELS:g} of 255"
+    settings = f"{settings_of(name, model)}, sigma {sigma * LEVELS:g} of 255"
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Method(
         record.title(name, model.training_record),
