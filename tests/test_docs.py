@@ -150,7 +150,8 @@ def test_commands_in_the_documents_parse() -> None:
     found = []
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for block in re.findall(r"```sh\n(.*?)```", path.read_text(), flags=re.DOTALL):
-            found += [line.split("#")[0].split() for line in block.splitlines() if line]
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [line.split("#")[0].split() for line in lines if line]
     commands = [words[1:] for words in found if words and words[0] == "rimkit"]
     assert len(commands) > 8
     for words in commands:
