@@ -14,6 +14,7 @@ from rimkit.evaluation.protocols import (
     peak_memory,
     psnr_of,
     score_denoising,
+    seconds_of,
     solver_restore,
 )
 from rimkit.noises import GaussianNoise, Noise, QuantisedGaussianNoise
@@ -57,6 +58,18 @@ def test_scores_are_those_of_the_estimate() -> None:
     assert perfect[0].psnr == float("inf")
 
 
+def test_seconds_are_those_of_one_image_and_the_first_warms_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, took = [0.0], {"a": iter([100.0, 1.0]), "b": iter([2.0])}
+
+    def restore(name: str) -> None:
+        clock[0] += next(took[name])
+
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    assert seconds_of([lambda: restore("a"), lambda: restore("b")]) == 1.5
+
+
 def test_a_solver_knows_of_levels_where_it_is_told_to() -> None:
     class Spy(Solver):
         steps = 1
@@ -80,7 +93,7 @@ def test_a_solver_knows_of_levels_where_it_is_told_to() -> None:
 
 def test_a_mean_is_over_the_first_images_of_one_condition() -> None:
     scores = [
-        ImageScore(str(n), 25.0, quantised, value + quantised, 1, 1)
+        ImageScore(str(n), 25.0, quantised, value + quantised, 1)
         for n, value in enumerate([30, 20, 10])
         for quantised in (False, True)
     ]

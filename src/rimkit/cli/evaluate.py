@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from rimkit.evaluation import published
 from rimkit.evaluation.protocols import (
     Condition,
     load_test_images,
+    noisy,
     peak_memory,
     score_denoising,
+    seconds_of,
     solver_restore,
 )
 from rimkit.evaluation.tables import (
@@ -28,6 +31,8 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import KNOWS
 from rimkit.tasks import knows_levels
+
+_TIMED = 10  # images, at sigma 25
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,10 +58,12 @@ def run(options: argparse.Namespace) -> int:
             disable=None,
         )
     )
+    timed = [noisy(image, conditions[1]) for image in images[:_TIMED]]
     row = measured_row(
         f"rimkit {Path(options.model).stem}",
         scores,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        seconds=seconds_of([functools.partial(restore, y, conditions[1]) for y in timed]),
         memory=peak_memory(),
         settings=f"{options.steps or model.steps} steps, {options.precision}, "
         f"weights {weights.sha256(options.model)[:16]}"

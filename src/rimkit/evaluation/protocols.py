@@ -53,14 +53,13 @@ class Condition:
 
 @dataclasses.dataclass(frozen=True)
 class ImageScore:
-    """One image under one condition: PSNR in dB, SSIM, seconds for the restoration alone."""
+    """One image under one condition: PSNR in dB, and SSIM."""
 
     image: str
     sigma: float
     quantised: bool
     psnr: float
     ssim: float
-    seconds: float
 
     @property
     def condition(self) -> Condition:
@@ -96,18 +95,26 @@ def score_denoising(
     """Restore every image under every condition, and score it."""
     for image in images:
         for condition in conditions:
-            y = noisy(image, condition)
-            began = time.perf_counter()
-            x = restore(y, condition)
-            seconds = time.perf_counter() - began
+            x = restore(noisy(image, condition), condition)
             yield ImageScore(
                 image.name,
                 condition.sigma,
                 condition.quantised,
                 psnr(x, image.x).item(),
                 ssim(x, image.x).item(),
-                seconds,
             )
+
+
+def seconds_of(restorations: Sequence[Callable[[], object]]) -> float:
+    """Mean seconds of restorations, one after the other; the first is run once before, to warm up.
+
+    Scores may be kept from earlier runs, seconds may not: those of one run can be compared.
+    """
+    restorations[0]()
+    began = time.perf_counter()
+    for restore in restorations:
+        restore()
+    return (time.perf_counter() - began) / len(restorations)
 
 
 def solver_restore(

@@ -58,10 +58,11 @@ def measured_row(
     scores: Sequence[ImageScore],
     *,
     parameters: int | None = None,
+    seconds: float | None = None,
     memory: float | None = None,
     settings: str = "",
 ) -> Row:
-    """The row of a method scored here; the first image is left out of the timing."""
+    """The row of a method that was scored here."""
     conditions = list(dict.fromkeys(score.condition for score in scores))
     count = len({score.image for score in scores})
     psnr = {
@@ -69,16 +70,13 @@ def measured_row(
         for images in sorted({min(ROTH_BLACK, count), count})
         for condition in conditions
     }
-    timed = [s.seconds for s in scores if s.image != scores[0].image] or [
-        score.seconds for score in scores
-    ]
     return Row(
         method,
         psnr,
         parameters,
-        sum(timed) / len(timed),
+        seconds,
         memory,
-        source="measured in this run",
+        source="measured here",
         settings=settings,
     )
 

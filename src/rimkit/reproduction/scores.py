@@ -121,7 +121,6 @@ def _line(method: Method, score: ImageScore) -> dict[str, str]:
         "quantised": "yes" if score.quantised else "no",
         "psnr_db": f"{score.psnr:.4f}",
         "ssim": f"{score.ssim:.5f}",
-        "seconds": f"{score.seconds:.3f}",
         "settings": method.settings,
         "measured_by": version(),
     }
@@ -132,5 +131,5 @@ def _score(line: dict[str, str]) -> ImageScore:
         line["image"],
         float(line["sigma"]),
         line["quantised"] == "yes",
-        *(float(line[name]) for name in ("psnr_db", "ssim", "seconds")),
+        *(float(line[name]) for name in ("psnr_db", "ssim")),
     )
