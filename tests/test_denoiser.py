@@ -14,6 +14,7 @@ from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.footprint import bytes_per_pixel
 from rimkit.networks import CompactConfig
 from rimkit.problem import Denoising
+from rimkit.provenance import Precision
 from rimkit.restoration import restore
 from rimkit.rim import RIM, RIMConfig
 from rimkit.tiling import Tile
@@ -232,3 +233,13 @@ def test_bfloat16_is_close(model: RIM) -> None:
     half = run(model, image, 0.1, precision="bfloat16")
     assert not np.array_equal(half, x)
     assert np.abs(half - x).max() < 0.05
+
+
+@pytest.mark.parametrize("fastest", ["float32", "bfloat16"])
+def test_auto_is_the_fastest_precision(
+    model: RIM, monkeypatch: pytest.MonkeyPatch, fastest: Precision
+) -> None:
+    monkeypatch.setattr("rimkit.restorer.fastest_precision", lambda: fastest)
+    image = noisy_ramp(40, 48, 1).astype(np.float32)
+    x = run(model, image, 0.1, precision="auto")
+    np.testing.assert_array_equal(x, run(model, image, 0.1, precision=fastest))

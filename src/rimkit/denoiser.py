@@ -23,7 +23,8 @@ from rimkit.pixels import (
     write_unit,
 )
 from rimkit.problem import Denoising, Problem
-from rimkit.restorer import Precision, Restorer
+from rimkit.provenance import Precision
+from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.tasks import knows_levels
 
@@ -95,7 +96,8 @@ class Denoiser(Restorer):
         Bytes that the images and all that is computed may take, beside what the process holds once
         a model has run in it. An attribute: it may be changed.
     precision
-        In which the network computes.
+        In which the network computes; ``"auto"``: bfloat16 where the processor multiplies in it,
+        else float32.
 
     Raises
     ------
@@ -109,7 +111,7 @@ class Denoiser(Restorer):
         *,
         steps: int | None = None,
         memory: float = 1e9,
-        precision: Precision = "float32",
+        precision: Precision | Literal["auto"] = "float32",
     ) -> None:
         super().__init__(model, steps=steps, memory=memory, precision=precision)
 

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -23,6 +24,14 @@ def machine() -> str:
         name = models[0].partition(":")[2].strip() if models else name
     threads = torch.get_num_threads()
     return f"{name}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
+
+
+Precision = Literal["float32", "bfloat16"]
+
+
+def fastest_precision() -> Precision:
+    """In which networks run fastest: bfloat16 where the processor multiplies in it."""
+    return "bfloat16" if computes_in_bfloat16() else "float32"
 
 
 def computes_in_bfloat16() -> bool:

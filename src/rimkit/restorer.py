@@ -14,10 +14,9 @@ from torch import Tensor
 from rimkit.footprint import bytes_per_pixel, give_back
 from rimkit.operators import Window
 from rimkit.problem import Problem
+from rimkit.provenance import Precision, fastest_precision
 from rimkit.rim import RIM
 from rimkit.tiling import Tile, inside, plan, reach
-
-Precision = Literal["float32", "bfloat16"]
 
 # What the allocator leaves in holes, and the convolutions take, beside the tensors. Where an image
 # is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore
@@ -84,7 +83,8 @@ class Restorer:
         Bytes that the images and all that is computed may take, beside what the process holds once
         a model has run in it. An attribute: it may be changed.
     precision
-        In which the network computes.
+        In which the network computes; ``"auto"``: bfloat16 where the processor multiplies in it,
+        else float32.
 
     Raises
     ------
@@ -99,7 +99,7 @@ class Restorer:
         scale: float = 1.0,
         steps: int | None = None,
         memory: float = 1e9,
-        precision: Precision = "float32",
+        precision: Precision | Literal["auto"] = "float32",
     ) -> None:
         if model.training:
             raise ValueError("the model is in training mode: call model.eval() first")
@@ -109,7 +109,7 @@ class Restorer:
         self.scale = scale
         self.memory = memory
         self._steps = model.steps if steps is None else steps
-        self._precision = precision
+        self._precision = fastest_precision() if precision == "auto" else precision
         self._channels = model.config.network.channels
         with self._computing():
             counted = bytes_per_pixel(model, channels=self._channels, scale=scale)
@@ -193,9 +193,7 @@ class Restorer:
         return x
 
     def _computing(self) -> contextlib.AbstractContextManager[object]:
-        if self._precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast("cpu", torch.bfloat16)
+        return torch.autocast("cpu", torch.bfloat16, enabled=self._precision == "bfloat16")
 
 
 class _Progress:

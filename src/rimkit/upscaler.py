@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor
 from rimkit.operators import DownsamplingPart, Window
 from rimkit.pixels import ROWS, Array, check_image, to_unit, write_unit
 from rimkit.problem import Problem, SuperResolution
-from rimkit.restorer import Precision, Restorer
+from rimkit.provenance import Precision
+from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 
 _LARGEST_SCALE = 4.0
@@ -60,7 +62,7 @@ class Upscaler(Restorer):
         sigma: float,
         steps: int | None = None,
         memory: float = 1e9,
-        precision: Precision = "float32",
+        precision: Precision | Literal["auto"] = "float32",
     ) -> None:
         check_scale(scale)
         SuperResolution(scale, sigma=sigma)  # which checks it

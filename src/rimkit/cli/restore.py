@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
@@ -24,6 +25,7 @@ from rimkit.files.jobs import plan
 from rimkit.files.run import Outcome, Wishes, restore_files
 from rimkit.files.ways import Denoisers
 from rimkit.footprint import keep_large_blocks, resident
+from rimkit.provenance import Precision
 from rimkit.rim import RIM
 from rimkit.tasks import (
     LEVELS,
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     keep_large_blocks()
-    restorers = [_restorer(model, options) for model in models]
+    restorers = [_restorer(each, options) for each in loaded]
     memory = options.memory - resident()
     if memory <= 0:
         raise ValueError(
@@ -108,16 +110,20 @@ def _together(restorers: Sequence[Denoiser | Upscaler]) -> Denoiser | Denoisers 
     return first
 
 
-def _restorer(model: RIM, options: argparse.Namespace) -> Denoiser | Upscaler:
+def _restorer(loaded: _Loaded, options: argparse.Namespace) -> Denoiser | Upscaler:
+    model = loaded.model
+    precision: Precision | Literal["auto"] = options.precision
+    if loaded.runtime == "onnx":
+        precision = "float32"
     if options.scale is None:
-        return Denoiser(model, steps=options.steps, precision=options.precision)
+        return Denoiser(model, steps=options.steps, precision=precision)
     trained = trained_sigma(model.training_record)
     return Upscaler(
         model,
         scale=options.scale,
         sigma=trained if options.sigma == "auto" else options.sigma / LEVELS,
         steps=options.steps,
-        precision=options.precision,
+        precision=precision,
     )
 
 
@@ -142,7 +148,7 @@ def _load(name: str, options: argparse.Namespace) -> _Loaded:
     if runtime == "torch":
         loaded = _Loaded(weights.load(name), name, weights.sha256(name), runtime)
     else:
-        if options.precision != "float32":
+        if options.precision == "bfloat16":
             raise ValueError(f"--runtime onnx computes in float32, not in {options.precision}")
         from rimkit.onnx.cache import cached
         from rimkit.onnx.runtime import load

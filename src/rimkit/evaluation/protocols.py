@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import resource
 import sys
@@ -18,6 +17,7 @@ from rimkit.data.images import load_bytes, to_unit
 from rimkit.data.patches import seeded
 from rimkit.metrics import psnr, ssim
 from rimkit.problem import Denoising
+from rimkit.provenance import Precision
 from rimkit.solver import Solver
 from rimkit.tasks import LEVELS
 
@@ -121,7 +121,7 @@ def solver_restore(
     solver: Solver,
     *,
     steps: int | None = None,
-    precision: str = "float32",
+    precision: Precision = "float32",
     knows_levels: bool = False,
 ) -> Restore:
     """Make of a solver what `score_denoising` takes.
@@ -131,20 +131,15 @@ def solver_restore(
     solver, steps
         Which, and how many steps; its own number if None.
     precision
-        Of its network: ``"float32"`` or ``"bfloat16"``.
+        Of its network.
     knows_levels
         Whether the likelihood is that of rounded values where y is rounded.
     """
 
     def restore(y: Tensor, condition: Condition) -> Tensor:
-        context = (
-            torch.autocast(y.device.type, torch.bfloat16)
-            if precision == "bfloat16"
-            else contextlib.nullcontext()
-        )
         levels = LEVELS if knows_levels and condition.quantised else None
         problem = Denoising(condition.sigma / LEVELS, levels=levels)
-        with context:
+        with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             return solver.solve(y, problem, steps=steps).x
 
     return restore

@@ -70,9 +70,10 @@ def _add_restore(commands: Commands) -> None:
     )
     parser.add_argument(
         "--precision",
-        default="float32",
-        choices=["float32", "bfloat16"],
-        help="in which the network computes (default: %(default)s)",
+        default="auto",
+        choices=["auto", "float32", "bfloat16"],
+        help="in which the network computes (default: bfloat16 where the processor multiplies in "
+        "it, else float32)",
     )
     parser.add_argument(
         "--report", metavar="FILE", type=Path, help="write what became of each file as JSON"
