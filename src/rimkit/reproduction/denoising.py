@@ -123,19 +123,24 @@ _PROJECTIONS = RandomProjectionsTask.table_name
 def _ours(channels: int, setup: Setup) -> list[Method]:
     """All denoisers in the package for so many channels, and those that were asked for.
 
-    Each with the plain likelihood, and with the one that knows of levels. In grey also RIM-3task of
-    the paper's Table 2, which was never trained to denoise.
+    Each with the plain likelihood, and with the one that knows of levels. Machines for random
+    projections, which were never trained to denoise, have the plain one: RIM-3task of Table 2.
     """
-    shipped = [name for name in weights.model_names() if name.startswith("denoise-")]
-    ours = [
-        _model(name, knows=knows)
-        for name in (*shipped, *setup.models)
-        if weights.load(name).config.network.channels == channels
-        for knows in (False, True)
+    shipped = [
+        name
+        for name in weights.model_names()
+        if name.startswith("denoise-") or name == _PROJECTIONS
     ]
-    if channels == 1 and _PROJECTIONS in weights.model_names():
-        untrained = _model(_PROJECTIONS)
-        ours.append(dataclasses.replace(untrained, name=f"{untrained.name} (RIM-3task)"))
+    ours = []
+    for name in (*shipped, *setup.models):
+        model = weights.load(name)
+        if model.config.network.channels != channels:
+            continue
+        if model.training_record.get("task", {}).get("name") == _PROJECTIONS:
+            plain = _model(name)
+            ours.append(dataclasses.replace(plain, name=f"{plain.name} (RIM-3task)"))
+        else:
+            ours += [_model(name, knows=knows) for knows in (False, True)]
     return ours
 
 
