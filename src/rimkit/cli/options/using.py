@@ -70,10 +70,10 @@ def _add_restore(commands: Commands) -> None:
     )
     parser.add_argument(
         "--precision",
-        default="auto",
-        choices=["auto", "float32", "bfloat16"],
-        help="in which the network computes (default: bfloat16 where the processor multiplies in "
-        "it, else float32)",
+        default="float32",
+        choices=["float32", "bfloat16", "auto"],
+        help="in which the network computes; auto: in bfloat16 where the processor multiplies in "
+        "it (default: %(default)s)",
     )
     parser.add_argument(
         "--report", metavar="FILE", type=Path, help="write what became of each file as JSON"
