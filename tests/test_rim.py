@@ -11,9 +11,9 @@ from rimkit.classical import GradientDescent
 from rimkit.networks import CompactConfig, NetworkConfig, PaperConfig
 from rimkit.networks.base import State, UpdateNetwork
 from rimkit.noises import GaussianNoise, PoissonNoise
-from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
+from rimkit.operators import Blur, DenseProjection, Identity, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem
-from rimkit.rim import RIM, RIMConfig
+from rimkit.rim import RIM, RIMConfig, score_spread
 
 each_network = pytest.mark.parametrize("network", NETWORK_CASES.values(), ids=NETWORK_CASES.keys())
 
@@ -119,14 +119,49 @@ def test_a_whitened_score_is_sigma_times_the_raw_one() -> None:
     )
     y, sigma = uniform(2, 1, 9, 10).float(), torch.tensor([0.1, 0.4])
     problem = Denoising(sigma)
-    start = raw.init(y, problem)
-    start = dataclasses.replace(start, x=start.x + 0.1)
+    start, here = (
+        dataclasses.replace(start, x=start.x + 0.1)
+        for start in (raw.init(y, problem), whitened.init(y, problem))
+    )
     score = problem.score(start.x, y, variance_floor=raw.variance_floor)
-    after = raw.update(start, sigma.view(-1, 1, 1, 1) * score)
-    assert torch.equal(whitened.step(start, y, problem).x, after.x)
-    assert not torch.allclose(raw.step(start, y, problem).x, after.x, atol=1e-4)
-    with pytest.raises(ValueError, match="needs GaussianNoise, got PoissonNoise"):
-        whitened(y, Problem(Identity(), PoissonNoise(0.1)))
+    after = raw.update(start, (sigma**2 + raw.variance_floor).sqrt().view(-1, 1, 1, 1) * score)
+    for _ in range(2):  # the spread stays where it is
+        here = whitened.step(here, y, problem)
+        torch.testing.assert_close(here.x, after.x, atol=1e-5, rtol=0)
+        score = problem.score(after.x, y, variance_floor=raw.variance_floor)
+        after = raw.update(after, (sigma**2 + raw.variance_floor).sqrt().view(-1, 1, 1, 1) * score)
+    assert not torch.allclose(raw.solve(y, problem, steps=2).x, after.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.6])
+def test_the_spread_of_a_score_is_that_at_the_truth(p: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    x = uniform(200, 1, 8, 8).float()
+    operator = DenseProjection.gaussian(p, (8, 8), samples=200, generator=generator)
+    for problem in (Problem(operator, GaussianNoise(2.0)), Denoising(0.3)):
+        y = problem.simulate(x, generator=generator)
+        seen = problem.score(x, y).square().mean().sqrt()
+        found = score_spread(problem, x, y)
+        assert found.shape == (200, 1, 1, 1)
+        assert found.square().mean().sqrt().item() == pytest.approx(seen.item(), rel=0.05)
+
+
+def test_a_whitened_score_is_for_every_noise() -> None:
+    x = 0.2 + 0.6 * uniform(2, 1, 16, 16).float()
+    problem = Problem(Identity(), PoissonNoise(1 / 60))
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+    spread = score_spread(problem, x, y)
+    assert spread.square().mean().item() == pytest.approx((60 / x).mean().item(), rel=0.2)
+    assert small(score_scaling="whitened")(y, problem).isfinite().all()
+
+
+def test_whitened_scores_make_a_batch_of_its_samples() -> None:
+    model = small(score_scaling="whitened")
+    y, sigma = uniform(2, 1, 9, 10).float(), torch.tensor([0.1, 0.4])
+    together = model(y, Denoising(sigma))
+    for n in range(2):
+        alone = model(y[n : n + 1], Denoising(sigma[n : n + 1]))
+        torch.testing.assert_close(together[n : n + 1], alone, atol=1e-6, rtol=0)
 
 
 def test_the_variance_floor_is_trained() -> None:
