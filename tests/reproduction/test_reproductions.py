@@ -6,16 +6,22 @@ import csv
 import importlib
 import math
 from pathlib import Path
+from statistics import mean
 
 import pytest
 import torch
 from tests.cases import uniform
 
-from rimkit import baselines
+from rimkit import baselines, weights
 from rimkit.cli.main import main
-from rimkit.evaluation.protocols import CleanImage
+from rimkit.evaluation.protocols import (
+    CleanImage,
+    Condition,
+    score_denoising,
+    solver_restore,
+)
 from rimkit.networks import PaperConfig
-from rimkit.reproduction import denoising, receptive_field
+from rimkit.reproduction import denoising, receptive_field, seconds
 from rimkit.reproduction.catalogue import REPRODUCTIONS
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
@@ -147,6 +153,24 @@ def test_what_cannot_be_reproduced_is_refused(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["reproduce", "table9"])
     assert "table9" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_seconds_are_by_step_from_the_first_on(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+    monkeypatch.setattr(seconds, "load_test_images", denoising.load_test_images)
+    monkeypatch.setattr(seconds, "_STEPS", 4)
+    text = seconds.seconds(setup)
+    rows = [line.split() for line in text.splitlines() if line.startswith("rimkit denoise-gray, f")]
+    assert [row[-3] for row in rows] == ["1", "2", "3", "4"]
+    assert 0 < float(rows[0][-2]) < float(rows[3][-2])
+    model = weights.load("denoise-gray")
+    for steps, row in enumerate(rows, start=1):
+        restore = solver_restore(model, steps=steps)
+        scores = score_denoising(denoising.load_test_images(10), [Condition(25.0)], restore)
+        assert float(row[-1]) == pytest.approx(mean(s.psnr for s in scores), abs=0.006)
 
 
 @pytest.mark.data

@@ -86,5 +86,4 @@ def _walks(model: RIM, images: list[CleanImage], *, bfloat16: bool) -> list[Poin
 def _walk(model: RIM, y: Tensor, problem: Problem) -> list[tuple[float, Tensor]]:
     began = time.perf_counter()
     run = model.iterate(y, problem, steps=_STEPS)
-    next(run)  # the start
     return [(time.perf_counter() - began, iterate.x) for iterate in run]
