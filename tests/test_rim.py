@@ -146,6 +146,18 @@ def test_the_spread_of_a_score_is_that_at_the_truth(p: float) -> None:
         assert found.square().mean().sqrt().item() == pytest.approx(seen.item(), rel=0.05)
 
 
+def test_the_spread_does_not_depend_on_autocast() -> None:
+    operator = DenseProjection.gaussian(
+        0.5, (16, 16), samples=2, generator=torch.Generator().manual_seed(0)
+    )
+    problem = Problem(operator, GaussianNoise(1.0))
+    y = problem.simulate(uniform(2, 1, 16, 16).float())
+    model = small(score_scaling="whitened")
+    expected = model.init(y, problem).state[-1]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(model.init(y, problem).state[-1], expected)
+
+
 def test_a_whitened_score_is_for_every_noise() -> None:
     x = 0.2 + 0.6 * uniform(2, 1, 16, 16).float()
     problem = Problem(Identity(), PoissonNoise(1 / 60))

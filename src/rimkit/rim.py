@@ -132,9 +132,11 @@ class RIM(Solver):
         check_measurement(y)
         if y.device != self._weight.device:
             raise ValueError(f"y is on {y.device}, the model on {self._weight.device}")
+        floor = self.variance_floor
         with torch.autocast(y.device.type, enabled=False):
             x = problem.initial(y)
-            check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
+            check_start(x, problem.score(x, y, variance_floor=floor))
+            spread = [score_spread(problem, x, y, variance_floor=floor)] if self._whitens else []
         channels, *sides = x.shape[1:]
         if channels != self.config.network.channels:
             raise ValueError(
@@ -147,9 +149,7 @@ class RIM(Solver):
             )
         eta = self.link.inverse(x) if self.config.start == "initial" else torch.zeros_like(x)
         state = self.network.init_state(self._pad(eta).to(self._weight.dtype))
-        if self._whitens:
-            state = (*state, score_spread(problem, x, y, variance_floor=self.variance_floor))
-        return Iterate(eta, self.link(eta), state)
+        return Iterate(eta, self.link(eta), (*state, *spread))
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take one step: `update` with the score of equation 15."""
