@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -44,19 +46,40 @@ def claimed(path: Path) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path.parent / f"{_prefix(path)}lock", blocking=False)
     try:
-        lock.acquire()
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        for left in path.parent.glob(f"{_prefix(path)}*.part"):
-            left.unlink(missing_ok=True)
-        yield True
+        with _uninterrupted(), contextlib.suppress(filelock.Timeout):
+            lock.acquire()
+        if lock.is_locked:
+            for left in path.parent.glob(f"{_prefix(path)}*.part"):
+                left.unlink(missing_ok=True)
+        yield lock.is_locked
     finally:
-        # While it is held: who has opened the lock meanwhile looks again whether the file is done.
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
-        lock.release()
+        with _uninterrupted():
+            if lock.is_locked:
+                # While it is held: who has opened it by now looks again whether the file is done.
+                with contextlib.suppress(OSError):
+                    Path(lock.lock_file).unlink()
+                lock.release()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and a request to end (SIGTERM) wait until the block has ended."""
+    if threading.current_thread() is not threading.main_thread():  # which alone is interrupted
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not None  # else it could not be given back
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for signalled in came:
+            signal.raise_signal(signalled)
 
 
 def _prefix(path: Path) -> str:
