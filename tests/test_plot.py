@@ -70,6 +70,16 @@ def test_without_a_truth_and_beside_other_sizes_there_is_no_psnr() -> None:
     assert torch.equal(shown(figure, 1), TRUTH[0, 0, :8, 5:15])
 
 
+def test_long_titles_do_not_reach_into_the_next(tmp_path: Path) -> None:
+    images = {"a model that knows of the levels of a file": Y, "its own\nlines": Y}
+    figure = plot.compare(images, truth=TRUTH)
+    figure.savefig(tmp_path / "a.png")
+    first, second, _ = (axis.title.get_window_extent() for axis in figure.axes)
+    assert first.x1 < second.x0
+    assert first.y1 <= figure.bbox.y1 + 0.5  # pixels
+    assert titles(figure)[1].startswith("its own\nlines, ")
+
+
 def test_colours_and_axes_of_ones_own() -> None:
     colour = uniform(1, 3, 9, 8).requires_grad_()
     figure = Figure()

@@ -6,6 +6,7 @@ notebook (after ``%matplotlib inline``). With ``axes`` it draws on yours.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
@@ -24,6 +25,8 @@ except ModuleNotFoundError as error:
     ) from error
 
 _SIDE = 2.6  # of an image, in inches
+_TITLE = 32  # characters that stand above one, in a line
+_LINE = 0.22  # inches
 _DPI = 150
 _MOST = 6  # estimates that are shown where none are asked for
 
@@ -185,18 +188,20 @@ def _panels(
             raise ValueError(
                 f"images are (N, 1 or 3, H, W), but {title!r} has shape {tuple(x.shape)}"
             )
+    titles = [_broken(title) for title, _ in panels]
     largest = max(panels, key=lambda panel: panel[1].shape[-1])[1].shape[-2:]
     if axes is None:
         height, width = largest
         if window is not None:
             height = len(range(*window[0].indices(height)))
             width = len(range(*window[1].indices(width)))
-        size = (_SIDE * len(panels), _SIDE * height / width + 0.3)
+        lines = max(title.count("\n") for title in titles) + 1
+        size = (_SIDE * len(panels), _SIDE * height / width + _LINE * lines + 0.08)
         figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
         axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
     if len(axes) < len(panels):
         raise ValueError(f"there are {len(panels)} images, but {len(axes)} axes")
-    for axis, (title, x) in zip(axes, panels, strict=False):
+    for axis, title, (_, x) in zip(axes, titles, panels, strict=False):
         image = x[sample].detach().float().clamp(0, 1).cpu()
         if window is not None and image.shape[-2:] == largest:
             image = image[:, *window]
@@ -211,6 +216,13 @@ def _scored(title: str, x: Tensor, truth: Tensor | None, sample: int) -> str:
     if truth is None or x.shape != truth.shape:
         return title
     return f"{title}, {psnr(x, truth)[sample].item():.2f} dB"
+
+
+def _broken(title: str) -> str:
+    """The title in lines that do not reach into the next image's."""
+    lines = title.replace(" dB", "\N{NO-BREAK SPACE}dB").splitlines()
+    broken = "\n".join(textwrap.fill(line, _TITLE, break_on_hyphens=False) for line in lines)
+    return broken.replace("\N{NO-BREAK SPACE}dB", " dB")
 
 
 def _estimates(solution: Solution) -> Tensor:
