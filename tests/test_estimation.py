@@ -6,10 +6,36 @@ from rimkit.estimation import estimate_sigma
 from rimkit.problem import Denoising
 
 
-@pytest.mark.parametrize("sigma", [15, 25, 50])
+def noisy(clean: torch.Tensor, sigma: float) -> torch.Tensor:
+    return Denoising(sigma / 255).simulate(clean, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("sigma", [5, 15, 25, 50])
 def test_finds_sigma_on_a_photograph(photograph: torch.Tensor, sigma: int) -> None:
-    y = Denoising(sigma / 255).simulate(photograph, generator=torch.Generator().manual_seed(0))
-    assert estimate_sigma(y).item() * 255 == pytest.approx(sigma, rel=0.1)
+    y = noisy(photograph, sigma)
+    assert estimate_sigma(y).item() * 255 == pytest.approx(sigma, rel=0.05)
+
+
+@pytest.mark.parametrize("sigma", [15, 25, 50])
+def test_finds_sigma_where_noise_was_clipped_and_rounded(
+    photograph: torch.Tensor, sigma: int
+) -> None:
+    dark = 0.5 * photograph  # so that much of the noise is cut off
+    y = (noisy(dark, sigma).clamp(0, 1) * 255).round()
+    assert (y == 0).float().mean() > (0.001 if sigma == 15 else 0.01)
+    assert estimate_sigma(y.to(torch.uint8)).item() == pytest.approx(sigma, rel=0.06)
+    assert estimate_sigma(y).item() == pytest.approx(sigma, rel=0.06)
+
+
+def test_finds_little_where_there_is_no_noise(photograph: torch.Tensor) -> None:
+    assert estimate_sigma(photograph).item() * 255 < 1.5
+
+
+def test_flat_parts_do_not_count(photograph: torch.Tensor) -> None:
+    y = noisy(photograph, 25)
+    whole = estimate_sigma(y)
+    y[..., : y.shape[-2] // 2, :] = 1.0
+    torch.testing.assert_close(estimate_sigma(y), whole, rtol=0.05, atol=0)
 
 
 def test_nothing_is_found_on_a_flat_image() -> None:
