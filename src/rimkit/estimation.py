@@ -36,8 +36,8 @@ def estimate_sigma(y: Tensor) -> Tensor:
     on some patches says nothing of their finest frequencies.
 
     Where values pile up at the smallest or the largest one the image is taken as clipped there
-    after the noise was added: patches near that end do not count, and of others it is known how much
-    of the noise is cut off.
+    after the noise was added: patches near that end do not count, and of the others it is known how
+    much of the noise is cut off.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _patches(image: Tensor) -> Tensor:
 
 
 def _partly_flat(patches: Tensor) -> Tensor:
-    """Which patches hold a row or a column of one value: that was drawn, or clipped, not measured."""
+    """Which patches hold a row or a column of one value, which was drawn, or clipped."""
     flat = [(patches.amax(side) == patches.amin(side)).any(1) for side in (1, 2)]
     return flat[0] | flat[1]
 
@@ -163,4 +163,5 @@ def _variance_left(below: Tensor, above: Tensor) -> Tensor:
         - below * density(below)
         - above * density(above)
     )
-    return (square - mean.square()).clamp(min=1e-3)
+    variance: Tensor = (square - mean.square()).clamp(min=1e-3)
+    return variance

@@ -89,7 +89,7 @@ def test_what_is_downloaded_is_what_rimkit_restore_writes(
     assert "s. Move" in page.inner_text("#status"), "the time is shown"
 
 
-@pytest.mark.parametrize("level", [8, 30])
+@pytest.mark.parametrize("level", [8, 30, 60])  # at 60 much is cut off
 def test_sigma_is_estimated_as_by_rimkit(page: Any, tmp_path: Path, level: int) -> None:
     clean = np.linspace(60, 190, 128)[None, :, None] + np.zeros((96, 1, 3))
     noisy = clean + np.random.default_rng(1).normal(0, level, clean.shape)

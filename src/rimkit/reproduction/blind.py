@@ -38,7 +38,9 @@ def blind(setup: Setup) -> str:
     settings = settings_of(_MODEL, model, knows_levels=knows)
     kept = Scores(setup.output / "blind-images.csv", say=setup.say)
     known = Method("sigma known", restore, f"{settings}, sigma known")
-    estimated = Method("sigma estimated", _estimating(restore), f"{settings}, sigma estimated")
+    estimated = Method(
+        "sigma estimated", _estimating(restore), f"{settings}, sigma from fine frequencies"
+    )
     lines = [["sigma", "estimate", "spread", "bias", "PSNR known", "difference in dB"]]
     for condition in _CONDITIONS:
         levels = [float(estimate_sigma(noisy(image, condition))) * LEVELS for image in images]
