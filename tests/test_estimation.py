@@ -42,6 +42,12 @@ def test_nothing_is_found_on_a_flat_image() -> None:
     assert estimate_sigma(torch.full((2, 3, 20, 20), 0.5)).tolist() == [0.0, 0.0]
 
 
+def test_what_is_drawn_has_no_noise() -> None:
+    strokes = uniform(1, 1, 40, 60) > 0.8
+    drawn = 255 * strokes.repeat_interleave(4, 2).repeat_interleave(2, 3).to(torch.uint8)
+    assert estimate_sigma(drawn).item() == 0.0
+
+
 def test_one_value_an_image() -> None:
     y = uniform(1, 1, 30, 30).float() * torch.tensor([0.1, 1.0, 2.0]).view(3, 1, 1, 1)
     found = estimate_sigma(y)

@@ -35,6 +35,9 @@ def estimate_sigma(y: Tensor) -> Tensor:
     frequencies there is sigma^2. In white noise frequencies are independent: that the choice falls
     on some patches says nothing of their finest frequencies.
 
+    Rows and columns of a patch that hold one value were drawn, or clipped, but not measured: such
+    patches do not count, and an image of which they are the half has no noise.
+
     Where values pile up at the smallest or the largest one the image is taken as clipped there
     after the noise was added: patches near that end do not count, and of the others it is known how
     much of the noise is cut off.
@@ -68,9 +71,11 @@ def estimate_sigma(y: Tensor) -> Tensor:
 def _estimate(image: Tensor) -> Tensor:
     dtype = image.dtype if image.is_floating_point() else torch.float32
     patches = _patches(image)
-    patches = patches[~_partly_flat(patches)]
-    if not len(patches):
+    patches = patches[patches.flatten(1).amax(1) > patches.flatten(1).amin(1)]
+    flat = _partly_flat(patches)
+    if 2 * flat.sum() >= len(flat):  # drawn, as text is
         return torch.zeros((), dtype=dtype, device=image.device)
+    patches = patches[~flat]
     transform = _cosines().to(patches)
     squares = (transform @ patches @ transform.T).square()
     frequency = torch.arange(_PATCH, device=image.device)
@@ -111,7 +116,7 @@ def _patches(image: Tensor) -> Tensor:
 
 
 def _partly_flat(patches: Tensor) -> Tensor:
-    """Which patches hold a row or a column of one value, which was drawn, or clipped."""
+    """Which patches hold a row or a column of one value."""
     flat = [(patches.amax(side) == patches.amin(side)).any(1) for side in (1, 2)]
     return flat[0] | flat[1]
 

@@ -11,12 +11,14 @@ export function estimateSigma(image, channels, height, width) {
   return patches.fine.length ? level(patches, clippedAt(image)) : 0;
 }
 
-// Of every patch without a row or column of one value: its mean, its texture, and its fine frequencies.
+// Of every patch without a row or column of one value: its mean, its texture, and its fine frequencies. None of
+// an image that is drawn, as text is: where half of the patches that are not of one value have such rows.
 function describe(image, channels, height, width) {
   const rows = height - SIDE + 1, columns = width - SIDE + 1;
   const count = channels * rows * columns;
   const step = Math.ceil(count / MOST);
   const means = [], coarse = [], fine = [];
+  let flat = 0;
   const patch = new Float64Array(SIZE), half = new Float64Array(SIZE);
   for (let number = 0; number < count; number += step) {
     const channel = Math.floor(number / (rows * columns));
@@ -26,7 +28,11 @@ function describe(image, channels, height, width) {
       patch[i] = image[(channel * height + row + (i >> 3)) * width + column + (i & 7)];
       sum += patch[i];
     }
-    if (partlyFlat(patch)) continue;
+    if (patch.every((value) => value === patch[0])) continue;
+    if (partlyFlat(patch)) {
+      flat++;
+      continue;
+    }
     const found = [0, 0], members = [0, 0];
     transform(patch, half);
     for (let i = 0; i < SIDE; i++) {
@@ -41,7 +47,7 @@ function describe(image, channels, height, width) {
     coarse.push(found[0] / members[0]);
     fine.push(found[1] / members[1]);
   }
-  return { means, coarse, fine };
+  return flat >= fine.length ? { fine: [] } : { means, coarse, fine };
 }
 
 function level({ means, coarse, fine }, { low, high }) {
