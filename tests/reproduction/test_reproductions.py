@@ -21,7 +21,7 @@ from rimkit.evaluation.protocols import (
     solver_restore,
 )
 from rimkit.networks import PaperConfig
-from rimkit.reproduction import denoising, receptive_field, seconds
+from rimkit.reproduction import denoising, receptive_field, rest, seconds
 from rimkit.reproduction.catalogue import REPRODUCTIONS
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
@@ -147,6 +147,30 @@ def test_the_radius_of_a_bell_is_that_of_theory() -> None:
     radii = receptive_field._radii(torch.stack([bell, 3 * bell]))
     for radius, share in zip(radii, receptive_field._SHARES, strict=True):
         assert radius == pytest.approx(width * math.sqrt(-math.log(1 - share)), abs=0.6)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_rest_is_what_far_more_steps_lose(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+    images = {image.name: image for image in denoising.load_test_images(3)}
+    paths = [Path(name) for name in images]
+    monkeypatch.setattr(rest, "_MODELS", ("denoise-gray",))
+    monkeypatch.setattr(rest, "training_paths", lambda: paths)
+    monkeypatch.setattr(rest, "split_images", lambda _, *, held_out_every: ([], paths))
+    monkeypatch.setattr(rest, "load_image", lambda path, *, channels: images[path.stem])
+    text = rest.rest(setup)
+    rows = [line.split() for line in text.splitlines() if line.startswith("denoise-gray")]
+    assert [row[1] for row in rows] == ["15", "25", "50"]
+    model = weights.load("denoise-gray")
+    for row in rows:
+        assert row[3] == f"({model.steps})"
+        assert row[7] == f"({10 * model.steps})"
+        for steps, value in ((model.steps, row[2]), (10 * model.steps, row[6])):
+            restore = solver_restore(model, steps=steps)
+            scores = score_denoising(images.values(), [Condition(float(row[1]))], restore)
+            assert float(value) == pytest.approx(mean(s.psnr for s in scores), abs=0.002)
+        assert float(row[8]) == pytest.approx(float(row[4]) - float(row[6]), abs=0.002)
+        assert float(row[8]) >= 0
 
 
 def test_what_cannot_be_reproduced_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,75 @@
+"""Does a machine stay where it came to rest? PSNR by step, to ten times as many as are its own."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import torch
+from matplotlib.figure import Figure
+
+from rimkit import weights
+from rimkit.evaluation.protocols import CleanImage, Condition, load_image, noisy
+from rimkit.evaluation.tables import SIGMAS, columns
+from rimkit.metrics import psnr
+from rimkit.problem import Denoising
+from rimkit.reproduction.setup import Setup
+from rimkit.rim import RIM
+from rimkit.tasks import LEVELS
+from rimkit.training.data import split_images, training_paths
+
+_MODELS = ("denoise-gray", "denoise-color")
+_TIMES = 10
+
+
+def rest(setup: Setup) -> str:
+    """Run denoisers far beyond their own steps on held-out training images."""
+    names = [*_MODELS, *setup.models]
+    _, paths = split_images(training_paths(), held_out_every=20)
+    lines = [["model", "sigma", "own steps", "best step", f"{_TIMES} times", "below the best"]]
+    figure = Figure(figsize=(4 * len(names), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        model = weights.load(name)
+        channels = model.config.network.channels
+        images = [load_image(path, channels=channels) for path in paths[: setup.images]]
+        for sigma in SIGMAS:
+            by_step = _psnr_by_step(model, images, Condition(sigma))
+            best = max(by_step)
+            step = by_step.index(best) + 1
+            own, last = by_step[model.steps - 1], by_step[-1]
+            lines.append(
+                [
+                    name,
+                    f"{sigma:g}",
+                    f"{own:.3f} ({model.steps})",
+                    f"{best:.3f} ({step})",
+                    f"{last:.3f} ({len(by_step)})",
+                    f"{best - last:.3f}",
+                ]
+            )
+            values = [value - best for value in by_step]
+            axis.plot(range(1, len(values) + 1), values, label=f"sigma {sigma:g}")
+            setup.say(f"{name}, sigma {sigma:g}")
+        axis.axvline(model.steps, linestyle=":", color="grey", linewidth=1)
+        axis.set(
+            title=name, xlabel=f"step (dotted: {model.steps})", xscale="log", ylim=(-0.3, 0.02)
+        )
+    axes[0].set_ylabel("PSNR below that of the best step, in dB")
+    axes[0].legend(fontsize=7)
+    setup.save(figure, "rest.png")
+    title = (
+        f"Mean PSNR in dB of {len(paths[: setup.images])} held-out training images, in brackets\n"
+        f"after which step: a model's own number, the best, {_TIMES} times its own. In float32.\n\n"
+    )
+    return setup.write("rest.txt", title + columns(lines) + "\n")
+
+
+@torch.no_grad()
+def _psnr_by_step(model: RIM, images: Sequence[CleanImage], condition: Condition) -> list[float]:
+    problem = Denoising(condition.sigma / LEVELS)
+    walks = []
+    for image in images:
+        run = model.iterate(noisy(image, condition), problem, steps=_TIMES * model.steps)
+        walks.append([psnr(iterate.x, image.x).item() for iterate in run])
+    return [statistics.mean(values) for values in zip(*walks, strict=True)]
