@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from rimkit import settings, tree
 from rimkit.noises import GaussianNoise
 from rimkit.operators import DenseProjection, FourierProjection, Operator, matlab_imresize
+from rimkit.operators.rows import row_count
 from rimkit.problem import Denoising, Problem, SuperResolution
 
 LEVELS = 255
@@ -168,6 +170,9 @@ class RandomProjectionsTask:
         From which those of a batch are drawn; p is the share of rows, in (0, 1].
     sigma
         Noise in the units of y, whose rows are not normalised.
+    noisier, least_rows
+        Share of the samples that have more noise in training, up to that with which all rows
+        together say as much as ``least_rows`` do at ``sigma``.
     """
 
     table_name: ClassVar[str] = "random-projections"
@@ -176,6 +181,8 @@ class RandomProjectionsTask:
     ensembles: tuple[Ensemble, ...] = ("gaussian", "binary", "fourier")
     p: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6)
     sigma: float = 1.0
+    noisier: float = 0.0
+    least_rows: int = 20
 
     def __post_init__(self) -> None:
         if not self.ensembles or not set(self.ensembles) <= set(ENSEMBLES):
@@ -184,12 +191,26 @@ class RandomProjectionsTask:
             raise ValueError(f"p lies in (0, 1], got {self.p}")
         if not 0 < self.sigma < float("inf"):
             raise ValueError(f"sigma is positive, got {self.sigma}")
+        if not 0 <= self.noisier <= 1 or self.least_rows < 1:
+            raise ValueError(
+                "noisier lies in [0, 1] and least_rows is at least 1, "
+                f"got {self.noisier} and {self.least_rows}"
+            )
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
-        """Draw ensemble and p for the batch, and rows for every sample."""
+        """Draw ensemble and p for the batch, and rows and noise for every sample."""
         ensemble = int(torch.randint(len(self.ensembles), (), generator=generator))
-        p = int(torch.randint(len(self.p), (), generator=generator))
-        return self.project(self.ensembles[ensemble], self.p[p], x, generator)
+        p = self.p[int(torch.randint(len(self.p), (), generator=generator))]
+        return self.project(
+            self.ensembles[ensemble], p, x, generator, sigma=self._sigma(p, x, generator)
+        )
+
+    def _sigma(self, p: float, x: Tensor, generator: torch.Generator) -> Tensor | float:
+        if not self.noisier:
+            return self.sigma
+        most = max(1.0, math.sqrt(row_count(p, (x.shape[2], x.shape[3])) / self.least_rows))
+        chosen, exponent = torch.rand(2, x.shape[0], generator=generator)
+        return self.sigma * most ** (exponent * (chosen < self.noisier))
 
     def validation(self) -> dict[str, Measure]:
         """Every ensemble with every p."""
@@ -200,13 +221,19 @@ class RandomProjectionsTask:
         }
 
     def project(
-        self, ensemble: Ensemble, p: float, x: Tensor, generator: torch.Generator
+        self,
+        ensemble: Ensemble,
+        p: float,
+        x: Tensor,
+        generator: torch.Generator,
+        *,
+        sigma: Tensor | float | None = None,
     ) -> tuple[Problem, Tensor]:
-        """Draw rows for every sample of x (N, C, H, W), and measure it."""
+        """Draw rows for every sample of x (N, C, H, W), and measure it; sigma None: the task's."""
         size = (x.shape[2], x.shape[3])
         operator = ENSEMBLES[ensemble](p, size, samples=x.shape[0], generator=generator)
-        operator = tree.move(operator, device=x.device, dtype=x.dtype)
-        problem = Problem(operator, GaussianNoise(self.sigma))
+        noise = GaussianNoise(self.sigma if sigma is None else sigma)
+        problem = tree.move(Problem(operator, noise), device=x.device, dtype=x.dtype)
         return problem, problem.simulate(x, generator=generator)
 
 
