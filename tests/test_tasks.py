@@ -1,5 +1,7 @@
 """Problems are drawn as the task says, and y is a measurement of x under them."""
 
+import dataclasses
+
 import pytest
 import torch
 from tests.cases import generator, uniform
@@ -95,6 +97,23 @@ def test_every_ensemble_and_share_is_drawn_with_rows_for_every_sample() -> None:
     assert list(task.validation()) == [f"{name}_{p}" for name in ENSEMBLES for p in (0.2, 0.5)]
 
 
+def test_some_projections_have_more_noise_but_not_beyond_what_is_worth_the_least_rows() -> None:
+    x = uniform(400, 1, 10, 10).float()
+    task = RandomProjectionsTask(("gaussian",), p=(0.8,), sigma=2.0, noisier=0.25, least_rows=5)
+    problem, y = task.draw(x, generator())
+    sigma = problem.noise.sigma
+    assert isinstance(sigma, torch.Tensor)
+    assert (sigma == 2.0).float().mean() == pytest.approx(0.75, abs=0.06)
+    assert 7 < sigma.max() <= 2 * (80 / 5) ** 0.5
+    assert ((y - problem.operator.A(x)) / sigma[:, None, None]).std() == pytest.approx(1, abs=0.02)
+    few = dataclasses.replace(task, p=(0.04,))
+    problem, _ = few.draw(x, generator())
+    assert (problem.noise.sigma == 2.0).all()
+    for measure in task.validation().values():
+        problem, _ = measure(x, generator())
+        assert problem.noise == GaussianNoise(2.0)
+
+
 TASKS = [DenoisingTask(), SuperResolutionTask(), RandomProjectionsTask(p=(0.1, 0.4))]
 
 
@@ -122,6 +141,8 @@ def test_tasks_are_read_from_tables() -> None:
         ({"name": "random-projections", "ensembles": ["gauss"]}, "'gaussian', 'binary'"),
         ({"name": "random-projections", "ensembles": []}, "some of gaussian, binary, fourier"),
         ({"name": "random-projections", "sigma": 0}, "sigma is positive"),
+        ({"name": "random-projections", "noisier": 2}, "noisier lies in"),
+        ({"name": "random-projections", "least_rows": 0}, "least_rows is at least 1"),
         ("denoising", "a task is a table"),
     ):
         with pytest.raises(ValueError, match=message):

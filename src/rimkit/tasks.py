@@ -210,7 +210,8 @@ class RandomProjectionsTask:
             return self.sigma
         most = max(1.0, math.sqrt(row_count(p, (x.shape[2], x.shape[3])) / self.least_rows))
         chosen, exponent = torch.rand(2, x.shape[0], generator=generator)
-        return self.sigma * most ** (exponent * (chosen < self.noisier))
+        sigma: Tensor = self.sigma * most ** (exponent * (chosen < self.noisier))
+        return sigma
 
     def validation(self) -> dict[str, Measure]:
         """Every ensemble with every p."""
