@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -9,6 +10,9 @@ import torch
 from torch import Tensor
 
 DistanceName = Literal["mse", "l1", "log-mse"]
+
+_PERFECT = (0.1 / 255) ** 2
+"""The square of a tenth of a grey level: a mean square that counts as none."""
 
 
 def mse(difference: Tensor) -> Tensor:
@@ -26,7 +30,7 @@ def log_mse(difference: Tensor) -> Tensor:
 
     The square of a tenth of a grey level is added, so that a perfect sample has a logarithm.
     """
-    return (difference.square().flatten(1).mean(1) + (0.1 / 255) ** 2).log().mean()
+    return (difference.square().flatten(1).mean(1) + _PERFECT).log().mean()
 
 
 DISTANCES: dict[DistanceName, Callable[[Tensor], Tensor]] = {
@@ -72,3 +76,20 @@ def trajectory_loss(
     errors = torch.stack([DISTANCES[distance](estimate - x) for estimate in estimates])
     w = errors.new_tensor(weights)
     return (w * errors).sum() / w.sum()
+
+
+def motion(path: Sequence[Tensor], x: Tensor) -> Tensor:
+    """Mean square of the change in a step, over that of the error at the end: (N,).
+
+    No gradient flows through the error: an estimate does not come to rest by getting worse.
+
+    Parameters
+    ----------
+    path
+        Two estimates or more, one after the other, each (N, C, H, W).
+    x
+        The truth (N, C, H, W).
+    """
+    change = torch.stack([after - before for before, after in itertools.pairwise(path)])
+    error = (path[-1] - x).detach().square().flatten(1).mean(1)
+    return change.square().flatten(2).mean((0, 2)) / (error + _PERFECT)

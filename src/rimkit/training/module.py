@@ -18,7 +18,7 @@ from rimkit.metrics import psnr
 from rimkit.problem import Problem
 from rimkit.rim import RIM
 from rimkit.tasks import Measure
-from rimkit.training.loss import trajectory_loss
+from rimkit.training.loss import motion, trajectory_loss
 from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, Recipe
 from rimkit.training.unroll import unroll
@@ -86,7 +86,12 @@ class RIMTraining(lightning.LightningModule):
             weights=[settings.early_weight] * (steps - 1) + [1.0],
             distance=settings.distance,
         )
-        rollout = dataclasses.replace(rollout, iterate=unrolled.last)
+        if settings.rest:
+            moved = motion([rollout.iterate.x, *unrolled.estimates], rollout.x)
+            rest = (moved * (rollout.steps >= settings.rest_after)).mean()
+            loss = loss + settings.rest * rest
+            self.log("train/motion", rest.detach())
+        rollout = dataclasses.replace(rollout, iterate=unrolled.last, steps=rollout.steps + steps)
         self.pool.keep(rollout, fresh=x.shape[0], generator=generator)
 
         self.log("train/loss", loss.detach(), prog_bar=True)
@@ -96,7 +101,8 @@ class RIMTraining(lightning.LightningModule):
     def begin(self, x: Tensor, generator: torch.Generator) -> Rollout:
         """Measure clean patches x (N, C, H, W), and stand at the start."""
         problem, y = self._measure(self.recipe.task.draw, x, generator)
-        return Rollout(x, y, problem, self.model.init(y, problem))
+        steps = torch.zeros(x.shape[0], dtype=torch.long, device=x.device)
+        return Rollout(x, y, problem, self.model.init(y, problem), steps)
 
     def _measure(
         self, measure: Measure, x: Tensor, generator: torch.Generator

@@ -16,12 +16,13 @@ from rimkit.solver import Iterate
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Rollout:
-    """Samples under way: truth, measurement, problem, and where the machine stands."""
+    """Samples under way: truth, measurement, problem, where the machine stands, its steps (N,)."""
 
     x: Tensor
     y: Tensor
     problem: Problem
     iterate: Iterate
+    steps: Tensor
 
 
 class Pool:

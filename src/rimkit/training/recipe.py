@@ -82,14 +82,22 @@ class LossRecipe:
         See `rimkit.training.loss.DISTANCES`; the paper: ``"mse"``.
     early_weight
         w_t of all steps but the last, which counts 1 (equation 13; the paper: 1).
+    rest, rest_after
+        Weight of the motion (see `rimkit.training.loss.motion`) of samples that have taken so many
+        steps before the update; 0: a machine may move for ever.
     """
 
     distance: DistanceName = "mse"
     early_weight: float = 1.0
+    rest: float = 0.0
+    rest_after: int = 24
 
     def __post_init__(self) -> None:
         if not 0 < self.early_weight < float("inf"):
             raise ValueError(f"loss.early_weight is positive, got {self.early_weight}")
+        if not 0 <= self.rest < float("inf"):
+            raise ValueError(f"loss.rest is not negative, got {self.rest}")
+        _at_least(1, rest_after=self.rest_after)
 
 
 @dataclasses.dataclass(frozen=True)
