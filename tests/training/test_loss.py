@@ -2,7 +2,7 @@ import pytest
 import torch
 from tests.cases import uniform
 
-from rimkit.training.loss import DISTANCES, trajectory_loss
+from rimkit.training.loss import DISTANCES, motion, trajectory_loss
 
 
 def test_is_equation_13_over_the_sum_of_the_weights() -> None:
@@ -42,3 +42,20 @@ def test_a_perfect_estimate_has_finite_gradients() -> None:
         trajectory_loss([estimate], x, weights=[1.0], distance=name).backward()
         assert estimate.grad is not None
         assert estimate.grad.isfinite().all()
+
+
+def test_motion_is_the_change_in_a_step_over_the_error() -> None:
+    x = uniform(2, 1, 4, 5)
+    path = [x + 0.5, x + torch.tensor([0.3, 0.5]).view(2, 1, 1, 1), x + 0.1]
+    expected = [(0.2**2 + 0.2**2) / 2 / 0.1**2, (0 + 0.4**2) / 2 / 0.1**2]
+    assert motion(path, x).tolist() == pytest.approx(expected, rel=1e-3)
+
+
+def test_an_estimate_does_not_come_to_rest_by_getting_worse() -> None:
+    x = uniform(2, 1, 4, 5)
+    before, after = x + 0.1, (x + 0.05).requires_grad_()
+    motion([before, after], x).sum().backward()
+    assert after.grad is not None
+    # Downhill is towards where it was, by the change alone.
+    assert (after.grad < 0).all()
+    assert motion([x, x], x).tolist() == [0, 0]

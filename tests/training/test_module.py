@@ -56,6 +56,26 @@ def test_continued_samples_go_on_from_where_they_were(
     torch.testing.assert_close(second.iterate.x, iterate.x, rtol=1e-4, atol=1e-5)
 
 
+def test_only_samples_that_have_walked_far_are_to_rest(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides += ["unroll.continued=0.5", "unroll.lifetime=1e9", "unroll.steps=[2, 2]"]
+    losses = {}
+    for rest in (0.0, 1e3):
+        extra = [f"loss.rest={rest}", "loss.rest_after=4"]
+        training = module([*overrides, *extra], monkeypatch)
+        torch.nn.init.normal_(training.model.network.out.weight, std=0.1)
+        torch.manual_seed(0)
+        losses[rest] = [
+            training.training_step((update, torch.rand(2, 1, 16, 16)), 0).item()
+            for update in range(3)
+        ]
+        assert kept(training).steps.tolist() == [6, 6]
+    # In the third update the old samples have taken four steps.
+    assert losses[0.0][:2] == losses[1e3][:2]
+    assert losses[1e3][2] > 2 * losses[0.0][2]
+
+
 def test_pool_is_renewed_in_time(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     overrides += ["unroll.continued=0.5", "unroll.lifetime=1.0", "unroll.steps=[1, 1]"]
     training = module(overrides, monkeypatch)

@@ -61,6 +61,8 @@ def test_another_network_starts_from_its_own_defaults() -> None:
         ("data.held_out_every=1", "held_out_every is at least 2"),
         ("data.batch=0", "batch is at least 1"),
         ("loss.early_weight=0.0", "early_weight is positive"),
+        ("loss.rest=-1", "rest is not negative"),
+        ("loss.rest_after=0", "rest_after"),
         ("model.network.features=-1", "features is positive"),
         ("seed=-1", "seed is at least 0"),
     ],
