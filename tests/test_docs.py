@@ -115,10 +115,10 @@ def test_every_key_of_a_recipe_is_described() -> None:
             ),
         )
     )
-    table = settings.to_table(load_recipe("denoise-gray"))
     keys = {
         f"{section}.{key}" if isinstance(inner, dict) else section
-        for section, inner in table.items()
+        for recipe in ("denoise-gray", "random-projections")
+        for section, inner in settings.to_table(load_recipe(recipe)).items()
         for key in (inner if isinstance(inner, dict) else [""])
     }
     own = {key for key in keys if key.startswith("task.")} | {"model.network"}
