@@ -1,6 +1,11 @@
 """What may happen while a file is claimed."""
 
+import os
 import signal
+import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import filelock
@@ -43,3 +48,43 @@ def test_an_interrupt_leaves_no_lock(
     assert list(tmp_path.iterdir()) == []
     with atomic.claimed(tmp_path / "a.png") as mine:
         assert mine
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_stays_one_and_gets_all(tmp_path: Path) -> None:
+    pipe = tmp_path / "report.json"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    with atomic.replacing(pipe) as file:
+        file.write(b"0123")
+        file.seek(1)  # as writers of pictures do
+        file.write(b"9")
+    reader.join(timeout=10)
+    assert read == [b"0923"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="standard output has no path here")
+def test_standard_output_is_written_to_also_where_it_is_a_file(tmp_path: Path) -> None:
+    before = os.lstat("/dev/stdout")
+    program = (
+        "import pathlib; from rimkit import atomic; print('first', flush=True)\n"
+        "with atomic.replacing(pathlib.Path('/dev/stdout')) as file: file.write(b'second')"
+    )
+    output = tmp_path / "output.txt"
+    with output.open("wb") as file:
+        subprocess.run([sys.executable, "-c", program], stdout=file, check=True)
+    assert output.read_bytes() == b"first\nsecond"
+    assert os.lstat("/dev/stdout").st_ino == before.st_ino
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_nothing_goes_into_a_pipe_where_the_block_fails(tmp_path: Path) -> None:
+    pipe = tmp_path / "report.json"
+    os.mkfifo(pipe)
+    with pytest.raises(TypeError), atomic.replacing(pipe) as file:
+        file.write([b"half"])  # type: ignore[arg-type]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import signal
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -19,8 +21,16 @@ import filelock
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` once the block ends without an error.
 
-    Until then, and whatever happens, what was at ``path`` stays. Missing folders are made.
+    Until then, and whatever happens, what was at ``path`` stays. Missing folders are made. What is
+    no file but leads elsewhere (a pipe, a device, standard output) stays what it is: all is written
+    into it at the end.
     """
+    if _leads_elsewhere(path):
+        gathered = io.BytesIO()
+        yield gathered
+        with path.open("ab") as stream:
+            stream.write(gathered.getbuffer())
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".part")
     scratch = Path(name)
@@ -80,6 +90,17 @@ def _uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         for signalled in came:
             signal.raise_signal(signalled)
+
+
+def _leads_elsewhere(path: Path) -> bool:
+    """Whether a path is no place for a file: what the system names by a path is none."""
+    if str(path.absolute().parent) in ("/dev", "/dev/fd", "/proc/self/fd"):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _prefix(path: Path) -> str:

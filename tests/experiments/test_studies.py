@@ -161,6 +161,17 @@ def test_the_table_says_mean_spread_gain_and_what_later_steps_do() -> None:
     assert rows[2].startswith("g,a,,0,10,0.10,28.0000,27.5000")
 
 
+def test_titles_of_columns_stand_apart_over_their_numbers() -> None:
+    look = Look(10, dict.fromkeys((*TITLES, *(f"{title}_late" for title in TITLES)), 20.0))
+    lines = summarise([Result(Choice("a", group="g", seeds=1), 0, 0.6, 10, [look])])
+    head, *_, row = to_text("t", lines).splitlines()[2:]
+    assert [title for title in head.split() if title in TITLES] == TITLES
+    assert all(row[: head.index(title) + len(title)].endswith("20.00") for title in TITLES)
+
+
+TITLES = ["binary_0.025", "fourier_0.1"]
+
+
 def test_the_command(
     tmp_path: Path,
     images: Path,  # noqa: F811

@@ -59,8 +59,9 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
     """Return the table to read: choices below their groups, against the first line."""
     names = list(lines[0].psnr)
     width = max(len(line.choice.name) for line in lines) + 2
+    problems = {name: name.removeprefix("sigma_") for name in names}
     head = f"{'':<{width}}{'updates':>8}{'s each':>8}"
-    head += "".join(f"{name.removeprefix('sigma_'):>8}" for name in names)
+    head += "".join(f"{title:>{_wide(title)}}" for title in problems.values())
     head += f"{'mean':>8}{'+/-':>7}{'seeds':>6}{'gain':>7}{'late':>7}"
     others = {column: column.rpartition("/")[2] for column in lines[0].logged}
     rows = [title, "", head + "".join(f"  {name:>8}" for name in others.values())]
@@ -71,7 +72,7 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
             rows += ["", group]
         spread = "" if line.deviation is None else f"{line.deviation:.3f}"
         row = f"{line.choice.name:<{width}}{line.updates:>8}{line.seconds_per_update:>8.3f}"
-        row += "".join(f"{line.psnr[name]:>8.2f}" for name in names)
+        row += "".join(f"{line.psnr[name]:>{_wide(title)}.2f}" for name, title in problems.items())
         gain = line.mean - lines[0].mean
         row += f"{line.mean:>8.2f}{spread:>7}{line.seeds:>6}{gain:>+7.2f}{line.late:>+7.2f}"
         row += "".join(
@@ -79,6 +80,10 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
         )
         rows.append(row)
     return "\n".join(rows) + "\n"
+
+
+def _wide(title: str) -> int:
+    return max(8, len(title) + 2)
 
 
 def to_csv(results: Sequence[Result]) -> str:
