@@ -174,8 +174,15 @@ def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
 def test_models_that_cannot_stand_in_the_figure(setup: Setup, tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     twin = write_model(tmp_path / "else" / "gdn.safetensors", 5)
-    with pytest.raises(ValueError, match="two models are called gdn"):
+    with pytest.raises(ValueError, match="two methods are called gdn"):
         figure2.figure2(dataclasses.replace(setup, models=(*setup.models, twin)))
+    whole = write_model(tmp_path / "rim.safetensors", 5)
+    for models in [(whole, *setup.models), (*setup.models, whole)]:
+        with pytest.raises(ValueError, match="two methods are called rim"):
+            figure2.figure2(dataclasses.replace(setup, models=models))
+    classical = write_model(tmp_path / "total variation.safetensors", 5)
+    with pytest.raises(ValueError, match="two methods are called total variation"):
+        figure2.figure2(dataclasses.replace(setup, models=(classical,)))
     other = write_model(tmp_path / "other.safetensors", 5, task="denoising")
     with pytest.raises(ValueError, match="trained for denoising, not for random-projections"):
         figure2.figure2(dataclasses.replace(setup, models=(other,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib
 import math
 from pathlib import Path
@@ -171,6 +172,21 @@ def test_rest_is_what_far_more_steps_lose(setup: Setup, monkeypatch: pytest.Monk
             assert float(value) == pytest.approx(mean(s.psnr for s in scores), abs=0.002)
         assert float(row[8]) == pytest.approx(float(row[4]) - float(row[6]), abs=0.002)
         assert float(row[8]) >= 0
+
+
+@pytest.mark.parametrize(
+    ("table", "model", "reason"),
+    [
+        ("table2", "denoise-color", "denoise-color takes 3 channels, these images have 1"),
+        ("table1", "denoise-gray", "denoise-gray takes 1 channels, these images have 3"),
+        ("table1", "super-resolution", "trained for super-resolution, not for denoising"),
+    ],
+)
+def test_a_model_that_is_no_row_is_refused(
+    setup: Setup, table: str, model: str, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        getattr(denoising, table)(dataclasses.replace(setup, models=(model,)))
 
 
 def test_what_cannot_be_reproduced_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

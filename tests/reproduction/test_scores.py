@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -46,6 +47,15 @@ def test_what_is_there_is_not_measured_again(tmp_path: Path) -> None:
     assert [(s.psnr, s.condition) for s in kept] == [(round(s.psnr, 4), s.condition) for s in first]
     assert len(Scores(file, say=said.append).of(method, images(3), CONDITIONS)) == 6
     assert len(restore.calls) == 9
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "method,image,sigma\nas it is,1\n"])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"scores\.csv: not every line has the columns method"):
+        Scores(file, say=lambda _: None)
+    assert file.read_text() == text
 
 
 def test_other_settings_are_measured_and_both_are_kept(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_what_diverges_is_said(setup: Setup, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.usefixtures("one_thread")
 def test_models_have_names_of_their_own(setup: Setup) -> None:
     twice = dataclasses.replace(setup, models=setup.models * 2)
-    with pytest.raises(ValueError, match="a file name of its own"):
+    with pytest.raises(ValueError, match="a name of its own"):
         transfer.transfer(twice)
 
 

@@ -163,6 +163,24 @@ def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
         file.write(text.getvalue().encode())
 
 
+def read_csv(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
+    """Read what `write_csv` wrote; nothing where there is no file.
+
+    Raises
+    ------
+    ValueError
+        If a line lacks one of the columns ``names``.
+    """
+    if not path.exists():
+        return []
+    lines = list(csv.DictReader(path.read_text().splitlines()))
+    if any(line.get(name) is None for line in lines for name in names):
+        raise ValueError(
+            f"{path}: not every line has the columns {', '.join(names)}; mend it, or move it away"
+        )
+    return lines
+
+
 def _heading(images: int, condition: Condition) -> str:
     return f"{images}: {condition.sigma:g}" + (" 8-bit" if condition.quantised else "")
 

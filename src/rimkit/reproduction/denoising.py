@@ -36,7 +36,14 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import KNOWS, Method, Scores, settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS, RandomProjectionsTask, knows_levels, trained_on_rounded_alone
+from rimkit.tasks import (
+    LEVELS,
+    DenoisingTask,
+    RandomProjectionsTask,
+    check_trained_for,
+    knows_levels,
+    trained_on_rounded_alone,
+)
 from rimkit.weights import record
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
@@ -125,6 +132,11 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
 
     Each with the plain likelihood, and with the one that knows of levels. Machines for random
     projections, which were never trained to denoise, have the plain one: RIM-3task of Table 2.
+
+    Raises
+    ------
+    ValueError
+        If one that was asked for takes other images, or was trained for something else.
     """
     shipped = [
         name
@@ -134,12 +146,16 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
     ours = []
     for name in (*shipped, *setup.models):
         model = weights.load(name)
-        if model.config.network.channels != channels:
+        theirs = model.config.network.channels
+        if theirs != channels and name in setup.models:
+            raise ValueError(f"{name} takes {theirs} channels, these images have {channels}")
+        if theirs != channels:
             continue
         if model.training_record.get("task", {}).get("name") == _PROJECTIONS:
             plain = _model(name)
             ours.append(dataclasses.replace(plain, name=f"{plain.name} (RIM-3task)"))
         else:
+            check_trained_for(DenoisingTask, model.training_record, model=name)
             ours += [_model(name, knows=knows) for knows in (False, True)]
     return ours
 

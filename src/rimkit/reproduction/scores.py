@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from rimkit.evaluation.protocols import (
     Restore,
     score_denoising,
 )
-from rimkit.evaluation.tables import write_csv
+from rimkit.evaluation.tables import read_csv, write_csv
 from rimkit.provenance import version
 from rimkit.rim import RIM
 
@@ -57,6 +56,9 @@ class Method:
         return "; ".join(filter(None, (self.settings, self.about)))
 
 
+_COLUMNS = ("method", "image", "sigma", "quantised", "psnr_db", "ssim", "settings")
+
+
 class Scores:
     """The scores in a file; a score of the same settings, image and condition is measured once.
 
@@ -72,10 +74,9 @@ class Scores:
         self._file = file
         self._say = say
         self._lines: dict[tuple[str, str, Condition], dict[str, str]] = {}
-        if file.exists():
-            for line in csv.DictReader(file.read_text().splitlines()):
-                score = _score(line)
-                self._lines[line["settings"], score.image, score.condition] = line
+        for line in read_csv(file, _COLUMNS):
+            score = _score(line)
+            self._lines[line["settings"], score.image, score.condition] = line
 
     def of(
         self, method: Method, images: Sequence[CleanImage], conditions: Sequence[Condition]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 import statistics
@@ -13,7 +12,7 @@ from rimkit.evaluation import published
 from rimkit.evaluation.protocols import seconds_of
 from rimkit.evaluation.statistics import Comparison, bootstrap_mean, compare
 from rimkit.evaluation.super_resolution import load_pairs, score_luma
-from rimkit.evaluation.tables import columns, write_csv
+from rimkit.evaluation.tables import columns, read_csv, write_csv
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.super_resolution_methods import (
     BETWEEN,
@@ -74,7 +73,7 @@ def table3(setup: Setup) -> str:
 
 def _scored(method: Method, methods: Sequence[Method], file: Path, setup: Setup) -> Scores:
     """Score a method; what stands in the file for its settings is not measured again."""
-    known = {} if not file.exists() else dict(_read(file, methods))
+    known = dict(_read(file, methods))
     scores: dict[float, list[Score]] = {}
     for scale in method.scales:
         scores[scale] = []
@@ -95,7 +94,7 @@ def _scored(method: Method, methods: Sequence[Method], file: Path, setup: Setup)
 
 def _read(file: Path, methods: Sequence[Method]) -> Iterator[tuple[tuple[str, float, str], Score]]:
     settings = {method.name: method.settings for method in methods}
-    for row in csv.DictReader(file.read_text().splitlines()):
+    for row in read_csv(file, ("method", "image", "scale", "psnr", "ssim", "settings")):
         if settings.get(row["method"]) == row["settings"]:
             values = (float(row[name]) for name in ("scale", "psnr", "ssim"))
             score = Score(row["image"], *values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import statistics
@@ -13,7 +12,7 @@ from rimkit import weights
 from rimkit.evaluation.projections import STEPS, psnr_by_step
 from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
-from rimkit.evaluation.tables import columns, write_csv
+from rimkit.evaluation.tables import columns, read_csv, write_csv
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.provenance import computes_in_bfloat16, version
 from rimkit.reproduction.setup import Setup
@@ -30,6 +29,7 @@ from rimkit.reproduction.walkers import (
 from rimkit.solver import Solver
 
 _START = "start"
+_COLUMNS = ("problem", "image", "start_db", "own_db", "late_db", "settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +80,9 @@ def transfer(setup: Setup) -> str:
         If there is no machine, or one is not for grey images.
     """
     machines = [_machine(name) for name in machine_names(setup)]
-    names = [machine.name for machine in machines]
+    names = [*CLASSICAL, *(machine.name for machine in machines)]
     if len(set(names)) < len(names):
-        raise ValueError(f"every model has a file name of its own, got {', '.join(names)}")
+        raise ValueError(f"every method has a name of its own, got {', '.join(names)}")
     methods = [
         _classical(GRADIENT_DESCENT, gradient_descent, "step_size"),
         _classical(TOTAL_VARIATION, total_variation, "weight"),
@@ -136,7 +136,7 @@ def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> 
 
 def _scored(method: Method, images: Sequence[CleanImage], file: Path, setup: Setup) -> Scores:
     """Score a method; what stands in the file for its settings is not measured again."""
-    known = {} if not file.exists() else _read(file)
+    known = _read(file)
     here = version()
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
@@ -173,7 +173,7 @@ def _line(method: Method, problem: Transfer, image: CleanImage) -> dict[str, str
 def _read(file: Path) -> dict[tuple[str, str, str], dict[str, str]]:
     return {
         (line["settings"], line["problem"], line["image"]): line
-        for line in csv.DictReader(file.read_text().splitlines())
+        for line in read_csv(file, _COLUMNS)
     }
 
 

@@ -40,9 +40,10 @@ def learned(setup: Setup) -> dict[str, list[Walker]]:
     for name in names:
         walker = _machine(name)
         seeds = found.setdefault(walker.name, [])
-        if any(other.seed == walker.seed or other.seed is None for other in seeds):
+        same = any(walker.seed is None or other.seed in (walker.seed, None) for other in seeds)
+        if same or walker.name in CLASSICAL:
             raise ValueError(
-                f"two models are called {Path(name).stem}: give their files names of their own, "
+                f"two methods are called {Path(name).stem}: give their files names of their own, "
                 "and seeds of one variant NAME-seed0.safetensors, NAME-seed1.safetensors, ..."
             )
         seeds.append(walker)
