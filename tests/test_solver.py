@@ -145,6 +145,22 @@ def test_a_start_does_not_excuse_a_bad_measurement() -> None:
         solver.solve(y * float("nan"), PROBLEM, start=start)
 
 
+def test_a_measurement_of_another_shape_than_the_start_is_refused() -> None:
+    y = uniform(2, 1, 9, 9)
+    solver = GradientDescent(step_size=0.5)
+    start = solver.init(y, PROBLEM)
+    for other in (y[:1], y[..., :1]):
+        with pytest.raises(ValueError, match=r"A x has shape \(2, 1, 9, 9\), but y"):
+            solver.solve(other, PROBLEM, start=start)
+        with pytest.raises(ValueError, match=r"A x has shape \(2, 1, 9, 9\), but y"):
+            PROBLEM.log_prob(y, other)
+
+
+def test_a_number_of_its_own_steps_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="steps is a whole number from 0, got -1"):
+        GradientDescent(step_size=0.5, steps=-1)(uniform(2, 1, 9, 9), PROBLEM)
+
+
 @pytest.mark.parametrize("solver", [GradientDescent(step_size=0.1), TotalVariation(weight=5.0)])
 def test_classical_solvers_do_not_mix_samples(solver: Solver) -> None:
     y = uniform(3, 1, 12, 14)

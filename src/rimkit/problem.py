@@ -52,13 +52,27 @@ class Problem:
         return Problem(operator, self.noise), part
 
     def log_prob(self, x: Tensor, y: Tensor) -> Tensor:
-        """Log p(y | x) up to a constant: (N,)."""
-        return self.noise.log_prob(self.operator.A(x), y)
+        """Log p(y | x) up to a constant: (N,).
+
+        Raises
+        ------
+        ValueError
+            If y has another shape than A(x).
+        """
+        z = self.operator.A(x)
+        check_fit(z, y)
+        return self.noise.log_prob(z, y)
 
     def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """Gradient of log p(y | x) in x, in the shape of x: equations 14 and 15."""
         residual = self.noise.score(self.operator.A(x), y, variance_floor=variance_floor)
         return operators.A_vjp(self.operator, x, residual)
+
+
+def check_fit(z: Tensor, y: Tensor) -> None:
+    """Raise ``ValueError`` unless y has the shape of z = A(x)."""
+    if z.shape != y.shape:
+        raise ValueError(f"A x has shape {tuple(z.shape)}, but y {tuple(y.shape)}")
 
 
 def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:

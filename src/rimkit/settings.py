@@ -120,7 +120,9 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
         return value
     if origin is tuple:
         kinds = typing.get_args(kind)
-        if kinds[-1] is Ellipsis and isinstance(value, (list, tuple)):
+        if kinds[-1] is Ellipsis:
+            if not isinstance(value, (list, tuple)):
+                raise ValueError(f"{path} is a list, got {value!r}")
             kinds = kinds[:1] * len(value)
         if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
             raise ValueError(f"{path} is a list of {len(kinds)} values, got {value!r}")

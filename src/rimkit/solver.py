@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rimkit import tree
-from rimkit.problem import Problem
+from rimkit.problem import Problem, check_fit
 
 Reason = Literal["converged", "steps"]
 
@@ -180,14 +180,16 @@ class Solver(nn.Module, abc.ABC):
         """Return the estimate after the solver's own number of steps, with gradients."""
         measurement = _floating(y)
         current = self._start(measurement, problem, None)
-        for number in range(self.steps):
+        for number in range(self._steps(None)):
             current = self._advance(current, measurement, problem, number)
         return current.x.to(_dtype_of_x(y))
 
     def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
         if start is None:
-            return self.init(y, problem)
-        check_measurement(y)
+            start = self.init(y, problem)
+        else:
+            check_measurement(y)
+        check_fit(problem.operator.A(start.x), y)
         return start
 
     def _advance(self, current: Iterate, y: Tensor, problem: Problem, number: int) -> Iterate:

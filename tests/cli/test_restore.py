@@ -230,6 +230,22 @@ def test_an_output_that_cannot_be_written(
     assert error.count("\n") == 1
 
 
+def test_a_report_never_takes_the_place_of_an_image(
+    image: Path, model: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = image.read_bytes()
+    out = tmp_path / "out.png"
+    link = tmp_path / "link.json"
+    link.symlink_to(image)
+    for report in (image, out, link):
+        assert restore(image, "-o", out, "--report", report, model=model) == 1
+        assert "the report would take the place of an image" in capsys.readouterr().err
+    assert restore(image, "-o", out, "--report", tmp_path, model=model) == 1
+    assert capsys.readouterr().err == f"rimkit: {tmp_path}: Is a directory\n"
+    assert image.read_bytes() == before
+    assert not out.exists()
+
+
 def test_a_folder_without_permission(
     image: Path,
     model: str,

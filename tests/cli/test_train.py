@@ -69,5 +69,9 @@ def test_a_model_without_a_part(
     assert network.sees_estimate == (model != "gdn")
     assert network.recurrent == (model == "gdn")
     assert network.features == (8 if model == "gdn" else 10)  # type: ignore[attr-defined]
+    for other in (["denoise-gray"], ["random-projections", "--model", "rim"]):
+        again = ["train", *other, "--output", str(Path(path).parent), *arguments[4:]]
+        assert main([*again, "--resume"]) == 1
+        assert "holds another training: for random-projections, with" in capsys.readouterr().err
     longer = ["--resume", "--set", "optimizer.updates=2", "--accelerator", "cpu"]
     assert main([*arguments, *longer]) == 0

@@ -58,6 +58,12 @@ def test_studies_of_the_package(name: str) -> None:
         ((Choice("a"), Choice("a")), "a name of its own"),
         ((Choice("a", set=("optimizer.raet=1",)),), 'did you mean "rate"'),
         ((Choice("a", updates_of="b"),), 'has no "b"'),
+        ((Choice("a", updates_of="a"),), 'has no "a"'),
+        ((Choice("a b"), Choice("a-b")), "a name of its own"),
+        ((), "a study has choices"),
+        ((Choice("a", seeds=0),), '"a" has at least one seed'),
+        ((Choice("a", minutes=-1.0),), '"a" has neither minutes nor updates'),
+        ((Choice("a", minutes=float("nan")),), '"a" has neither'),
     ],
 )
 def test_mistakes_are_found_before_hours_are_spent(
@@ -65,6 +71,11 @@ def test_mistakes_are_found_before_hours_are_spent(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         tiny(choices=choices)
+
+
+def test_a_study_looks_at_least_once() -> None:
+    with pytest.raises(ValueError, match="looks at least once"):
+        tiny(looks=0)
 
 
 def test_a_study_is_run_once(tmp_path: Path, images: Path) -> None:  # noqa: F811

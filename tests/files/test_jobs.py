@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_inputs_are_never_overwritten(folder: Path) -> None:
     (folder / "link.png").symlink_to(folder / "a.png")
     with pytest.raises(ValueError, match="overwrite an input"):
         plan(folder / "a.png", folder / "link.png")
+
+
+def test_links_that_lead_in_a_circle_are_not_followed(folder: Path) -> None:
+    loop = folder / "loop.png"
+    loop.symlink_to(loop)
+    assert [job.target for job in plan(folder / "a.png", loop)] == [loop]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_no_image(folder: Path) -> None:
+    os.mkfifo(folder / "in.png")
+    with pytest.raises(ValueError, match=r"in\.png: this is neither a file nor a folder"):
+        plan(folder / "in.png", None)
 
 
 def test_nothing_to_do_is_an_error(folder: Path, tmp_path: Path) -> None:

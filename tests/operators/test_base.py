@@ -18,6 +18,23 @@ def test_autograd_stands_in_where_only_A_is_given() -> None:
     torch.testing.assert_close(operators.A_vjp(Square(), x, v), 2 * x * v)  # type: ignore[arg-type]
 
 
+class Luma:
+    """Forgets to give every channel its share."""
+
+    def A(self, x: Tensor) -> Tensor:
+        return x.mean(1, keepdim=True)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        return y / 3
+
+
+def test_an_adjoint_leads_back_to_the_shape_of_x() -> None:
+    with pytest.raises(
+        ValueError, match=r"from \(2, 3, 4, 5\) to \(2, 1, 4, 5\), but A_adjoint to"
+    ):
+        operators.adjoint_error(Luma(), normal(2, 3, 4, 5))
+
+
 def test_a_start_is_asked_for_where_there_is_no_adjoint() -> None:
     with pytest.raises(ValueError, match="initial"):
         operators.initial(Square(), torch.ones(1, 1, 3, 3))  # type: ignore[arg-type]

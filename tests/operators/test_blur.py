@@ -24,6 +24,20 @@ def test_refuses_kernels_without_a_middle(shape: tuple[int, ...]) -> None:
         Blur(torch.ones(shape))
 
 
+def test_refuses_what_is_no_kernel_and_no_image() -> None:
+    for kernel in (torch.zeros(1, 3, 3), torch.full((1, 3, 3), float("nan"))):
+        with pytest.raises(ValueError, match="finite, and not zero everywhere"):
+            Blur(kernel)
+    with pytest.raises(ValueError, match="radius of a kernel"):
+        gaussian_kernel(1.0, radius=1.5)  # type: ignore[arg-type]
+    blur = Blur(torch.ones(3, 3, 3))
+    for use in (blur.A, blur.A_adjoint):
+        with pytest.raises(ValueError, match=r"for 3 samples .* shape \(2, 1, 8, 8\)"):
+            use(torch.ones(2, 1, 8, 8))
+        with pytest.raises(ValueError, match=r"\(N, C, H, W\), got \(1, 8, 8\)"):
+            use(torch.ones(1, 8, 8))
+
+
 def test_refuses_unknown_padding() -> None:
     with pytest.raises(ValueError, match="reflect"):
         Blur(torch.ones(1, 3, 3), padding="reflect")  # type: ignore[arg-type]

@@ -63,6 +63,7 @@ def test_another_network_starts_from_its_own_defaults() -> None:
         ("loss.early_weight=0.0", "early_weight is positive"),
         ("loss.rest=-1", "rest is not negative"),
         ("loss.rest_after=0", "rest_after"),
+        ("unroll.lifetime=nan", "lifetime is at least 1"),
         ("model.network.features=-1", "features is positive"),
         ("seed=-1", "seed is at least 0"),
     ],

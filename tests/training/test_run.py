@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -237,6 +238,24 @@ def test_a_finished_training_is_left_alone(
     longer = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, updates=6))
     train(longer, training_paths(images), options(tmp_path / "run", resume=True))
     assert store.read_metadata(kept)["training"]["updates"] == 6
+
+
+def test_what_is_no_training_is_not_gone_on_with(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    folder = tmp_path / "run"
+    train(recipe, training_paths(images), options(folder))
+    for name, text, message in (
+        ("last.ckpt", "", "no checkpoint of a training"),
+        ("last.ckpt", "text", "no checkpoint of a training"),
+        ("inputs.json", "{}", "does not say held_out, precision, training"),
+        ("recipe.json", "[]", "is not a table"),
+        ("recipe.json", "{", "is not JSON"),
+    ):
+        (folder / name).write_text(text)
+        with pytest.raises(ValueError, match=rf"{re.escape(name)} .*{message}"):
+            train(recipe, training_paths(images), options(folder, resume=True))
 
 
 def test_two_processes_find_the_gradient_of_the_joint_batch(

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import os
 import signal
 import sys
 import threading
@@ -21,7 +22,7 @@ import rimkit
 from rimkit import atomic, weights
 from rimkit.cli.main import fail
 from rimkit.denoiser import Denoiser
-from rimkit.files.jobs import plan
+from rimkit.files.jobs import Job, plan
 from rimkit.files.run import Outcome, Wishes, restore_files
 from rimkit.files.ways import Denoisers
 from rimkit.footprint import keep_large_blocks, resident
@@ -45,6 +46,8 @@ _ROUNDING = 1e-3  # grey levels
 def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
     jobs = plan(options.source, options.output)
+    if options.report is not None:
+        _check_report(options.report, jobs)
     is_folder = options.source.is_dir()
     loaded = [_load(name, options) for name in _names(options)]
     models = [each.model for each in loaded]
@@ -158,6 +161,14 @@ def _load(name: str, options: argparse.Namespace) -> _Loaded:
     task = DenoisingTask if options.scale is None else SuperResolutionTask
     check_trained_for(task, loaded.model.training_record, model=name)
     return loaded
+
+
+def _check_report(path: Path, jobs: Sequence[Job]) -> None:
+    """Find out before the work whether a report can be written, and that it replaces no image."""
+    images = {os.path.realpath(image) for job in jobs for image in (job.source, job.target)}
+    if os.path.realpath(path) in images:
+        raise ValueError(f"{path}: the report would take the place of an image")
+    atomic.check_place(path)
 
 
 def _write_report(

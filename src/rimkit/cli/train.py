@@ -9,7 +9,7 @@ from pathlib import Path
 from rimkit.networks import ablated
 from rimkit.training.data import training_paths
 from rimkit.training.folder import saved_recipe
-from rimkit.training.recipe import load_recipe
+from rimkit.training.recipe import Recipe, load_recipe
 from rimkit.training.run import RunOptions, train
 
 
@@ -18,12 +18,13 @@ def run(options: argparse.Namespace) -> int:
     name = "-".join(filter(None, (Path(options.recipe).stem, options.model)))
     output = options.output or Path("runs") / name
     recipe = load_recipe(options.recipe, overrides=options.overrides)
-    if options.resume:
-        recipe = saved_recipe(output, overrides=options.overrides)
-    elif options.model:
+    if options.model:
         network = ablated(recipe.model.network, options.model)
         model = dataclasses.replace(recipe.model, network=network)
         recipe = dataclasses.replace(recipe, model=model)
+    if options.resume:
+        asked, recipe = recipe, saved_recipe(output, overrides=options.overrides)
+        _check_same(asked, recipe, output, model=options.model)
     weights = train(
         recipe,
         training_paths(*options.data),
@@ -41,3 +42,19 @@ def run(options: argparse.Namespace) -> int:
     )
     print(weights)
     return 0
+
+
+def _check_same(asked: Recipe, saved: Recipe, folder: Path, *, model: str | None) -> None:
+    """Raise unless the training in a folder is of the kind that the command line names.
+
+    Everything else comes from the folder: recipes in the package change from version to version.
+    """
+    tasks = [recipe.task.table_name for recipe in (asked, saved)]
+    parts = [
+        (network.sees_estimate, network.recurrent)
+        for network in (asked.model.network, saved.model.network)
+    ]
+    if tasks[0] != tasks[1] or (model is not None and parts[0] != parts[1]):
+        raise ValueError(
+            f"{folder} holds another training: for {tasks[1]}, with {saved.model.network}"
+        )

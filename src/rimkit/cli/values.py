@@ -49,6 +49,14 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def test_images(text: str) -> int:
+    """Some of the 100 test images."""
+    number = positive(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f'there are 100 test images, got "{text}"')
+    return number
+
+
 def port(text: str) -> int:
     """A port of TCP; 0 is any that is free."""
     if not text.isdecimal() or not int(text) < 65536:

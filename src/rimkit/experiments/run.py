@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 import multiprocessing
-import re
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -164,8 +163,7 @@ def _seconds_per_update(study: Study, choice: Choice, paths: list[Path]) -> floa
 def _train(
     study: Study, choice: Choice, *, seed: int, cost: float, paths: list[Path], output: Path
 ) -> Result:
-    name = re.sub(r"[^\w.]+", "-", choice.name)
-    folder = output / f"{name}-{seed}"
+    folder = output / f"{choice.folder}-{seed}"
     minutes = choice.minutes or study.minutes
     updates = choice.updates or int(60 * minutes / cost)
     updates = max(1, updates // study.looks) * study.looks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from importlib import resources
 
 from rimkit import settings
@@ -41,6 +42,11 @@ class Choice:
     updates_of: str = ""
     precision: str = "auto"
 
+    @property
+    def folder(self) -> str:
+        """What the folders of its trainings are called, but for the seed."""
+        return re.sub(r"[^\w.]+", "-", self.name)
+
 
 @dataclasses.dataclass(frozen=True)
 class Study:
@@ -75,11 +81,21 @@ class Study:
 
     def __post_init__(self) -> None:
         names = [choice.name for choice in self.choices]
-        if len(set(names)) < len(names):
-            raise ValueError(f"every choice has a name of its own, got {names}")
+        if not names or len({choice.folder for choice in self.choices}) < len(names):
+            raise ValueError(
+                "a study has choices, and every choice a name of its own, also where all but "
+                f"letters and digits is a dash, got {names}"
+            )
+        if self.looks < 1:
+            raise ValueError(f"a study looks at least once, got looks = {self.looks}")
+        measured = [choice.name for choice in self.choices if not choice.updates_of]
         for choice in self.choices:
-            if choice.updates_of and choice.updates_of not in names:
-                raise ValueError(settings.unknown_key(choice.updates_of, names, where="study"))
+            if choice.updates_of and choice.updates_of not in measured:
+                raise ValueError(settings.unknown_key(choice.updates_of, measured, where="study"))
+            if not (choice.updates > 0 or 0 < (choice.minutes or self.minutes) < float("inf")):
+                raise ValueError(f'"{choice.name}" has neither minutes nor updates')
+            if choice.seeds < 1:
+                raise ValueError(f'"{choice.name}" has at least one seed, got {choice.seeds}')
             self.recipe_of(choice, updates=self.looks)  # a misspelt key is found now, not in hours
 
     def with_seeds(self, most: int) -> Study:

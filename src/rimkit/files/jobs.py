@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from rimkit.data.images import list_images
@@ -40,10 +41,12 @@ def plan(source: Path, output: Path | None) -> list[Job]:
     Raises
     ------
     ValueError
-        If the source is missing or holds no images, or an output would overwrite an input.
+        If the source is missing, no file or holds no images, or an output would overwrite an input.
     """
     if not source.exists():
         raise ValueError(f"{source}: there is no such file or folder")
+    if not source.is_dir() and not source.is_file():
+        raise ValueError(f"{source}: this is neither a file nor a folder, but a pipe or a device")
     if source.is_dir():
         jobs = _plan_folder(source, output)
     elif output is None:
@@ -51,9 +54,9 @@ def plan(source: Path, output: Path | None) -> list[Job]:
     else:
         is_folder = output.is_dir() or not output.suffix
         jobs = [Job(source, output / source.name if is_folder else output)]
-    inputs = {job.source.resolve() for job in jobs}
+    inputs = {os.path.realpath(job.source) for job in jobs}
     for job in jobs:
-        if job.target.resolve() in inputs:
+        if os.path.realpath(job.target) in inputs:
             raise ValueError(f"{job.target}: the output would overwrite an input")
     return jobs
 

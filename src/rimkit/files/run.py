@@ -212,14 +212,11 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
 def _check_target(job: Job) -> None:
     """Find out before the work whether its result can be written, and where it would go."""
     format_of(job.target)
+    atomic.check_place(job.target)
     folder = next(parent for parent in job.target.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise NotADirectoryError(20, os.strerror(20), str(folder))
     leaves = job.root is not None and not folder.resolve().is_relative_to(job.root.resolve())
     if leaves and job.root is not None and job.root.exists():
         raise ValueError(f"{folder}: this link leads out of the output folder {job.root}")
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(13, os.strerror(13), str(folder))
 
 
 def _outcome(job: Job, status: Literal["skipped", "failed"], reason: str) -> Outcome:

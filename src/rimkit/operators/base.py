@@ -86,6 +86,11 @@ def adjoint_error(
     -------
     Tensor
         One value per sample (N,).
+
+    Raises
+    ------
+    ValueError
+        If A_adjoint does not lead back to the shape of x.
     """
 
     def normal(like: Tensor) -> Tensor:
@@ -94,7 +99,13 @@ def adjoint_error(
     u = normal(x)
     z = operator.A(u)
     v = normal(z)  # complex where z is
-    left, right = _inner(z, v), _inner(u, operator.A_adjoint(v))
+    back = operator.A_adjoint(v)
+    if back.shape != x.shape:
+        raise ValueError(
+            f"A leads from {tuple(x.shape)} to {tuple(z.shape)}, but A_adjoint to "
+            f"{tuple(back.shape)}"
+        )
+    left, right = _inner(z, v), _inner(u, back)
     size = (_energy(z) * _energy(v)).sqrt()
     return (left - right).abs() / size.clamp(min=torch.finfo(x.dtype).tiny)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
+from rimkit.operators.checks import check_image, check_samples
 
 Padding = Literal["circular", "replicate"]
 
@@ -31,7 +32,8 @@ class Blur:
     Raises
     ------
     ValueError
-        If the kernel has another rank or an even size, or the padding is unknown.
+        If the kernel has another rank or an even size, no finite value that is not zero, or the
+        padding is unknown.
     """
 
     kernel: Tensor
@@ -42,11 +44,14 @@ class Blur:
             raise ValueError(
                 f"a kernel has shape (N or 1, odd, odd), got {tuple(self.kernel.shape)}"
             )
+        if not self.kernel.isfinite().all() or not self.kernel.flatten(1).any(dim=1).all():
+            raise ValueError("a kernel is finite, and not zero everywhere")
         if self.padding not in ("circular", "replicate"):
             raise ValueError(f'padding is "circular" or "replicate", got {self.padding!r}')
 
     def A(self, x: Tensor) -> Tensor:
         """Blur x (N, C, H, W)."""
+        self._check("x", x)
         for dim, source in self._sources(x):
             x = x.index_select(dim, source)
         # conv2d correlates: the kernel is flipped to make it a convolution.
@@ -56,6 +61,7 @@ class Blur:
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Correlate y (N, C, H, W) with the kernel and fold the border back onto the image."""
+        self._check("y", y)
         kernel = self.kernel.to(y).flip((-2, -1))
         planes, weight, groups = _grouped(y, kernel)
         full = F.conv_transpose2d(planes, weight, groups=groups)
@@ -86,6 +92,10 @@ class Blur:
         if self.padding == "circular":
             raise ValueError("a circular Blur cannot be solved in tiles: its border is far away")
         return self, y[..., *window]
+
+    def _check(self, name: str, image: Tensor) -> None:
+        check_image(name, image)
+        check_samples(name, image, self.kernel)
 
     def _sources(self, image: Tensor) -> list[tuple[int, Tensor]]:
         """For both dimensions: which pixel of the image each pixel of the padded image repeats."""
@@ -121,11 +131,13 @@ def gaussian_kernel(std: float, *, radius: int | None = None) -> Tensor:
     Raises
     ------
     ValueError
-        If ``std`` is not positive and finite.
+        If ``std`` is not positive and finite, or the radius no whole number from 0.
     """
     if not 0 < std < float("inf"):
         raise ValueError(f"the width of a Gaussian kernel is positive and finite, got {std}")
     radius = radius if radius is not None else max(1, round(3 * std))
+    if not isinstance(radius, int) or radius < 0:
+        raise ValueError(f"the radius of a kernel is a whole number from 0, got {radius!r}")
     profile = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * std**2))
     kernel = profile[:, None] * profile
     return (kernel / kernel.sum())[None]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
+from rimkit.operators.checks import check_mask
 
 
 @tree.register
@@ -41,23 +42,17 @@ class FourierMask:
 
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W); what is not measured reads as zero."""
-        self._check_size("x", x)
+        check_mask("x", x, self.mask)
         z: Tensor = torch.fft.fft2(x, norm="ortho") * self.mask.to(x)
         return z
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, H, W), complex, to a real image: the zero-filled reconstruction."""
-        self._check_size("y", y)
+        check_mask("y", y, self.mask)
         if not y.is_complex():
             raise ValueError(f"frequencies are complex, got y {tuple(y.shape)} of {y.dtype}")
         x: Tensor = torch.fft.ifft2(y * self.mask.to(y.real), norm="ortho").real
         return x
-
-    def _check_size(self, name: str, value: Tensor) -> None:
-        if value.shape[-2:] != self.mask.shape[-2:]:
-            raise ValueError(
-                f"the mask has shape {tuple(self.mask.shape)}, but {name} {tuple(value.shape)}"
-            )
 
 
 def line_mask(

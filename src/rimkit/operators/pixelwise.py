@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
+from rimkit.operators.checks import check_mask
 
 
 @tree.register
@@ -60,10 +61,12 @@ class Mask:
 
     def A(self, x: Tensor) -> Tensor:
         """Set the missing pixels of x (N, C, H, W) to zero."""
+        check_mask("x", x, self.mask)
         return x * self.mask.to(x)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Set the missing pixels of y (N, C, H, W) to zero."""
+        check_mask("y", y, self.mask)
         return y * self.mask.to(y)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Mask, Tensor]:

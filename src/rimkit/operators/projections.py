@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
+from rimkit.operators.checks import check_samples
 from rimkit.operators.rows import (
     Size,
     check_count,
@@ -175,6 +176,11 @@ class FastProjection:
                 f"signs are -1 and 1 in shape (N or 1, H, W), got {tuple(self.signs.shape)}"
             )
         check_rows(self.rows, self._size)
+        if 1 != self.signs.shape[0] != self.rows.shape[0] != 1:
+            raise ValueError(
+                f"signs {tuple(self.signs.shape)} and rows {tuple(self.rows.shape)} are for "
+                "different numbers of samples"
+            )
 
     @classmethod
     def draw(
@@ -193,11 +199,13 @@ class FastProjection:
     def A(self, x: Tensor) -> Tensor:
         """Project x (N, C, H, W)."""
         check_x(x, self._size, self.signs)
+        check_samples("x", x, self.rows)
         return pick(_hartley(self.signs[:, None] * x), self.rows)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, m) to (N, C, H, W)."""
         check_y(y, self.rows.shape[1], self.signs)
+        check_samples("y", y, self.rows)
         return self.signs[:, None] * _hartley(place(y, self.rows, self._size))
 
     @property

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rimkit.operators.checks import check_samples
+
 Size = tuple[int, int]
 
 
 def row_count(p: float, size: Size) -> int:
     """Number of rows m = round(p d)."""
-    if not 0 < p <= 1:
+    if not isinstance(p, int | float) or not 0 < p <= 1:
         raise ValueError(f"p, the share of rows, lies in (0, 1], got {p} for {size[0]}x{size[1]}")
     m = round(p * size[0] * size[1])
     if m < 1:
@@ -63,7 +65,7 @@ def check_rows(rows: Tensor, size: Size) -> None:
 
 def check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
     """Raise unless x fits the size and an operator's tensor."""
-    if x.ndim != 4 or tuple(x.shape[2:]) != size:
+    if x.ndim != 4 or tuple(x.shape[2:]) != tuple(size):
         raise ValueError(f"x has shape (N, C, {size[0]}, {size[1]}), got {tuple(x.shape)}")
     _check_fit("x", x, leaf)
 
@@ -77,11 +79,7 @@ def check_y(y: Tensor, m: int, leaf: Tensor) -> None:
 
 def _check_fit(name: str, value: Tensor, leaf: Tensor) -> None:
     """Raise unless an operator's tensor and x or y are of one batch, device and precision."""
-    if leaf.shape[0] not in (1, value.shape[0]):
-        raise ValueError(
-            f"the operator is for {leaf.shape[0]} samples (its tensor has shape "
-            f"{tuple(leaf.shape)}), but {name} has shape {tuple(value.shape)}"
-        )
+    check_samples(name, value, leaf)
     mixed = leaf.is_floating_point() and leaf.dtype != value.dtype
     if mixed or leaf.device != value.device:
         raise ValueError(

@@ -85,6 +85,9 @@ def _table(
     images = list(load_test_images(setup.images or 100, channels=channels))
     ours = _ours(channels, setup)
     methods = [*ours, *others, *(installed(channels) if setup.others else [])]
+    names = [method.name for method in methods]
+    if len(set(names)) < len(names):
+        raise ValueError(f"every row has a name of its own, got {', '.join(names)}")
     kept = Scores(setup.output / f"{name}-images.csv", say=setup.say)
     scores: dict[str, list[ImageScore]] = {}
     rows = published_rows(theirs)

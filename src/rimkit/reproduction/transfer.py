@@ -27,6 +27,7 @@ from rimkit.reproduction.walkers import (
     network_precision,
 )
 from rimkit.solver import Solver
+from rimkit.tasks import RandomProjectionsTask, check_trained_for
 
 _START = "start"
 _COLUMNS = ("problem", "image", "start_db", "own_db", "late_db", "settings")
@@ -77,7 +78,7 @@ def transfer(setup: Setup) -> str:
     Raises
     ------
     ValueError
-        If there is no machine, or one is not for grey images.
+        If there is no machine, one is for something else, or two methods have one name.
     """
     machines = [_machine(name) for name in machine_names(setup)]
     names = [*CLASSICAL, *(machine.name for machine in machines)]
@@ -119,6 +120,7 @@ def transfer(setup: Setup) -> str:
 
 def _machine(name: str) -> Method:
     model = load_grey(name)
+    check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     digest = weights.sha256(name)[:16]
     settings = f"weights {digest}, {model.steps} and {STEPS} steps, {network_precision()}"
     return Method(Path(name).stem, lambda _: model, lambda _: settings, learned=True)

@@ -61,7 +61,7 @@ def saved_recipe(folder: Path, *, overrides: Sequence[str] = ()) -> Recipe:
 
 def saved_precision(folder: Path) -> str:
     """The precision of the training in a folder."""
-    return str(_read(folder, _INPUTS)["precision"])
+    return str(_saved_inputs(folder)["precision"])
 
 
 def saved_start(folder: Path) -> dict[str, Any] | None:
@@ -106,14 +106,22 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
             raise ValueError(
                 f"{folder} holds another training: {key} was {before.get(key)}, now {now.get(key)}"
             )
-    for key, value in _read(folder, _INPUTS).items():
-        if json.loads(json.dumps(read[key])) != value:
+    for key, value in _saved_inputs(folder).items():
+        if json.loads(json.dumps(read.get(key))) != value:
             raise ValueError(f"{folder} holds another training: {key} differs, see {_INPUTS}")
-    update = int(torch.load(checkpoint, weights_only=True)["global_step"])
+    update = _updates(checkpoint)
     if update >= recipe.optimizer.updates:
         raise ValueError(f"the training in {folder} has finished: it took all its {update} updates")
     _write(folder, recipe, read)
     return checkpoint, update
+
+
+def _saved_inputs(folder: Path) -> dict[str, Any]:
+    table = _read(folder, _INPUTS)
+    missing = {"precision", "training", "held_out"} - table.keys()
+    if missing:
+        raise ValueError(f"{folder / _INPUTS} does not say {', '.join(sorted(missing))}")
+    return table
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:
@@ -121,7 +129,20 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
         table: dict[str, Any] = json.loads((folder / name).read_text())
     except FileNotFoundError:
         raise ValueError(f"nothing to resume: {folder / name} does not exist") from None
+    except ValueError as error:
+        raise ValueError(f"{folder / name} is not JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise ValueError(f"{folder / name} is not a table")
     return table
+
+
+def _updates(checkpoint: Path) -> int:
+    try:
+        return int(torch.load(checkpoint, weights_only=True)["global_step"])
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # unpickling what is no pickle raises whatever it comes upon
+        raise ValueError(f"{checkpoint} is no checkpoint of a training: {error}") from error
 
 
 def _write(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:

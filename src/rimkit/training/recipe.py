@@ -67,8 +67,8 @@ class UnrollRecipe:
             raise ValueError(f"unroll.steps is a range 1 <= low <= high, got {self.steps}")
         if not 0 <= self.continued < 1:
             raise ValueError(f"unroll.continued lies in [0, 1), got {self.continued}")
-        if self.lifetime < 1:
-            raise ValueError(f"unroll.lifetime is at least 1, got {self.lifetime}")
+        if not 1 <= self.lifetime < float("inf"):
+            raise ValueError(f"unroll.lifetime is at least 1 and finite, got {self.lifetime}")
         _at_least(0, segment=self.segment)
 
 

@@ -111,7 +111,7 @@ def _add_reproduce(commands: Commands) -> None:
     )
     parser.add_argument(
         "--images",
-        type=values.positive,
+        type=values.test_images,
         help="only the first so many test images: a look, not a result",
     )
     parser.add_argument(

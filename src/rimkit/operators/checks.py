@@ -1,0 +1,28 @@
+"""Whether an image and a tensor of an operator fit together."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def check_samples(name: str, value: Tensor, leaf: Tensor) -> None:
+    """Raise unless an operator's tensor is for one sample, or for as many as x or y has."""
+    if leaf.shape[0] not in (1, value.shape[0]):
+        raise ValueError(
+            f"the operator is for {leaf.shape[0]} samples (its tensor has shape "
+            f"{tuple(leaf.shape)}), but {name} has shape {tuple(value.shape)}"
+        )
+
+
+def check_image(name: str, value: Tensor) -> None:
+    """Raise unless x or y is a batch of images."""
+    if value.ndim != 4:
+        raise ValueError(f"{name} has shape (N, C, H, W), got {tuple(value.shape)}")
+
+
+def check_mask(name: str, value: Tensor, mask: Tensor) -> None:
+    """Raise unless a mask (N or 1, C or 1, H, W) fits x or y without making it larger."""
+    check_image(name, value)
+    check_samples(name, value, mask)
+    if mask.shape[1] not in (1, value.shape[1]) or mask.shape[2:] != value.shape[2:]:
+        raise ValueError(f"the mask has shape {tuple(mask.shape)}, but {name} {tuple(value.shape)}")
