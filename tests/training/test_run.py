@@ -26,7 +26,7 @@ from rimkit.training.data import PatchData, split_images, training_paths
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, build_trainer, train
-from rimkit.weights import store
+from rimkit.weights import record, store
 
 NO_FLOOR = ["model.variance_floor=0", "model.variance_floor_trained=false"]
 
@@ -447,6 +447,8 @@ def test_a_training_starts_from_the_weights_of_another(
     second = train(load_recipe("denoise-gray", overrides=overrides), paths, options(tmp_path / "b"))
     assert same_bits(load_file(first), load_file(second))
     assert weights.load(second).steps == 2
+    assert str(tmp_path) not in json.dumps(store.read_metadata(second))
+    assert record.started_from(weights.load(second).training_record) == f"a/{first.name}"
     start = weights.load(second).training_record["start"]
     before = weights.load(first).training_record
     assert start == {

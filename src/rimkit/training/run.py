@@ -29,8 +29,7 @@ from rimkit.training.callbacks import (
 from rimkit.training.data import PatchData, count_images, load_images, split_images
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import Recipe
-from rimkit.weights import store
-from rimkit.weights.record import start_of
+from rimkit.weights import record, store
 
 # What Lightning warns of and nobody need mend: batches are drawn in well under a millisecond, a run
 # that resumes has a folder that is not empty, and the last is between Lightning and torch.
@@ -96,7 +95,9 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     start = None
     if recipe.start_from:
         start = (
-            folder.saved_start(options.output) if options.resume else start_of(recipe.start_from)
+            folder.saved_start(options.output)
+            if options.resume
+            else record.start_of(recipe.start_from)
         )
     read = folder.inputs(training, held_out, precision=options.precision, start=start)
     checkpoint, update = None, 0
@@ -121,7 +122,7 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             file,
             training={
                 "task": settings.to_table(recipe.task),
-                "recipe": settings.to_table(recipe),
+                "recipe": record.shown(settings.to_table(recipe)),
                 "precision": options.precision,
                 "images": f"{len(training)} for training, {len(held_out)} held out",
                 "read": count_images([*training, *held_out]),

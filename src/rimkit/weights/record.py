@@ -63,6 +63,17 @@ def started_from(record: Mapping[str, Any]) -> str:
     return str(record.get("recipe", {}).get("start_from", ""))
 
 
+def shown(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a recipe as weights say it: where a start lay on a disk is nobody's business.
+
+    Of the path of a start the last two parts are left; its checksum is kept beside the recipe.
+    """
+    start = str(recipe.get("start_from", ""))
+    if start.endswith(".safetensors"):
+        return {**recipe, "start_from": "/".join(Path(start).parts[-2:])}
+    return dict(recipe)
+
+
 def images_read(record: Mapping[str, Any]) -> dict[str, int]:
     """How many images the training and its start read, held-out ones included.
 
