@@ -13,8 +13,8 @@ from rimkit.classical import GradientDescent
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem, SuperResolution
-from rimkit.tasks import trained_sigma
 from rimkit.tiling import inside, plan, reach, solve_tiled
+from rimkit.trained import trained_sigma
 
 HALF_LEVEL = 0.5 / 255
 DENOISERS = [name for name in rimkit.model_names() if name.startswith("denoise-")]

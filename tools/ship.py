@@ -23,7 +23,8 @@ from rimkit import atomic, weights
 from rimkit.data import bsds300
 from rimkit.reproduction.scores import settings_of
 from rimkit.rim import RIM
-from rimkit.tasks import DenoisingTask, knows_levels
+from rimkit.tasks import DenoisingTask
+from rimkit.trained import knows_levels
 from rimkit.weights import models, record
 
 

@@ -47,8 +47,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path) -> Path:
     """Find out before the work whether its result can be written to a path.
+
+    Returns the folder that it goes into, or the nearest above it that exists.
 
     Raises
     ------
@@ -62,6 +64,7 @@ def check_place(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not _leads_elsewhere(path) and not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    return folder
 
 
 @contextlib.contextmanager

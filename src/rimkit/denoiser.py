@@ -26,7 +26,7 @@ from rimkit.problem import Denoising, Problem
 from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
-from rimkit.tasks import knows_levels
+from rimkit.trained import knows_levels
 
 Sigma = float | Literal["auto"]
 

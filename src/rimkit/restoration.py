@@ -10,7 +10,8 @@ import numpy.typing as npt
 from rimkit import weights
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.rim import RIM
-from rimkit.tasks import DenoisingTask, SuperResolutionTask, Task, check_trained_for, trained_sigma
+from rimkit.tasks import DenoisingTask, SuperResolutionTask, Task
+from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.upscaler import Upscaler, check_scale
 
 

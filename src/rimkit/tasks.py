@@ -238,47 +238,6 @@ class RandomProjectionsTask:
         return problem, problem.simulate(x, generator=generator)
 
 
-def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str) -> None:
-    """Raise ``ValueError`` if a model was trained for another task; where nothing is said, not.
-
-    Parameters
-    ----------
-    task
-        What it is wanted for.
-    record
-        Its ``training_record``.
-    model
-        What the error calls it.
-    """
-    if "task" not in record:
-        return
-    name = record["task"].get("name", DenoisingTask.table_name)
-    if name != task.table_name:
-        raise ValueError(f"{model} is trained for {name}, not for {task.table_name}")
-
-
-def knows_levels(record: Mapping[str, Any]) -> bool:
-    """Whether a denoiser with this ``training_record`` learned the likelihood of rounded values.
-
-    Then it is to be given it where y is rounded: it gains by it, mostly at high noise.
-    """
-    return record.get("task", {}).get("quantised") in ("known", "half")
-
-
-def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
-    """Whether a denoiser with this ``training_record`` never saw y as it is before rounding."""
-    return record.get("task", {}).get("quantised") in ("known", "unknown")
-
-
-def trained_sigma(record: Mapping[str, Any]) -> float:
-    """Sigma of the small images that a model for super-resolution was trained on, white being 1.
-
-    The task's own where the ``training_record`` says nothing.
-    """
-    sigma: float = record.get("task", {}).get("sigma", SuperResolutionTask.sigma)
-    return sigma / LEVELS
-
-
 TASKS: dict[str, type[Any]] = {
     task.table_name: task for task in (DenoisingTask, SuperResolutionTask, RandomProjectionsTask)
 }

@@ -143,6 +143,17 @@ def test_matrices_and_rows_that_are_none() -> None:
 
 
 @pytest.mark.parametrize("size", [(2, 3), (3, 3), (2, 4)])
+def test_signs_and_rows_are_for_one_number_of_samples() -> None:
+    signs, rows = torch.ones(1, *SIZE), torch.arange(6).view(3, 2)
+    with pytest.raises(ValueError, match=r"signs \(2, 4, 5\) and rows \(3, 2\)"):
+        FastProjection(signs.expand(2, *SIZE), rows)
+    operator = FastProjection(signs, rows)
+    with pytest.raises(ValueError, match=r"for 3 samples .* x has shape \(2, 1, 4, 5\)"):
+        operator.A(torch.ones(2, 1, *SIZE))
+    with pytest.raises(ValueError, match=r"for 3 samples .* y has shape \(2, 1, 2\)"):
+        operator.A_adjoint(torch.ones(2, 1, 2))
+
+
 def test_independent_reals_are_the_mean_rank(size: tuple[int, int]) -> None:
     pixels = math.prod(size)
     for m in range(1, pixels + 1):

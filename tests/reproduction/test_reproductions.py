@@ -189,6 +189,17 @@ def test_a_model_that_is_no_row_is_refused(
         getattr(denoising, table)(dataclasses.replace(setup, models=(model,)))
 
 
+def test_no_row_is_there_twice(setup: Setup) -> None:
+    with pytest.raises(ValueError, match="every row has a name of its own"):
+        denoising.table2(dataclasses.replace(setup, models=("denoise-gray",)))
+
+
+def test_there_are_no_more_than_100_test_images(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["reproduce", "table2", "--images", "101"])
+    assert "there are 100 test images" in capsys.readouterr().err
+
+
 def test_what_cannot_be_reproduced_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["reproduce", "table9"])

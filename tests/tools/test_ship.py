@@ -21,7 +21,7 @@ from rimkit import settings, weights
 from rimkit.data import bsds300
 from rimkit.reproduction.scores import settings_of
 from rimkit.rim import RIM
-from rimkit.tasks import knows_levels
+from rimkit.trained import knows_levels
 from rimkit.training.recipe import load_recipe
 from rimkit.weights import Card, store
 

@@ -21,7 +21,7 @@ from rimkit.metrics import psnr
 from rimkit.problem import Denoising
 from rimkit.reproduction.scores import settings_of
 from rimkit.rim import RIM
-from rimkit.tasks import knows_levels, trained_sigma
+from rimkit.trained import knows_levels, trained_sigma
 from rimkit.weights import record, store
 
 ROOT = Path(__file__).parents[2]

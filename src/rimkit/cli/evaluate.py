@@ -30,7 +30,7 @@ from rimkit.evaluation.tables import (
     write_rows,
 )
 from rimkit.reproduction.scores import KNOWS
-from rimkit.tasks import knows_levels
+from rimkit.trained import knows_levels
 
 _TIMED = 10  # images, at sigma 25
 

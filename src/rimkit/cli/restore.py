@@ -28,13 +28,8 @@ from rimkit.files.ways import Denoisers
 from rimkit.footprint import keep_large_blocks, resident
 from rimkit.provenance import Precision
 from rimkit.rim import RIM
-from rimkit.tasks import (
-    LEVELS,
-    DenoisingTask,
-    SuperResolutionTask,
-    check_trained_for,
-    trained_sigma,
-)
+from rimkit.tasks import LEVELS, DenoisingTask, SuperResolutionTask
+from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.upscaler import Upscaler
 
 _DENOISERS = ("denoise-gray", "denoise-color")

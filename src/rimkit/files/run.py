@@ -212,8 +212,7 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
 def _check_target(job: Job) -> None:
     """Find out before the work whether its result can be written, and where it would go."""
     format_of(job.target)
-    atomic.check_place(job.target)
-    folder = next(parent for parent in job.target.absolute().parents if parent.exists())
+    folder = atomic.check_place(job.target)
     leaves = job.root is not None and not folder.resolve().is_relative_to(job.root.resolve())
     if leaves and job.root is not None and job.root.exists():
         raise ValueError(f"{folder}: this link leads out of the output folder {job.root}")

@@ -176,7 +176,7 @@ class FastProjection:
                 f"signs are -1 and 1 in shape (N or 1, H, W), got {tuple(self.signs.shape)}"
             )
         check_rows(self.rows, self._size)
-        if 1 != self.signs.shape[0] != self.rows.shape[0] != 1:
+        if len({self.signs.shape[0], self.rows.shape[0]} - {1}) > 1:
             raise ValueError(
                 f"signs {tuple(self.signs.shape)} and rows {tuple(self.rows.shape)} are for "
                 "different numbers of samples"

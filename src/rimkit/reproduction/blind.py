@@ -22,7 +22,8 @@ from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.tables import columns
 from rimkit.reproduction.scores import Method, Scores, settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS, knows_levels
+from rimkit.tasks import LEVELS
+from rimkit.trained import knows_levels
 
 _MODEL = "denoise-gray"
 _SIGMAS = (5.0, 10.0, 15.0, 25.0, 35.0, 50.0)

@@ -36,14 +36,8 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import KNOWS, Method, Scores, settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import (
-    LEVELS,
-    DenoisingTask,
-    RandomProjectionsTask,
-    check_trained_for,
-    knows_levels,
-    trained_on_rounded_alone,
-)
+from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
+from rimkit.trained import check_trained_for, knows_levels, trained_on_rounded_alone
 from rimkit.weights import record
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
@@ -150,9 +144,9 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
     for name in (*shipped, *setup.models):
         model = weights.load(name)
         theirs = model.config.network.channels
-        if theirs != channels and name in setup.models:
-            raise ValueError(f"{name} takes {theirs} channels, these images have {channels}")
         if theirs != channels:
+            if name in setup.models:
+                raise ValueError(f"{name} takes {theirs} channels, these images have {channels}")
             continue
         if model.training_record.get("task", {}).get("name") == _PROJECTIONS:
             plain = _model(name)

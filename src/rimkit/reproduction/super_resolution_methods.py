@@ -11,7 +11,8 @@ from rimkit.data.images import Bytes
 from rimkit.evaluation.super_resolution import Pair, bicubic, to_bytes
 from rimkit.reproduction.scores import settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS, SuperResolutionTask, check_trained_for, trained_sigma
+from rimkit.tasks import LEVELS, SuperResolutionTask
+from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.weights import record
 
 SCALES = (2.0, 3.0, 4.0)

@@ -27,7 +27,8 @@ from rimkit.reproduction.walkers import (
     network_precision,
 )
 from rimkit.solver import Solver
-from rimkit.tasks import RandomProjectionsTask, check_trained_for
+from rimkit.tasks import RandomProjectionsTask
+from rimkit.trained import check_trained_for
 
 _START = "start"
 _COLUMNS = ("problem", "image", "start_db", "own_db", "late_db", "settings")

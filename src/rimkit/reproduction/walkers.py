@@ -14,7 +14,8 @@ from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.tuned import gradient_descent, total_variation
 from rimkit.rim import RIM
 from rimkit.solver import Solver
-from rimkit.tasks import RandomProjectionsTask, check_trained_for
+from rimkit.tasks import RandomProjectionsTask
+from rimkit.trained import check_trained_for
 
 SHIPPED = RandomProjectionsTask.table_name
 """The model in the package, once there is one."""

@@ -14,7 +14,8 @@ from rimkit.data.bsds300 import cache_folder
 from rimkit.onnx import export as onnx_export
 from rimkit.onnx.contents import contents_of
 from rimkit.rim import RIM
-from rimkit.tasks import LEVELS, DenoisingTask, knows_levels
+from rimkit.tasks import LEVELS, DenoisingTask
+from rimkit.trained import knows_levels
 from rimkit.web.app import static_folder
 from rimkit.web.limits import Limits
 from rimkit.web.runtime import copy_runtime
