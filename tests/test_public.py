@@ -33,6 +33,7 @@ ORDER = [
     "baselines",
     "estimation",
     "tasks",
+    "trained",
     "restorer",
     "denoiser",
     "upscaler",
