@@ -18,7 +18,7 @@ from rimkit.evaluation.projections import PANELS, Panel, measure
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.networks import CompactConfig
 from rimkit.reproduction import curves, figure2, tuned, walkers
-from rimkit.reproduction.curves import Curve, Curves, Walker, average
+from rimkit.reproduction.curves import Curve, Curves, Walker, Walks, average
 from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
 from rimkit.reproduction.setup import Setup
@@ -47,7 +47,6 @@ def images(count: int, **_: int) -> list[CleanImage]:
 
 @pytest.fixture
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
-    monkeypatch.setenv("RIMKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(figure2, "load_test_images", images)
     monkeypatch.setattr(figure2, "PANELS", TWO)
     monkeypatch.setattr(walkers.weights, "model_names", list)
@@ -94,23 +93,55 @@ def test_figure2(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(curves, "psnr_by_step", lambda *_, **__: pytest.fail("measured again"))
         again = figure2.figure2(setup)
         figure2.figure2(dataclasses.replace(setup, images=1))
+        for name in setup.models:
+            Path(name).unlink()
+        alone = figure2.figure2(dataclasses.replace(setup, models=()))
+    assert alone.splitlines()[1:] == text.splitlines()[1:]
     assert again.splitlines()[1:] == text.splitlines()[1:]
 
 
 def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    panel, few = TWO[1], images(3)
+    few = images(3)
     walker = walkers.classical()[1]
-    kept = Curves(setup.output / "cache", say=setup.say)
-    first = kept.of(walker, panel, few[:1])
+    kept = Curves(setup.output / "figure2", say=setup.say)
+    first = kept.of(walker, TWO, few[:1])
     seen: list[str] = []
     spied = curves.measure
     monkeypatch.setattr(
         curves, "measure", lambda image, where: seen.append(image.name) or spied(image, where)
     )
-    whole = kept.of(walker, panel, few)
-    assert seen == ["1", "2"]
-    assert np.array_equal(whole.means[:1], first.means)
-    assert whole.means.shape == (3, 5)
+    whole = kept.of(walker, TWO, few)
+    assert seen == ["1", "2"] * 2
+    for panel in TWO:
+        assert np.array_equal(whole.curves[panel].means[:1], first.curves[panel].means)
+        assert whole.curves[panel].means.shape == (3, 5)
+    other = dataclasses.replace(walker, settings=lambda _: "another weight")
+    kept.of(other, TWO[:1], few[:1])  # what has other settings takes the place of what was there
+    assert seen == ["1", "2"] * 2 + ["0"]
+
+
+def test_what_is_kept_stands_in_the_figure_where_it_is_whole(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    kept = Curves(setup.output / "figure2", say=said.append)
+    walker = dataclasses.replace(walkers.classical()[0], name="late", seed=3)
+    kept.of(walker, TWO, images(1))
+    (found,) = kept.besides(["other"], TWO, images(1))
+    assert (found.name, found.seed, found.parameters) == ("late", 3, None)
+    assert kept.besides(["late-seed3"], TWO, images(1)) == []
+    said.clear()
+    for panels, count in [(TWO, 2), (PANELS, 1)]:
+        assert kept.besides([], panels, images(count)) == []
+        assert "late-seed3 is left out" in said.pop()
+    with monkeypatch.context() as patch:
+        patch.setattr(curves, "_PROTOCOL", "; protocol 0")
+        assert kept.besides([], TWO, images(1)) == []
+    file = setup.output / "figure2" / "late-seed3.npz"
+    file.write_bytes(file.read_bytes()[:-9])
+    for read in (lambda: kept.besides([], TWO, images(1)), lambda: kept.of(walker, TWO, images(1))):
+        with pytest.raises(ValueError, match=r"late-seed3\.npz holds no curves"):
+            read()
 
 
 def test_means_and_deviations_are_those_over_all_patches() -> None:
@@ -127,7 +158,8 @@ def test_a_solver_that_diverges_is_not_a_crash(setup: Setup) -> None:
     wild = Walker(
         "wild", lambda _: GradientDescent(step_size=1e6), lambda _: 20, lambda _: "wild, for a test"
     )
-    curve = Curves(setup.output / "cache", say=setup.say).of(wild, TWO[0], images(2))
+    walks = Curves(setup.output / "figure2", say=setup.say).of(wild, TWO[:1], images(2))
+    curve = walks.curves[TWO[0]]
     assert np.isnan(curve.mean[-1])
     assert np.isfinite(curve.mean[1])
 
@@ -154,9 +186,7 @@ def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
         for panel in TWO
     }
     names = ("rim", "gdn", "wild")
-    machine = Walker(
-        "", lambda _: GradientDescent(step_size=1), lambda _: 1, lambda _: "", parameters=7
-    )
+    machine = Walks("", parameters=7, seed=None, settings={}, curves={})
     text = "\n".join(report(found, {name: [machine] for name in names}, patches=500))
     assert "rim > gdn > wild: 2 of 2" in text
     (order, _) = (line for line in text.splitlines() if line.startswith("order at"))

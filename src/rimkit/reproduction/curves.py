@@ -1,10 +1,11 @@
-"""PSNR by step on random projections: measured once, and kept in the cache, not in the results."""
+"""PSNR by step on random projections: measured once, and kept beside the results."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Callable, Sequence
+import json
+import zipfile
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from rimkit.solver import Solver
 
 Values = npt.NDArray[np.float64]
 
-_PROTOCOL = 1  # another number where the same settings would give other values
+_PROTOCOL = f"; protocol 1, {PER_IMAGE} patches"  # another number where values would differ
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Walker:
     from_grey: bool = False
     parameters: int | None = None
     seed: int | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, and the seed."""
+        return label(self.name, self.seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +102,37 @@ class Curve:
         return values
 
 
+@dataclasses.dataclass(frozen=True)
+class Walks:
+    """What a walker did in every panel, and what is to be known of it once it is gone.
+
+    Attributes
+    ----------
+    name, parameters, seed
+        As in `Walker`.
+    settings
+        By panel: all that its values depend on.
+    curves
+        By panel.
+    """
+
+    name: str
+    parameters: int | None
+    seed: int | None
+    settings: Mapping[Panel, str]
+    curves: Mapping[Panel, Curve]
+
+    @property
+    def label(self) -> str:
+        """Its name, and the seed."""
+        return label(self.name, self.seed)
+
+
+def label(name: str, seed: int | None) -> str:
+    """Return what one of several seeds is called: that is the name of its file, too."""
+    return name if seed is None else f"{name}-seed{seed}"
+
+
 def average(curves: Sequence[Curve]) -> Curve:
     """Return the mean over trainings that differ in the seed alone."""
     return Curve(
@@ -105,7 +142,7 @@ def average(curves: Sequence[Curve]) -> Curve:
 
 
 class Curves:
-    """Curves in a folder, a file of at most 160 kB for every setting and panel.
+    """Curves in a folder, a file of at most 1 MB for every walker.
 
     Parameters
     ----------
@@ -119,25 +156,111 @@ class Curves:
         self._folder = folder
         self._say = say
 
-    def of(self, walker: Walker, panel: Panel, images: Sequence[CleanImage]) -> Curve:
-        """Return the curve over the first test images; those that are kept are not run again."""
-        steps = walker.steps(panel)
-        settings = f"{walker.settings(panel)}; protocol {_PROTOCOL}, {PER_IMAGE} patches"
-        digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
-        file = self._folder / f"{panel.ensemble}-{panel.p:g}-{digest}.npy"
-        known = np.load(file) if file.exists() else np.empty((2, 0, steps + 1))
-        missing = images[known.shape[1] :]
-        if missing:
-            solver = walker.solver(panel)
+    def of(self, walker: Walker, panels: Sequence[Panel], images: Sequence[CleanImage]) -> Walks:
+        """Return what a walker does on the first test images; what is kept is not run again.
+
+        Raises
+        ------
+        ValueError
+            If the file of this walker is damaged.
+        """
+        file = self._folder / f"{walker.label}.npz"
+        kept = _read(file) if file.exists() else _Kept(walker.name, None, None, {}, {})
+        kept = dataclasses.replace(kept, parameters=walker.parameters, seed=walker.seed)
+        for panel in panels:
+            key, settings = _key(panel), walker.settings(panel) + _PROTOCOL
+            if kept.settings.get(key) != settings:
+                kept.settings[key] = settings
+                kept.values[key] = np.empty((2, 0, walker.steps(panel) + 1), np.float32)
+            missing = images[kept.values[key].shape[1] :]
             for image in missing:
-                measured = measure(image, panel)
-                if walker.from_grey:
-                    measured = measured.from_grey()
-                values = psnr_by_step(solver, measured, steps=steps, bfloat16=walker.bfloat16)
-                new = np.stack([values.mean(1).numpy(), values.square().mean(1).numpy()])
-                known = np.concatenate([known, new[:, None]], axis=1)
-                with atomic.replacing(file) as stream:
-                    np.save(stream, known)
-            seed = "" if walker.seed is None else f", seed {walker.seed}"
-            self._say(f"{walker.name}{seed}: {panel.title}")
-        return Curve(*known[:, : len(images)])
+                values = _measure(walker, panel, image)
+                kept.values[key] = np.concatenate([kept.values[key], values], axis=1)
+                kept.write(file)
+            if missing:
+                self._say(f"{walker.label}: {panel.title}")
+        return kept.walks(panels, len(images))
+
+    def besides(
+        self, labels: Collection[str], panels: Sequence[Panel], images: Sequence[CleanImage]
+    ) -> list[Walks]:
+        """Return what others did whose curves are kept, by name: their weights need not be there.
+
+        Those that were not measured on all of these panels and images are left out, which is said.
+
+        Raises
+        ------
+        ValueError
+            If a file is damaged.
+        """
+        found = []
+        for file in sorted(self._folder.glob("*.npz")):
+            if file.stem in labels:
+                continue
+            kept = _read(file)
+            if all(kept.covers(panel, len(images)) for panel in panels):
+                found.append(kept.walks(panels, len(images)))
+            else:
+                self._say(f"{file.stem} is left out: {file} does not hold all patches")
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+    """What is in a file: settings and values, (2, images, steps + 1), by the names of panels."""
+
+    name: str
+    parameters: int | None
+    seed: int | None
+    settings: dict[str, str]
+    values: dict[str, npt.NDArray[np.float32]]
+
+    def covers(self, panel: Panel, images: int) -> bool:
+        key = _key(panel)
+        there = self.settings.get(key, "").endswith(_PROTOCOL)
+        return there and self.values[key].shape[1] >= images
+
+    def walks(self, panels: Sequence[Panel], images: int) -> Walks:
+        return Walks(
+            self.name,
+            self.parameters,
+            self.seed,
+            {panel: self.settings[_key(panel)].removesuffix(_PROTOCOL) for panel in panels},
+            {
+                panel: Curve(*self.values[_key(panel)][:, :images].astype(np.float64))
+                for panel in panels
+            },
+        )
+
+    def write(self, file: Path) -> None:
+        about = {name: getattr(self, name) for name in _ABOUT}
+        with atomic.replacing(file) as stream:
+            np.savez(stream, allow_pickle=False, about=np.array(json.dumps(about)), **self.values)
+
+
+_ABOUT = ("name", "parameters", "seed", "settings")
+
+
+def _read(file: Path) -> _Kept:
+    try:
+        with file.open("rb") as stream, np.load(stream) as stored:
+            values = {key: stored[key] for key in stored.files if key != "about"}
+            about = json.loads(str(stored["about"]))
+            return _Kept(**{name: about[name] for name in _ABOUT}, values=values)
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{file} holds no curves of Figure 2: move it away ({error})") from error
+
+
+def _measure(walker: Walker, panel: Panel, image: CleanImage) -> npt.NDArray[np.float32]:
+    """Means of the values and of their squares over the patches of an image: (2, 1, steps + 1)."""
+    measured = measure(image, panel)
+    if walker.from_grey:
+        measured = measured.from_grey()
+    values = psnr_by_step(
+        walker.solver(panel), measured, steps=walker.steps(panel), bfloat16=walker.bfloat16
+    )
+    return np.stack([values.mean(1).numpy(), values.square().mean(1).numpy()])[:, None].astype("f4")
+
+
+def _key(panel: Panel) -> str:
+    return f"{panel.ensemble}-{panel.p:g}"

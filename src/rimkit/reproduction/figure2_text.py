@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rimkit.evaluation.projections import PATCH, PER_IMAGE, STEPS, TRAINED_STEPS, Panel
 from rimkit.evaluation.statistics import Comparison, compare, or_lowest
 from rimkit.evaluation.tables import columns
-from rimkit.reproduction.curves import Curve, Walker, average
+from rimkit.reproduction.curves import Curve, Walks, average
 from rimkit.reproduction.walkers import CLASSICAL
 
 _HEADINGS = (
@@ -33,7 +33,7 @@ _Curves = Mapping[str, Curve]
 
 def report(
     found: Mapping[Panel, Mapping[str, Sequence[Curve]]],
-    machines: Mapping[str, Sequence[Walker]],
+    machines: Mapping[str, Sequence[Walks]],
     *,
     patches: int,
 ) -> list[str]:
@@ -73,7 +73,7 @@ def best_classical(curves: _Curves) -> str:
 
 
 def _summary(
-    means: Mapping[Panel, _Curves], machines: Mapping[str, Sequence[Walker]]
+    means: Mapping[Panel, _Curves], machines: Mapping[str, Sequence[Walks]]
 ) -> Iterator[list[str]]:
     yield [
         "",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rimkit import weights
 from rimkit.evaluation.projections import GREY, STEPS, Panel
 from rimkit.provenance import computes_in_bfloat16
-from rimkit.reproduction.curves import Walker
+from rimkit.reproduction.curves import Walker, Walks
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.tuned import gradient_descent, total_variation
 from rimkit.rim import RIM
@@ -24,27 +25,36 @@ GRADIENT_DESCENT, TOTAL_VARIATION = "gradient descent", "total variation"
 CLASSICAL = (GRADIENT_DESCENT, TOTAL_VARIATION)
 
 _SEED = re.compile(r"(.+)-seed(\d+)")
+_Named = TypeVar("_Named", bound=Walker | Walks)
 
 
-def learned(setup: Setup) -> dict[str, list[Walker]]:
-    """Machines by their names: that in the package, where there is one, and those asked for.
+def learned(setup: Setup) -> list[Walker]:
+    """Machines: that in the package, where there is one, and those asked for.
 
     A file NAME-seed0.safetensors is a seed of NAME.
 
     Raises
     ------
     ValueError
-        If there is no machine, one is for something else, or two have one name and seed.
+        If one is for something else.
     """
-    found: dict[str, list[Walker]] = {}
-    names = machine_names(setup)
-    for name in names:
-        walker = _machine(name)
+    return [_machine(name) for name in _names(setup)]
+
+
+def by_name(walkers: Iterable[_Named]) -> dict[str, list[_Named]]:
+    """Seeds together, by name: classical solvers first.
+
+    Raises
+    ------
+    ValueError
+        If two have one name and seed, or only one of two has a seed.
+    """
+    found: dict[str, list[_Named]] = {}
+    for walker in sorted(walkers, key=lambda w: (w.name not in CLASSICAL, w.name, w.seed or 0)):
         seeds = found.setdefault(walker.name, [])
-        same = any(walker.seed is None or other.seed in (walker.seed, None) for other in seeds)
-        if same or walker.name in CLASSICAL:
+        if any(None in (walker.seed, other.seed) or walker.seed == other.seed for other in seeds):
             raise ValueError(
-                f"two methods are called {Path(name).stem}: give their files names of their own, "
+                f"two methods are called {walker.name}: give their files names of their own, "
                 "and seeds of one variant NAME-seed0.safetensors, NAME-seed1.safetensors, ..."
             )
         seeds.append(walker)
@@ -59,7 +69,7 @@ def machine_names(setup: Setup) -> list[str]:
     ValueError
         If there is none.
     """
-    names = [name for name in weights.model_names() if name == SHIPPED] + [*setup.models]
+    names = _names(setup)
     if not names:
         raise ValueError(f"no {SHIPPED} is in the package yet: name a model's file with --add")
     return names
@@ -90,6 +100,10 @@ def classical() -> list[Walker]:
         _classical(GRADIENT_DESCENT, gradient_descent, "step_size"),
         _classical(TOTAL_VARIATION, total_variation, "weight"),
     ]
+
+
+def _names(setup: Setup) -> list[str]:
+    return [name for name in weights.model_names() if name == SHIPPED] + [*setup.models]
 
 
 def _machine(name: str) -> Walker:
@@ -125,12 +139,12 @@ def _classical(name: str, tuned: Callable[[Panel], Solver], setting: str) -> Wal
     )
 
 
-def settings_of(walkers: Sequence[Walker], panels: Sequence[Panel]) -> list[str]:
-    """What the values of walkers depend on, one line for each that differs."""
+def settings_of(everyone: Sequence[Walks], panels: Sequence[Panel]) -> list[str]:
+    """What the values of walks depend on, one line for each that differs."""
     lines = []
-    for walker in walkers:
-        title = walker.name if walker.seed is None else f"{walker.name}, seed {walker.seed}"
-        values = {panel: walker.settings(panel) for panel in panels}
+    for walks in everyone:
+        title = walks.name if walks.seed is None else f"{walks.name}, seed {walks.seed}"
+        values = {panel: walks.settings[panel] for panel in panels}
         if len(set(values.values())) == 1:
             value = values[panels[0]]
             lines.append(value if value.startswith(title) else f"{title}: {value}")
