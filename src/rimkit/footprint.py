@@ -43,12 +43,20 @@ def keep_large_blocks() -> None:
     """Make this process use the memory of freed blocks again, up to 256 MB each.
 
     By itself glibc hands blocks from 32 MB back, and the pages of the next one are made anew: on
-    large tiles that takes as long as all the arithmetic (see ``rimkit bench restore``). It costs
-    memory, in holes. Elsewhere than under glibc nothing is done.
+    large tiles, and in training with wide layers, that takes as long as all the arithmetic (see
+    ``rimkit bench``). It costs memory, in holes. Elsewhere than under glibc nothing is done.
     """
     if not _mallopt(_M_MMAP_THRESHOLD, 1 << 28):
         _mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the most that glibc before 2.35 takes
     _mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def ready_for_updates(segment: int | None) -> None:
+    """Choose what becomes of freed blocks in training: they are kept, but not with segments."""
+    if segment:
+        return_large_blocks()
+    else:
+        keep_large_blocks()
 
 
 def give_back() -> None:

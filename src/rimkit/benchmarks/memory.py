@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from rimkit.footprint import return_large_blocks
+from rimkit.footprint import ready_for_updates
 from rimkit.networks import NETWORKS
 from rimkit.problem import Denoising
 from rimkit.rim import RIM, RIMConfig
@@ -41,8 +41,7 @@ def peak_memory_of_update(network: str, *, steps: int, segment: int | None) -> f
 
 def main(network: str, steps: int, segment: int) -> None:
     """Print the megabytes of an update in this process."""
-    if segment:
-        return_large_blocks()
+    ready_for_updates(segment)
     torch.manual_seed(0)
     model = RIM(RIMConfig(network=NETWORKS[network]()))
     x = torch.rand(BATCH, 1, PATCH, PATCH)

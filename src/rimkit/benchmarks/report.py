@@ -23,6 +23,10 @@ def throughput_text(results: Sequence[Throughput]) -> str:
             f"{result.seconds:>8.3f}{result.patch_steps:>15.1f}{result.gflops:>9.0f}"
             f"{result.share:>16.0%} {result.speedup:>9.2f}"
         )
+    lines += [
+        "GFLOP/s: of the convolutions, counted the usual way. Of convolutions: time that they take",
+        "alone at this precision, the usual way; over 100 % where fewer products do the same.",
+    ]
     return "\n".join(lines) + "\n"
 
 

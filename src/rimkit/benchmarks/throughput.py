@@ -52,9 +52,11 @@ class Throughput:
     patch_steps
         Steps of one patch, a second.
     gflops
-        Thousand million floating-point operations a second, those of the convolutions.
+        Thousand million floating-point operations a second, those of the convolutions, counted as
+        if all were done the usual way.
     share
-        Time that the same convolutions take alone at the same precision, over ``seconds``.
+        Time that the same convolutions take alone at the same precision, the usual way, over
+        ``seconds``: above 1 where `rimkit.networks.winograd` takes their place.
     speedup
         Time of the plain float32 network in the same round, over ``seconds``.
     """

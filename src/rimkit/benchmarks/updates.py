@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rimkit.data.images import Bytes
 from rimkit.data.patches import PatchBatches
+from rimkit.footprint import ready_for_updates
 from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients
 from rimkit.training.recipe import Recipe
 
@@ -53,6 +54,7 @@ def time_update(
     repeats
         Updates timed at each end, after some that are not.
     """
+    ready_for_updates(recipe.unroll.segment)
     ends = []
     for steps in sorted(set(recipe.unroll.steps)):
         fixed = dataclasses.replace(recipe.unroll, steps=(steps, steps))

@@ -6,7 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rimkit.networks.winograd import WinogradConv, in_bf16
+
 _BLOCK = 16
+_MANY = 192  # channels from which the transforms of a convolution cost less than they save
 
 
 class ConvGRU(nn.Module):
@@ -66,6 +69,8 @@ class ResidualBlock(nn.Module):
 def conv(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
     """3x3 convolution that keeps the size (divided by the stride)."""
     kind = nn.Conv2d if dilation == 1 else DilatedConv
+    if inputs >= _MANY and outputs >= _MANY and dilation == stride == 1:
+        kind = WinogradConv
     return kind(inputs, outputs, 3, padding=dilation, dilation=dilation, stride=stride)
 
 
@@ -80,16 +85,10 @@ class DilatedConv(nn.Conv2d):
         """As in `torch.nn.Conv2d`."""
         missing = -self.in_channels % _BLOCK
         kernel = self.weight
-        if missing and value.device.type == "cpu" and _in_bf16(value):
+        if missing and value.device.type == "cpu" and in_bf16(value):
             value, kernel = (F.pad(part, (0, 0, 0, 0, 0, missing)) for part in (value, kernel))
         result: Tensor = self._conv_forward(value, kernel, self.bias)
         return result
-
-
-def _in_bf16(value: Tensor) -> bool:
-    if torch.is_autocast_enabled("cpu"):
-        return torch.get_autocast_dtype("cpu") == torch.bfloat16
-    return value.dtype == torch.bfloat16
 
 
 def start_at_rest(last: nn.Conv2d) -> None:

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 
 from rimkit import settings, weights
-from rimkit.footprint import return_large_blocks
+from rimkit.footprint import ready_for_updates
 from rimkit.provenance import computes_in_bfloat16
 from rimkit.rim import RIM
 from rimkit.training import folder
@@ -109,8 +109,7 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
         raise ValueError(f"these devices cannot be used: {error}") from error
     if not options.resume and trainer.is_global_zero:
         folder.begin(options.output, recipe, read)
-    if recipe.unroll.segment:
-        return_large_blocks()
+    ready_for_updates(recipe.unroll.segment)
     module = RIMTraining(recipe)
     if recipe.start_from and checkpoint is None:
         _take_weights(module.model, recipe.start_from)
