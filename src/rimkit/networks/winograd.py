@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-LARGEST = 64
-"""Side in pixels up to which it is done: between the transforms lies four times the input."""
+LARGEST = 32
+"""Side in pixels up to which it is done, as in training: four times the input lies in between."""
 
 
 class WinogradConv(nn.Conv2d):
