@@ -19,7 +19,7 @@ from rimkit.tasks import RandomProjectionsTask
 from rimkit.trained import check_trained_for
 
 SHIPPED = RandomProjectionsTask.table_name
-"""The model in the package, once there is one."""
+"""The model in the package."""
 
 GRADIENT_DESCENT, TOTAL_VARIATION = "gradient descent", "total variation"
 CLASSICAL = (GRADIENT_DESCENT, TOTAL_VARIATION)
@@ -29,7 +29,7 @@ _Named = TypeVar("_Named", bound=Walker | Walks)
 
 
 def learned(setup: Setup) -> list[Walker]:
-    """Machines: that in the package, where there is one, and those asked for.
+    """Machines: that in the package, and those asked for.
 
     A file NAME-seed0.safetensors is a seed of NAME.
 
@@ -71,7 +71,7 @@ def machine_names(setup: Setup) -> list[str]:
     """
     names = _names(setup)
     if not names:
-        raise ValueError(f"no {SHIPPED} is in the package yet: name a model's file with --add")
+        raise ValueError(f"{SHIPPED} is not in this package: name a model's file with --add")
     return names
 
 
