@@ -51,6 +51,21 @@ def test_an_interrupt_leaves_no_lock(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_the_claim_of_the_dead_is_removed_and_that_of_the_living_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"done")
+    with atomic.claimed(path):
+        (lock,) = (each for each in tmp_path.iterdir() if each != path)
+        atomic.tidy(path)
+        assert lock.exists()
+        with atomic.claimed(path) as mine:
+            assert not mine
+    lock.touch()  # as a process leaves it that is killed before it has removed it
+    atomic.tidy(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"done"
+
+
 def test_a_pipe_stays_one_and_gets_all(tmp_path: Path) -> None:
     pipe = tmp_path / "report.json"
     os.mkfifo(pipe)

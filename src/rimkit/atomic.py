@@ -75,7 +75,7 @@ def claimed(path: Path) -> Iterator[bool]:
     half-written is removed by the next one that asks. Missing folders are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path.parent / f"{_prefix(path)}lock", blocking=False)
+    lock = filelock.FileLock(_lock_of(path), blocking=False)
     try:
         with _uninterrupted(), contextlib.suppress(filelock.Timeout):
             lock.acquire()
@@ -90,6 +90,13 @@ def claimed(path: Path) -> Iterator[bool]:
                 with contextlib.suppress(OSError):
                     Path(lock.lock_file).unlink()
                 lock.release()
+
+
+def tidy(path: Path) -> None:
+    """Remove the claim of a process that was killed when ``path`` had just been written."""
+    if _lock_of(path).exists():
+        with contextlib.suppress(OSError), claimed(path):
+            pass
 
 
 @contextlib.contextmanager
@@ -122,6 +129,10 @@ def _leads_elsewhere(path: Path) -> bool:
     except OSError:
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.parent / f"{_prefix(path)}lock"
 
 
 def _prefix(path: Path) -> str:

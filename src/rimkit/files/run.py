@@ -99,6 +99,7 @@ def restore_files(
     todo = []
     for job in jobs:
         if not wishes.overwrite and os.path.exists(job.target):
+            atomic.tidy(job.target)
             yield _outcome(job, "skipped", _DONE)
         else:
             todo.append((size_of(job.source), job))
