@@ -28,6 +28,8 @@ def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[s
 def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     listed = capsys.readouterr().out
+    places = {line.index(weights.card(line.split()[0]).summary) for line in listed.splitlines()}
+    assert len(places) == 1  # one column
     for name in weights.model_names():
         assert name in listed
         assert main(["models", name]) == 0

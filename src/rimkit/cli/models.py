@@ -10,8 +10,9 @@ from rimkit import weights
 def run(options: argparse.Namespace) -> int:
     """List the models, or print the card of one."""
     if options.name is None:
-        for name in weights.model_names():
-            print(f"{name:<16} {weights.card(name).summary}")
+        names = weights.model_names()
+        for name in names:
+            print(f"{name:<{max(map(len, names))}}  {weights.card(name).summary}")
         return 0
     card = weights.card(options.name)
     print(f"{options.name}: {card.summary}")
