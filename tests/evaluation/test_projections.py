@@ -5,11 +5,19 @@ import torch
 from tests.cases import uniform
 
 from rimkit.classical import GradientDescent, TotalVariation
-from rimkit.evaluation.projections import PANELS, Panel, draw_patches, measure, psnr_by_step
+from rimkit.evaluation.projections import (
+    PANELS,
+    Measured,
+    Panel,
+    draw_patches,
+    measure,
+    psnr_by_step,
+)
 from rimkit.evaluation.protocols import CleanImage, noisy
 from rimkit.evaluation.transfer import TRANSFERS, FilledMask
 from rimkit.metrics import psnr
 from rimkit.operators import adjoint_error
+from rimkit.problem import Denoising
 
 IMAGE = CleanImage("7", uniform(1, 1, 40, 51).float())
 
@@ -52,6 +60,13 @@ def test_a_walk_is_that_of_the_solver() -> None:
     assert estimates is not None
     expected = torch.stack([psnr(x, measured.truth) for x in estimates])
     torch.testing.assert_close(values, expected, rtol=0, atol=0)
+
+
+def test_a_patch_that_is_met_exactly_does_not_hide_the_others() -> None:
+    white = torch.ones(2, 1, 32, 32)
+    measured = Measured(white, Denoising(0.1), 1.5 * white)
+    values = psnr_by_step(GradientDescent(step_size=1e-3), measured, steps=2)
+    assert values.unique().tolist() == [pytest.approx(58.92, abs=0.01)]
 
 
 def test_a_walk_that_diverges_ends_in_nan() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 from torch import Tensor
@@ -29,6 +30,12 @@ TRAINED_STEPS = 20
 
 GREY = 0.43
 """Mean of the training images of BSDS300."""
+
+HIGHEST = 10 * math.log10(12 * 255**2)
+"""Most that a patch scores, in dB: the truth was rounded to 8 bits, and is no surer than that.
+
+Without it a white patch that is restored without any error makes every mean infinite.
+"""
 
 _PLACES, _MEASUREMENTS = 41, 43
 
@@ -130,7 +137,8 @@ def psnr_by_step(
 ) -> Tensor:
     """PSNR in dB of every sample, at the start and after every step: (steps + 1, N) in float64.
 
-    Estimates are clipped to [0, 1]. From the step on at which a batch diverges, NaN.
+    Estimates are clipped to [0, 1], scores to `HIGHEST`. From the step on at which a batch
+    diverges, NaN.
 
     Parameters
     ----------
@@ -146,11 +154,11 @@ def psnr_by_step(
     values = torch.full((steps + 1, truth.shape[0]), torch.nan, dtype=torch.float64)
     with torch.autocast(truth.device.type, torch.bfloat16, enabled=bfloat16):
         start = solver.init(measured.y, measured.problem)
-        values[0] = psnr(start.x, truth)
+        values[0] = psnr(start.x, truth).clamp(max=HIGHEST)
         walk = solver.iterate(measured.y, measured.problem, steps=steps, start=start)
         try:
             for step, iterate in enumerate(walk, start=1):
-                values[step] = psnr(iterate.x, truth)
+                values[step] = psnr(iterate.x, truth).clamp(max=HIGHEST)
         except DivergenceError:
             pass
     return values

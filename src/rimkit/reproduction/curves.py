@@ -18,7 +18,7 @@ from rimkit.solver import Solver
 
 Values = npt.NDArray[np.float64]
 
-_PROTOCOL = f"; protocol 1, {PER_IMAGE} patches"  # another number where values would differ
+_PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # another number where values would differ
 
 
 @dataclasses.dataclass(frozen=True)
