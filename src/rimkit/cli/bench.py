@@ -20,7 +20,7 @@ from rimkit.benchmarks.restoring import SIGMA, measure_size, measure_speed, tile
 from rimkit.benchmarks.throughput import WORKLOADS, measure
 from rimkit.benchmarks.updates import time_update
 from rimkit.cli.values import size as size_in_bytes
-from rimkit.footprint import keep_large_blocks, ready_for_updates
+from rimkit.footprint import keep_large_blocks
 from rimkit.provenance import stamp
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import default_precision
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> str:
-    ready_for_updates(None)
+    keep_large_blocks()
     workloads = [load for load in WORKLOADS if load.network in options.networks]
     results = [
         result

@@ -56,8 +56,8 @@ class Walker:
 
     @property
     def label(self) -> str:
-        """Its name, and the seed."""
-        return label(self.name, self.seed)
+        """Its name and the seed, as in the names of its files."""
+        return self.name if self.seed is None else f"{self.name}-seed{self.seed}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,16 +121,6 @@ class Walks:
     seed: int | None
     settings: Mapping[Panel, str]
     curves: Mapping[Panel, Curve]
-
-    @property
-    def label(self) -> str:
-        """Its name, and the seed."""
-        return label(self.name, self.seed)
-
-
-def label(name: str, seed: int | None) -> str:
-    """Return what one of several seeds is called: that is the name of its file, too."""
-    return name if seed is None else f"{name}-seed{seed}"
 
 
 def average(curves: Sequence[Curve]) -> Curve:
