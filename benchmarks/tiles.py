@@ -7,6 +7,7 @@ against float32.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -38,9 +39,8 @@ def line(inputs: int, outputs: int) -> str:
     exact = usual(x).detach()
     errors = [relative(run(layer, x), exact) for layer in (usual, tiles)]
     seconds = [
-        [timed(lambda layer=layer: run(layer, x)) for layer in (usual, tiles)]
-        for _ in range(ROUNDS)
-    ]  # type: ignore[misc]
+        [timed(functools.partial(run, layer, x)) for layer in (usual, tiles)] for _ in range(ROUNDS)
+    ]
     best = [1000 * min(times) for times in zip(*seconds, strict=True)]
     return (
         f"{inputs:>3} to {outputs:>3}{best[0]:>12.1f}{best[1]:>10.1f}{best[0] / best[1]:>8.2f}"

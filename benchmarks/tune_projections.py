@@ -49,7 +49,7 @@ CROPS = 4
 
 @functools.cache
 def held_out() -> list[CleanImage]:
-    paths = split_images(training_paths(None), held_out_every=20)[1]
+    paths = split_images(training_paths(), held_out_every=20)[1]
     return [load_image(path, channels=1) for path in paths]
 
 
@@ -111,11 +111,12 @@ def measured(problem: Panel | Transfer, count: int) -> Measured:
 
 def main(count: int) -> None:
     print(f"tune_projections.py {count}: {stamp()}\n", flush=True)
-    paths = training_paths(None)
+    paths = training_paths()
     grey = sum(load_image(path, channels=1).x.mean().item() for path in paths) / len(paths)
     print(f"mean grey of the training images: {grey:.3f}", flush=True)
     descents, variations = {}, {}
-    for problem in (*TRANSFERS, *reversed(PANELS)):
+    problems: list[Panel | Transfer] = [*TRANSFERS, *reversed(PANELS)]
+    for problem in problems:
         name = key(problem)
         floor = problem.variance_floor if isinstance(problem, Transfer) else 0.0
         kind = problem.name if isinstance(problem, Transfer) else problem.ensemble

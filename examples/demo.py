@@ -4,6 +4,7 @@ The photograph ships with scikit-image; sigma is 25 of 255 grey levels.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def main() -> None:
     descent = rimkit.GradientDescent(step_size=SIGMA**2)
     total_variation = rimkit.TotalVariation(weight=TV_WEIGHT)
     non_local_means = baselines.installed()["non-local means"]
-    methods = {
+    methods: dict[str, Callable[[], torch.Tensor]] = {
         "gradient descent": lambda: descent.solve(y, problem).x,
         "total variation": lambda: total_variation.solve(y, problem).x,
         "non-local means": lambda: torch.from_numpy(non_local_means(y[0, 0].numpy(), SIGMA))[
@@ -50,6 +51,7 @@ def main() -> None:
 
     del scores["rimkit denoise-gray"]  # drawn step by step
     solution = model.solve(y, problem, steps=3 * model.steps, keep=True)
+    assert solution.trajectory is not None  # since keep=True
     figure = Figure(figsize=(11, 3.4), dpi=150, layout="constrained")
     *images, curve = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.35])
     shown = {"noisy": y, "restored": solution.trajectory[model.steps]}

@@ -192,6 +192,8 @@ def test_bad_images(colour: RIM) -> None:
             upscaler.upscale([image])
     with pytest.raises(ValueError, match="at least 6x6, got 5x9"):  # x would be smaller than 8x8
         Upscaler(colour, scale=1.5, sigma=SIGMA).upscale([np.zeros((5, 9, 3))])
+    small = np.full((5, 3, 3), 7, np.uint8)
+    assert (Upscaler(colour, scale=1, sigma=SIGMA).upscale([small])[0] == 7).all()  # as it is
     with pytest.raises(ValueError, match="sigma"):
         Upscaler(colour, scale=3, sigma=-1)
     with pytest.raises(ValueError, match="an image of 900x600 needs more memory than 0 MB"):

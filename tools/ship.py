@@ -42,7 +42,10 @@ KINDS = {
         "colour images with Gaussian noise, sigma 0 to 55 of 255", "denoising", 3
     ),
     "super-resolution": Kind(
-        "colour images made 1 to 4 times smaller by bicubic resizing", "super-resolution", 3
+        "colour images made 1 to 4 times smaller by antialiased bicubic resizing, without noise, "
+        "blur or JPEG",
+        "super-resolution",
+        3,
     ),
     "random-projections": Kind(
         "grey patches from random projections: Gaussian, binary and Fourier ensembles",

@@ -80,10 +80,10 @@ def _denoising(rows: list[dict[str, str]], file: Path, settings: str) -> dict[st
     }
     names = _check(scores, file, settings)
     means = {}
-    for place, end in ((0, ""), (1, ", SSIM")):
+    for score, end in ((0, ""), (1, ", SSIM")):
         for count in (ROTH_BLACK, len(names)):
             for key, scored in scores.items():
-                mean = statistics.mean(scored[name][place] for name in names[:count])
+                mean = statistics.mean(scored[name][score] for name in names[:count])
                 means[f"{count} images, {key}{end}"] = f"{mean:.5f}" if end else f"{mean:.4f}"
     return means
 

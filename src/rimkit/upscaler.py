@@ -71,7 +71,8 @@ class Upscaler(Restorer):
 
     def check(self, values: Array) -> None:
         """Raise ``ValueError`` unless this is an image (H, W, C) that can be made larger."""
-        check_image(values, smallest=max(_KERNEL, math.ceil(SMALLEST_SIDE / self.scale)))
+        large_enough = max(_KERNEL, math.ceil(SMALLEST_SIDE / self.scale))
+        check_image(values, smallest=1 if self.scale == 1 else large_enough)
         if not 1 <= values.shape[2] <= 4:
             raise ValueError(f"images have 1 to 4 channels, got {values.shape[2]}")
 

@@ -78,6 +78,11 @@ def test_a_study_looks_at_least_once() -> None:
         tiny(looks=0)
 
 
+def test_a_misspelt_column_is_found_before_hours_are_spent() -> None:
+    with pytest.raises(ValueError, match='log has no "train/floor"; did you mean'):
+        tiny(columns=("train/floor",))
+
+
 def test_a_study_is_run_once(tmp_path: Path, images: Path) -> None:  # noqa: F811
     output = tmp_path / "study"
     costs(output)
@@ -132,8 +137,8 @@ def test_other_columns_of_the_log_are_reported(tmp_path: Path, images: Path) -> 
     rows = list(csv.DictReader(to_csv(results).splitlines()))
     assert float(rows[1]["train/variance_floor"]) == pytest.approx(ends[0], rel=1e-4)
 
-    missing = tiny(choices=choices, columns=("train/floor",), set=(*TINY, FROM_HALF))
-    with pytest.raises(ValueError, match=r"the log in .* has no train/floor"):
+    missing = tiny(choices=choices, columns=("train/motion",), set=(*TINY, FROM_HALF))
+    with pytest.raises(ValueError, match=r"the log in .* has no train/motion"):
         run_study(missing, training_paths(images), tmp_path / "study", say=lambda _: None)
 
 

@@ -88,7 +88,7 @@ def _restore(options: argparse.Namespace) -> str:
 
         from rimkit.benchmarks.figures import large_images_figure
 
-        clean = np.asarray(data.camera(), dtype=np.float32) / 255  # type: ignore[no-untyped-call]
+        clean = np.asarray(data.camera(), dtype=np.float32) / 255
         noise = np.random.default_rng(0).normal(0, SIGMA, clean.shape)
         difference, *seams = tiled_difference(
             (clean + noise).astype(np.float32), pixels=_FIGURE_PIXELS

@@ -7,6 +7,7 @@ import re
 from importlib import resources
 
 from rimkit import settings
+from rimkit.training.module import LOGGED
 from rimkit.training.recipe import Recipe, load_recipe
 
 
@@ -66,7 +67,8 @@ class Study:
     looks
         How often the held-out images are looked at in a training, the end included.
     columns
-        What else a training logs and the report is to say, such as ``train/variance_floor``.
+        What else the report is to say, of `rimkit.training.module.LOGGED`, such as
+        ``train/variance_floor``.
     choices
         What is compared.
     """
@@ -88,6 +90,9 @@ class Study:
             )
         if self.looks < 1:
             raise ValueError(f"a study looks at least once, got looks = {self.looks}")
+        for column in self.columns:
+            if column not in LOGGED:
+                raise ValueError(settings.unknown_key(column, list(LOGGED), where="log"))
         measured = [choice.name for choice in self.choices if not choice.updates_of]
         for choice in self.choices:
             if choice.updates_of and choice.updates_of not in measured:

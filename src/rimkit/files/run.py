@@ -69,7 +69,7 @@ class Wishes:
     overwrite
         Whether a target that exists is written again.
     strip_metadata
-        Whether camera, position, author and date are left out.
+        Whether camera, position, author, date and resolution are left out.
     """
 
     sigma: Sigma = "auto"

@@ -101,7 +101,7 @@ def _table(
     parts = [
         "Mean PSNR in dB over the first 68 and all 100 test images of BSDS300; ± is the standard",
         "deviation of the mean (bootstrap over images). Columns are images: sigma; 8-bit: clipped",
-        "and rounded before restoring. Rows without ± are published. s/image: in this run, one",
+        "and rounded before restoring. Rows without ± are copied. s/image: in this run, one",
         f"image after the other, the mean of the first {len(images[:_TIMED])} at sigma 25.",
     ]
     for count in sorted({images for row in rows for images, _ in row.psnr}):

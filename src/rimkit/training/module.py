@@ -23,6 +23,9 @@ from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, Recipe
 from rimkit.training.unroll import unroll
 
+LOGGED = ("train/loss", "train/motion", "train/variance_floor", "train/gradient_norm")
+"""Columns of the log besides those of the held-out images; motion is there where it has a price."""
+
 
 class RIMTraining(lightning.LightningModule):
     """Trains ``model`` on patches of clean images; y is simulated as it goes.

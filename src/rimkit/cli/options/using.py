@@ -81,7 +81,7 @@ def _add_restore(commands: Commands) -> None:
     parser.add_argument(
         "--strip-metadata",
         action="store_true",
-        help="leave camera, position, author and date out (the colour profile stays)",
+        help="leave camera, position, author, date and resolution out (the colour profile stays)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
 
