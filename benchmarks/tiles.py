@@ -33,7 +33,7 @@ def main() -> None:
 
 def line(inputs: int, outputs: int) -> str:
     x = torch.randn(32, inputs, 16, 16).contiguous(memory_format=torch.channels_last)
-    tiles = WinogradConv(inputs, outputs, 3, padding=1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tiles = WinogradConv(inputs, outputs).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     usual = nn.Conv2d(inputs, outputs, 3, padding=1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     usual.load_state_dict(tiles.state_dict())
     exact = usual(x).detach()

@@ -7,9 +7,9 @@ import errno
 import hashlib
 import io
 import os
+import secrets
 import signal
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,14 +33,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             stream.write(gathered.getbuffer())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".part")
-    scratch = Path(name)
+    scratch = path.parent / f"{_prefix(path)}{secrets.token_hex(8)}.part"
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with scratch.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        scratch.chmod(0o666 & ~_umask())
         scratch.replace(path)
     except BaseException:
         scratch.unlink(missing_ok=True)
@@ -138,9 +136,3 @@ def _lock_of(path: Path) -> Path:
 def _prefix(path: Path) -> str:
     """How the names of scratch files for ``path`` begin: hidden, and short however long its is."""
     return f".rimkit-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}-"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

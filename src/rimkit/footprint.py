@@ -37,6 +37,7 @@ def return_large_blocks() -> None:
     than under glibc nothing is done.
     """
     _mallopt(_M_MMAP_THRESHOLD, 1 << 19)
+    _mallopt(_M_TRIM_THRESHOLD, 1 << 17)  # as it is unless `keep_large_blocks` was called before
 
 
 def keep_large_blocks() -> None:

@@ -31,7 +31,7 @@ def test_its_gradients_are_exact() -> None:
 
 def layers(channels: int = 192, size: tuple[int, int] = (16, 16)) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
-    layer = WinogradConv(channels, 208, 3, padding=1)
+    layer = WinogradConv(channels, 208)
     value = torch.randn(4, channels, *size).to(memory_format=torch.channels_last)
     return layer.to(memory_format=torch.channels_last), value  # type: ignore[call-overload]
 
@@ -69,6 +69,14 @@ def test_what_does_not_fit_goes_the_usual_way(size: tuple[int, int]) -> None:
     plain.load_state_dict(layer.state_dict())
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(layer(value), plain(value))
+
+
+def test_what_a_convolution_takes_it_takes() -> None:
+    layer, value = layers()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(value[:0]).shape == (0, 208, 16, 16)
+        assert layer(value[0]).shape == (208, 16, 16)
+        assert layer.double()(value.double()).dtype == torch.float64
 
 
 def test_in_float32_it_is_the_usual_convolution() -> None:

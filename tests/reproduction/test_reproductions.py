@@ -190,7 +190,7 @@ def test_a_model_that_is_no_row_is_refused(
 
 
 def test_no_row_is_there_twice(setup: Setup) -> None:
-    with pytest.raises(ValueError, match="every row has a name of its own"):
+    with pytest.raises(ValueError, match="every method has a name of its own"):
         denoising.table2(dataclasses.replace(setup, models=("denoise-gray",)))
 
 

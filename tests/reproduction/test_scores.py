@@ -58,6 +58,17 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     assert file.read_text() == text
 
 
+def test_lines_of_an_older_file_do_not_say_what_measured_them(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text(
+        "method,image,sigma,quantised,psnr_db,ssim,settings\nold,0,25,no,30,0.9,older\n"
+    )
+    Scores(file, say=print).of(Method("as it is", Counted(), "newer"), images(1), CONDITIONS)
+    first, *others = csv.DictReader(file.read_text().splitlines())
+    assert first["measured_by"] == ""
+    assert all(line["measured_by"] for line in others)
+
+
 def test_other_settings_are_measured_and_both_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "scores.csv"
     restore = Counted()

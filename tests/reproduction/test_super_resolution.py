@@ -2,7 +2,8 @@
 
 import collections
 import csv
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,21 @@ def test_table3(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(RIM, "solve", lambda *_, **__: pytest.fail("measured again"))
         again = super_resolution.table3(setup)
     assert again.splitlines()[1:] == text.splitlines()[1:]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_scores_of_models_that_are_not_asked_for_stay(setup: Setup) -> None:
+    super_resolution.table3(setup)
+    super_resolution.table3(dataclasses.replace(setup, models=()))
+    lines = (setup.output / "table3-images.csv").read_text().splitlines()
+    assert sum(line.startswith("rimkit tiny,") for line in lines) == 2 * 3
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("make", [super_resolution.table3, figure4.figure4])
+def test_two_models_of_one_name_are_refused(setup: Setup, make: Callable[[Setup], str]) -> None:
+    with pytest.raises(ValueError, match="every method has a name of its own"):
+        make(dataclasses.replace(setup, models=setup.models * 2))
 
 
 @pytest.mark.usefixtures("one_thread")

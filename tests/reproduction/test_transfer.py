@@ -52,6 +52,7 @@ def test_transfer(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "variance floor 0.000277778" in text
     lines = list(csv.DictReader((setup.output / "transfer-images.csv").read_text().splitlines()))
     assert len(lines) == len(SOME) * 2 * 3
+    assert any("blur of 1.5 pixels" in line["settings"] for line in lines)  # scores depend on it
     with monkeypatch.context() as patch:  # what is known is not measured again
         patch.setattr(transfer, "psnr_by_step", lambda *_, **__: pytest.fail("measured again"))
         again = transfer.transfer(setup)

@@ -1,8 +1,15 @@
+import math
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import lightning
 import pytest
 import torch
 
 from rimkit.rim import RIM, RIMConfig
-from rimkit.training.callbacks import moving_average
+from rimkit.solver import DivergenceError, Iterate
+from rimkit.training.callbacks import Stop, moving_average
 from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients, rate_factor
 from rimkit.training.pool import Rollout
 from rimkit.training.recipe import OptimizerRecipe, load_recipe
@@ -84,6 +91,19 @@ def test_pool_is_renewed_in_time(overrides: list[str], monkeypatch: pytest.Monke
     assert kept(training).x.unique().tolist() == [1.0]
 
 
+def test_samples_that_are_not_finite_do_not_stay(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides += ["unroll.continued=0.5", "unroll.lifetime=1e9", "unroll.steps=[1, 1]"]
+    training = module(overrides, monkeypatch)
+    training.training_step((0, torch.zeros(2, 1, 16, 16)), 0)
+    kept(training).iterate.eta[0, 0, 0, 0] = torch.inf  # what is kept, not a copy
+    training.training_step((1, torch.ones(2, 1, 16, 16)), 0)
+    renewed, stayed = kept(training).x.flatten(1).mean(1).tolist()
+    assert (renewed, stayed) == (1.0, 0.0)
+    assert kept(training).iterate.eta.isfinite().all()
+
+
 def test_samples_go_on_with_those_of_their_kind(
     overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,3 +179,53 @@ def test_validation_looks_after_the_own_number_of_steps_and_later(
             training.validation_step(torch.rand(1, 1, 16, 16), 0)
     assert seen[1]["val/psnr_sigma_25"] == seen[1]["val/psnr_sigma_25_late"]
     assert seen[2]["val/psnr_sigma_25"] != seen[2]["val/psnr_sigma_25_late"]
+
+
+def looked_at(training: RIMTraining, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    seen: dict[str, float] = {}
+    monkeypatch.setattr(training, "log", lambda name, value, **_: seen.update({name: float(value)}))
+    x = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        training.validation_step(x, 0)
+    return seen
+
+
+def test_trainings_of_all_seeds_are_looked_at_on_the_same_measurements(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (module([*overrides, f"seed={seed}"], monkeypatch) for seed in (0, 1))
+    second.model.load_state_dict(first.model.state_dict())
+    assert looked_at(first, monkeypatch) == looked_at(second, monkeypatch)
+
+
+def test_a_machine_that_diverges_when_it_is_looked_at_is_trained_on(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = module([*overrides, "late=2"], monkeypatch)
+    expected = looked_at(training, monkeypatch)
+    iterate = training.model.iterate
+
+    def diverging(*arguments: Any, **keywords: Any) -> Iterator[Iterate]:
+        for step, where in enumerate(iterate(*arguments, **keywords), start=1):
+            if step > training.model.steps:
+                raise DivergenceError
+            yield where
+
+    monkeypatch.setattr(training.model, "iterate", diverging)
+    seen = looked_at(training, monkeypatch)
+    assert all(math.isnan(seen[name]) for name in seen if name.endswith("_late"))
+    own = {name: value for name, value in seen.items() if not name.endswith("_late")}
+    assert own == {name: expected[name] for name in own}
+
+
+def test_a_training_that_fails_gives_the_interrupt_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    stop = Stop(None)
+    trainer, training = (
+        lightning.Trainer(logger=False, accelerator="cpu"),
+        lightning.LightningModule(),
+    )
+    stop.on_fit_start(trainer, training)
+    assert signal.getsignal(signal.SIGINT) != before
+    stop.on_exception(trainer, training, ValueError())
+    assert signal.getsignal(signal.SIGINT) == before

@@ -240,6 +240,42 @@ def test_a_finished_training_is_left_alone(
     assert store.read_metadata(kept)["training"]["updates"] == 6
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "schedule-free"])
+def test_weights_that_could_not_be_written_are_written_later(
+    tmp_path: Path, images: Path, overrides: list[str], optimizer: str
+) -> None:
+    overrides += ["optimizer.updates=4", "validate_every=4", f"optimizer.name={optimizer}"]
+    if optimizer == "schedule-free":
+        overrides += ["optimizer.decay=0", "optimizer.average=0"]
+    recipe, paths = load_recipe("denoise-gray", overrides=overrides), training_paths(images)
+    file = train(recipe, paths, options(tmp_path / "run"))
+    whole, said = load_file(file), store.read_metadata(file)["training"]
+    file.unlink()
+    assert train(recipe, paths, options(tmp_path / "run", resume=True)) == file
+    assert same_bits(whole, load_file(file))
+    assert store.read_metadata(file)["training"] == said
+
+
+def test_a_training_that_becomes_longer_goes_on_at_the_rates_of_the_longer_one(
+    tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    clip = RIMTraining.configure_gradient_clipping
+
+    def noted(self: RIMTraining, optimizer: torch.optim.Optimizer, **rest: float) -> None:
+        rates.append(optimizer.param_groups[0]["lr"])
+        clip(self, optimizer, **rest)
+
+    monkeypatch.setattr(RIMTraining, "configure_gradient_clipping", noted)
+    for updates in (4, 8):
+        lengths = [f"optimizer.updates={updates}", "validate_every=4", "optimizer.decay=0.5"]
+        recipe = load_recipe("denoise-gray", overrides=[*overrides, *lengths])
+        train(recipe, training_paths(images), options(tmp_path / "run", resume=updates == 8))
+    rate = recipe.optimizer.rate
+    assert rates[:4] == [rate / 2, rate, rate, rate / 2]
+    assert rates[4:] == [rate, 0.75 * rate, 0.5 * rate, 0.25 * rate]
+
+
 def test_what_is_no_training_is_not_gone_on_with(
     tmp_path: Path, images: Path, overrides: list[str]
 ) -> None:

@@ -7,25 +7,28 @@ import sys
 from pathlib import Path
 
 from rimkit import atomic
-from rimkit.experiments.report import summarise, to_csv, to_text
+from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.run import run_study
 from rimkit.experiments.study import load_study
 from rimkit.training.data import training_paths
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run a study and print its table."""
+    """Run a study, or read what one found, and print its table."""
     study = load_study(options.study)
     if options.seeds is not None:
         study = study.with_seeds(options.seeds)
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
-    results = run_study(
-        study,
-        training_paths(*options.data),
-        output,
-        jobs=options.jobs,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
-    )
+    if options.read is not None:
+        results = from_csv(study, options.read.read_text())
+    else:
+        results = run_study(
+            study,
+            training_paths(*options.data),
+            output,
+            jobs=options.jobs,
+            say=lambda line: print(line, file=sys.stderr, flush=True),
+        )
     text = to_text(study.title, summarise(results))
     for path, content in ((options.text, text), (options.csv, to_csv(results))):
         if path is not None:

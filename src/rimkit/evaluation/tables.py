@@ -154,9 +154,10 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
 
 
 def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write dictionaries with the same keys as CSV."""
+    """Write dictionaries as CSV; a cell stays empty where one has no such key."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]))
+    names = dict.fromkeys(name for line in lines for name in line)
+    writer = csv.DictWriter(text, fieldnames=list(names))
     writer.writeheader()
     writer.writerows(lines)
     with atomic.replacing(path) as file:

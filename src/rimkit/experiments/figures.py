@@ -12,7 +12,7 @@ from rimkit.experiments.run import Result
 
 
 def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
-    """What every choice gains over the first, in dB, with the spread over its seeds.
+    """What every choice gains over the first, in dB, with the spread of its means over seeds.
 
     Choices that lose more than two dB are drawn at the left edge, with their figure.
     """
@@ -22,7 +22,7 @@ def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
         axis = figure.subplots()
         groups = list(dict.fromkeys(line.choice.group for line in lines))
         for place, line in enumerate(reversed(lines)):
-            gain = line.mean - lines[0].mean
+            gain = line.gain_over(lines[0])
             color = f"C{groups.index(line.choice.group) % 10}"
             axis.errorbar(
                 max(gain, worst), place, xerr=line.deviation, fmt="o", markersize=4, color=color
@@ -31,7 +31,7 @@ def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
             axis.annotate(label, (1.01, place), xycoords=("axes fraction", "data"), va="center")
         axis.set_yticks(range(len(lines)), [line.choice.name for line in reversed(lines)])
         axis.axvline(0, color="grey", linewidth=0.8)
-        lowest = min(line.mean - lines[0].mean for line in lines)
+        lowest = min(line.gain_over(lines[0]) for line in lines)
         axis.set_xlim(left=max(worst, lowest) - 0.1)
         axis.set_xlabel(f"mean PSNR over the held-out images against “{lines[0].choice.name}” (dB)")
         axis.set_title(title)

@@ -8,8 +8,10 @@ import io
 import statistics
 from collections.abc import Sequence
 
-from rimkit.experiments.run import Result
-from rimkit.experiments.study import Choice
+from rimkit.experiments.run import Look, Result
+from rimkit.experiments.study import Choice, Study
+
+_PLACE = ("group", "choice", "set", "seed", "update", "minutes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Line:
         Over the validation problems.
     deviation
         Standard deviation of ``mean`` over the seeds; None for a single one.
-    seeds
-        How many trainings.
+    by_seed
+        What ``mean`` is the mean of, a training each.
     late
         What ``mean`` gains or loses with ``late`` times as many steps.
     logged
@@ -42,9 +44,21 @@ class Line:
     psnr: dict[str, float]
     mean: float
     deviation: float | None
-    seeds: int
+    by_seed: dict[int, float]
     late: float
     logged: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def gain_over(self, other: Line) -> float:
+        """Mean difference in dB over the seeds that both have.
+
+        Seeds differ by more than many choices: against the mean over seeds that it was not trained
+        with a choice would gain or lose by the seed alone.
+        """
+        return statistics.mean(
+            mean - other.by_seed[seed]
+            for seed, mean in self.by_seed.items()
+            if seed in other.by_seed
+        )
 
 
 def summarise(results: Sequence[Result]) -> list[Line]:
@@ -56,7 +70,7 @@ def summarise(results: Sequence[Result]) -> list[Line]:
 
 
 def to_text(title: str, lines: Sequence[Line]) -> str:
-    """Return the table to read: choices below their groups, against the first line."""
+    """Return the table to read: choices below their groups, and their gain over the first line."""
     names = list(lines[0].psnr)
     width = max(len(line.choice.name) for line in lines) + 2
     problems = {name: name.removeprefix("sigma_") for name in names}
@@ -73,8 +87,8 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
         spread = "" if line.deviation is None else f"{line.deviation:.3f}"
         row = f"{line.choice.name:<{width}}{line.updates:>8}{line.seconds_per_update:>8.3f}"
         row += "".join(f"{line.psnr[name]:>{_wide(title)}.2f}" for name, title in problems.items())
-        gain = line.mean - lines[0].mean
-        row += f"{line.mean:>8.2f}{spread:>7}{line.seeds:>6}{gain:>+7.2f}{line.late:>+7.2f}"
+        gain = line.gain_over(lines[0])
+        row += f"{line.mean:>8.2f}{spread:>7}{len(line.by_seed):>6}{gain:>+7.2f}{line.late:>+7.2f}"
         row += "".join(
             f"  {line.logged[column]:>{max(8, len(name))}.3g}" for column, name in others.items()
         )
@@ -91,7 +105,7 @@ def to_csv(results: Sequence[Result]) -> str:
     names, others = list(results[0].looks[-1].psnr), list(results[0].looks[-1].logged)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["group", "choice", "set", "seed", "update", "minutes", *names, *others])
+    writer.writerow([*_PLACE, *names, *others])
     for result in results:
         choice = result.choice
         for look in result.looks:
@@ -104,6 +118,46 @@ def to_csv(results: Sequence[Result]) -> str:
     return stream.getvalue()
 
 
+def from_csv(study: Study, text: str) -> list[Result]:
+    """Read what `to_csv` wrote of a study, in the study's order; choices it lacks are left out.
+
+    Raises
+    ------
+    ValueError
+        If a line is not of this study, or has not all columns.
+    """
+    found: dict[tuple[str, int], list[dict[str, str]]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        if any(row.get(name) is None for name in _PLACE):
+            raise ValueError(f"a line of a study has the columns {', '.join(_PLACE)}, got {row}")
+        found.setdefault((row["choice"], int(row["seed"])), []).append(row)
+    choices = {choice.name: choice for choice in study.choices}
+    unknown = sorted({name for name, _ in found} - choices.keys())
+    if unknown:
+        raise ValueError(f"this study has no {', '.join(unknown)}")
+    return [
+        _result(choice, seed, found[choice.name, seed], study.columns)
+        for choice in study.choices
+        for seed in range(choice.seeds)
+        if (choice.name, seed) in found
+    ]
+
+
+def _result(
+    choice: Choice, seed: int, rows: Sequence[dict[str, str]], columns: Sequence[str]
+) -> Result:
+    looks = [
+        Look(
+            int(row["update"]),
+            {name: float(row[name]) for name in row if name not in (*_PLACE, *columns)},
+            {name: float(row[name]) for name in columns if row.get(name)},
+        )
+        for row in rows
+    ]
+    updates = looks[-1].update
+    return Result(choice, seed, 60 * float(rows[-1]["minutes"]) / updates, updates, looks)
+
+
 def _line(results: Sequence[Result]) -> Line:
     last = [result.looks[-1] for result in results]
     own = [look.mean for look in last]
@@ -114,7 +168,7 @@ def _line(results: Sequence[Result]) -> Line:
         psnr={name: statistics.mean(look.own[name] for look in last) for name in last[0].own},
         mean=statistics.mean(own),
         deviation=statistics.stdev(own) if len(own) > 1 else None,
-        seeds=len(own),
+        by_seed={result.seed: look.mean for result, look in zip(results, last, strict=True)},
         late=statistics.mean(look.late_mean for look in last) - statistics.mean(own),
         logged={
             name: statistics.mean(look.logged[name] for look in last) for name in last[0].logged

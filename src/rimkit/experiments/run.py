@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
+import itertools
 import json
 import multiprocessing
 import statistics
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from rimkit import atomic
+from rimkit import atomic, settings
 from rimkit.benchmarks.updates import time_update
 from rimkit.data.images import Bytes
 from rimkit.experiments.study import Choice, Study
+from rimkit.training import folder
 from rimkit.training.callbacks import LAST
 from rimkit.training.data import load_images, split_images
-from rimkit.training.folder import RECIPE, saved_recipe
-from rimkit.training.run import RunOptions, default_precision, train
+from rimkit.training.run import RunOptions, default_precision, inputs_of, train
+from rimkit.weights import store
 
 _COSTS = "seconds-per-update.json"
+_SECONDS, _OF = "seconds", "of"
 _LATE = "_late"
 _PASSES = 3  # over all choices, the shortest counts: a slow minute of the machine harms no choice
 
@@ -97,33 +102,27 @@ def run_study(
         for choice in study.choices
         if seed < choice.seeds
     ]
-    results = {}
+    results: dict[tuple[str, int], Result] = {}
     with ProcessPoolExecutor(
         jobs,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=torch.set_num_threads,
         initargs=(max(1, torch.get_num_threads() // jobs),),
     ) as pool:
-        running = [
-            pool.submit(
-                _train,
-                study,
-                choice,
-                seed=seed,
-                cost=costs[choice.name],
-                paths=paths,
-                output=output,
-            )
-            for choice, seed in trainings
-        ]
-        try:
-            for number, done in enumerate(as_completed(running), 1):
-                result = done.result()
+        waiting = iter(trainings)
+        running: set[Future[Result]] = set()
+        while len(results) < len(trainings):
+            # One at a time for every worker: what has been handed over cannot be called back.
+            for choice, seed in itertools.islice(waiting, jobs - len(running)):
+                cost = costs.get(choice.updates_of or choice.name)
+                training = pool.submit(
+                    _train, study, choice, seed=seed, cost=cost, paths=paths, output=output
+                )
+                running.add(training)
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for result in (training.result() for training in done):
                 results[result.choice.name, result.seed] = result
-                say(f"{number}/{len(running)} {_summary(result)}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+                say(f"{len(results)}/{len(trainings)} {_summary(result)}")
     return [results[c.name, seed] for c in study.choices for seed in range(c.seeds)]
 
 
@@ -135,19 +134,42 @@ def _summary(result: Result) -> str:
 def _costs(
     study: Study, paths: list[Path], output: Path, say: Callable[[str], None]
 ) -> dict[str, float]:
-    """Seconds per update of every choice, from the folder if they have been measured."""
+    """Seconds per update of the choices that get minutes, not updates, by name.
+
+    Those in the folder are taken if they are of the same recipe and precision.
+    """
+    by_minutes = {c.updates_of or c.name for c in study.choices if not c.updates}
+    timed = [choice for choice in study.choices if choice.name in by_minutes]
     file = output / _COSTS
-    costs: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
-    missing = [c for c in study.choices if c.name not in costs and not c.updates_of]
+    kept: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
+    said = {choice.name: _timed_as(study, choice) for choice in timed}
+    costs = {
+        name: float(kept[name][_SECONDS])
+        for name, what in said.items()
+        if kept.get(name, {}).get(_OF) == what
+    }
+    missing = [choice for choice in timed if choice.name not in costs]
     for measuring in range(_PASSES if missing else 0):
         for choice in missing:
             seconds = _seconds_per_update(study, choice, paths)
             costs[choice.name] = min(seconds, costs.get(choice.name, seconds))
             say(f"pass {measuring + 1}, {choice.name}: {seconds:.3f} s an update")
     if missing:
+        table = {name: {_SECONDS: costs[name], _OF: what} for name, what in said.items()}
         with atomic.replacing(file) as stream:
-            stream.write(json.dumps(costs, indent=1).encode() + b"\n")
-    return {choice.name: costs[choice.updates_of or choice.name] for choice in study.choices}
+            stream.write(json.dumps(table, indent=1).encode() + b"\n")
+    return costs
+
+
+def _timed_as(study: Study, choice: Choice) -> str:
+    """What the time of an update depends on: a checksum of recipe and precision."""
+    recipe = settings.to_table(study.recipe_of(choice, updates=study.looks))
+    text = json.dumps([recipe, _precision(choice)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _precision(choice: Choice) -> str:
+    return default_precision("cpu") if choice.precision == "auto" else choice.precision
 
 
 def _seconds_per_update(study: Study, choice: Choice, paths: list[Path]) -> float:
@@ -156,44 +178,51 @@ def _seconds_per_update(study: Study, choice: Choice, paths: list[Path]) -> floa
     images: list[Bytes] = load_images(
         training, channels=recipe.model.network.channels, smallest=recipe.data.patch
     )
-    precision = default_precision("cpu") if choice.precision == "auto" else choice.precision
-    return time_update(recipe, images, precision=precision).total
+    return time_update(recipe, images, precision=_precision(choice)).total
 
 
 def _train(
-    study: Study, choice: Choice, *, seed: int, cost: float, paths: list[Path], output: Path
+    study: Study,
+    choice: Choice,
+    *,
+    seed: int,
+    cost: float | None,
+    paths: list[Path],
+    output: Path,
 ) -> Result:
-    folder = output / f"{choice.folder}-{seed}"
-    minutes = choice.minutes or study.minutes
-    updates = choice.updates or int(60 * minutes / cost)
-    updates = max(1, updates // study.looks) * study.looks
+    """Train if that has not been done; without a cost, a choice has its number of updates."""
+    place = output / f"{choice.folder}-{seed}"
+    updates = choice.updates
+    if cost is not None and not updates:
+        updates = int(60 * (choice.minutes or study.minutes) / cost)
+        updates = max(1, updates // study.looks) * study.looks
     recipe = study.recipe_of(choice, updates=updates, seed=seed)
-    if (folder / RECIPE).exists() and saved_recipe(folder) != recipe:
-        raise ValueError(f"{folder} holds another training than this study asks for: move it away")
-    if not _complete(_read_log(folder, study.columns), updates):
+    if (place / folder.RECIPE).exists() and folder.saved_recipe(place) != recipe:
+        raise ValueError(f"{place} holds another training than this study asks for: move it away")
+    if folder.ended_after(place) == updates:
+        folder.check_same(place, recipe, inputs_of(recipe, paths, precision=_precision(choice)))
+    else:
         train(
             recipe,
             paths,
             RunOptions(
-                output=folder,
-                resume=(folder / LAST).exists(),
+                output=place,
+                resume=(place / LAST).exists(),
                 accelerator="cpu",
-                precision=choice.precision,
+                precision=_precision(choice),
                 progress=False,
             ),
         )
-    looks = _read_log(folder, study.columns)
-    if not _complete(looks, updates):  # an interrupt ends a training in good order
-        raise KeyboardInterrupt
-    absent = [column for column in study.columns if column not in looks[-1].logged]
-    if absent:
-        raise ValueError(f"the log in {folder} has no {', '.join(absent)}")
-    (folder / LAST).unlink(missing_ok=True)
+        if folder.ended_after(place) != updates:  # an interrupt ends a training in good order
+            raise KeyboardInterrupt
+    (place / LAST).unlink(missing_ok=True)
+    looks = _read_log(place, study.columns)
+    if not looks or looks[-1].update < updates:
+        raise ValueError(f"the log in {place} does not go to the end of the training")
+    if cost is None:
+        training = store.read_metadata(place / folder.WEIGHTS)["training"]
+        cost = training["seconds"] / training["updates"]
     return Result(choice, seed, cost, updates, looks)
-
-
-def _complete(looks: list[Look], updates: int) -> bool:
-    return bool(looks) and looks[-1].update >= updates
 
 
 def _read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
@@ -201,16 +230,16 @@ def _read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
     looks: dict[int, dict[str, float]] = {}
     others: dict[int, dict[str, float]] = {}
     for log in sorted(folder.glob("log/*/metrics.csv")):
-        with log.open(newline="") as file:
-            for row in csv.DictReader(file):
-                update = int(row["step"]) + 1
-                values = {name: float(value) for name, value in row.items() if value}
-                psnr = {
-                    n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)
-                }
-                if psnr:
-                    looks[update] = psnr
-                others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
+        lines = log.read_text().splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):  # a process was killed while it wrote
+            del lines[-1]
+        for row in csv.DictReader(lines):
+            update = int(row["step"]) + 1
+            values = {name: float(value) for name, value in row.items() if value}
+            psnr = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
+            if psnr:
+                looks[update] = psnr
+            others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
     newest: dict[str, float] = {}
     found = []
     for update in sorted(others):

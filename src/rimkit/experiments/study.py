@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from importlib import resources
+from typing import Literal
 
 from rimkit import settings
-from rimkit.training.module import LOGGED
+from rimkit.training.module import LOGGED, MOTION
 from rimkit.training.recipe import Recipe, load_recipe
 
 
@@ -28,9 +29,9 @@ class Choice:
     minutes, updates
         Budget where it is not the study's; updates win over minutes.
     updates_of
-        Name of a choice that takes the same time, and so gets as many updates.
+        Name of a choice whose updates take the same time: it is timed for both.
     precision
-        As in `rimkit.training.run.RunOptions`.
+        As in `rimkit.training.run.RunOptions`; ``"auto"``: what is fast here.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Choice:
     minutes: float = 0.0
     updates: int = 0
     updates_of: str = ""
-    precision: str = "auto"
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
 
     @property
     def folder(self) -> str:
@@ -90,18 +91,36 @@ class Study:
             )
         if self.looks < 1:
             raise ValueError(f"a study looks at least once, got looks = {self.looks}")
-        for column in self.columns:
-            if column not in LOGGED:
-                raise ValueError(settings.unknown_key(column, list(LOGGED), where="log"))
         measured = [choice.name for choice in self.choices if not choice.updates_of]
         for choice in self.choices:
             if choice.updates_of and choice.updates_of not in measured:
                 raise ValueError(settings.unknown_key(choice.updates_of, measured, where="study"))
             if not (choice.updates > 0 or 0 < (choice.minutes or self.minutes) < float("inf")):
                 raise ValueError(f'"{choice.name}" has neither minutes nor updates')
+            if choice.updates % self.looks:
+                raise ValueError(
+                    f'"{choice.name}" is looked at {self.looks} times, '
+                    f"of which {choice.updates} updates are no multiple"
+                )
             if choice.seeds < 1:
                 raise ValueError(f'"{choice.name}" has at least one seed, got {choice.seeds}')
-            self.recipe_of(choice, updates=self.looks)  # a misspelt key is found now, not in hours
+        self._check_recipes()
+
+    def _check_recipes(self) -> None:
+        """Find now, and not in hours, that a key is misspelt or that no table can be made."""
+        recipes = [self.recipe_of(choice, updates=self.looks) for choice in self.choices]
+        problems = list(recipes[0].task.validation())
+        for choice, recipe in zip(self.choices, recipes, strict=True):
+            if list(recipe.task.validation()) != problems:
+                raise ValueError(
+                    f'"{choice.name}" is scored on other problems than "{self.choices[0].name}": '
+                    "in one study all choices are scored alike"
+                )
+            for column in self.columns:
+                if column not in LOGGED:
+                    raise ValueError(settings.unknown_key(column, list(LOGGED), where="log"))
+                if column == MOTION and not recipe.loss.rest:
+                    raise ValueError(f'"{choice.name}" has no {column}: its loss.rest is 0')
 
     def with_seeds(self, most: int) -> Study:
         """Return the study with at most so many seeds of every choice."""

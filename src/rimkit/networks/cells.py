@@ -68,9 +68,9 @@ class ResidualBlock(nn.Module):
 
 def conv(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
     """3x3 convolution that keeps the size (divided by the stride)."""
+    if min(inputs, outputs) >= _MANY and dilation == stride == 1:
+        return WinogradConv(inputs, outputs)
     kind = nn.Conv2d if dilation == 1 else DilatedConv
-    if inputs >= _MANY and outputs >= _MANY and dilation == stride == 1:
-        kind = WinogradConv
     return kind(inputs, outputs, 3, padding=dilation, dilation=dilation, stride=stride)
 
 

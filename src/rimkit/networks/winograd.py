@@ -19,11 +19,20 @@ class WinogradConv(nn.Conv2d):
     Products of matrices and the transforms around them cost less than the convolution if there are
     channels enough. What lies between the transforms is rounded to bf16, too: results are off by
     about twice what rounding costs otherwise. In float32, for images that are large or of odd
-    size, and while it is compiled it is a `torch.nn.Conv2d`.
+    size, and while it is compiled or traced it is a `torch.nn.Conv2d`. By tiles there are no second
+    derivatives and no `torch.func`.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels.
     """
 
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1)
+
     def forward(self, value: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to (N, out_channels, H, W)."""
+        """Map (N, inputs, H, W) to (N, outputs, H, W)."""
         if not _is_for(value):
             return super().forward(value)
         with torch.autocast("cpu", enabled=False):
@@ -55,6 +64,8 @@ def in_bf16(value: Tensor) -> bool:
 
 
 def _is_for(value: Tensor) -> bool:
+    if value.ndim != 4 or value.numel() == 0 or value.dtype == torch.float64:
+        return False
     height, width = value.shape[-2:]
     return (
         value.device.type == "cpu"
@@ -62,6 +73,7 @@ def _is_for(value: Tensor) -> bool:
         and max(height, width) <= LARGEST
         and height % 2 == width % 2 == 0
         and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     )
 
 

@@ -45,7 +45,8 @@ def blind(setup: Setup) -> str:
     lines = [["sigma", "estimate", "spread", "bias", "PSNR known", "difference in dB"]]
     for condition in _CONDITIONS:
         levels = [float(estimate_sigma(noisy(image, condition))) * LEVELS for image in images]
-        mean, spread = statistics.mean(levels), statistics.stdev(levels)
+        mean = statistics.mean(levels)
+        spread = f"{statistics.stdev(levels):.2f}" if len(levels) > 1 else ""
         first, second = (
             psnr_of(kept.of(method, images, [condition]), condition)
             for method in (estimated, known)
@@ -55,7 +56,7 @@ def blind(setup: Setup) -> str:
             [
                 f"{condition.sigma:g}" + (" 8-bit" if condition.quantised else ""),
                 f"{mean:.2f}",
-                f"{spread:.2f}",
+                spread,
                 f"{mean / condition.sigma - 1:+.1%}",
                 f"{statistics.mean(second):.2f}",
                 f"{gain.value:+.3f} ± {gain.deviation:.3f}",

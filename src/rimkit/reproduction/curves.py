@@ -225,7 +225,7 @@ class _Kept:
     def write(self, file: Path) -> None:
         about = {name: getattr(self, name) for name in _ABOUT}
         with atomic.replacing(file) as stream:
-            np.savez(stream, allow_pickle=False, about=np.array(json.dumps(about)), **self.values)
+            np.savez(stream, about=np.array(json.dumps(about)), **self.values)  # type: ignore[arg-type]
 
 
 _ABOUT = ("name", "parameters", "seed", "settings")

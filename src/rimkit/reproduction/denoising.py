@@ -35,7 +35,7 @@ from rimkit.evaluation.tables import (
     write_rows,
 )
 from rimkit.reproduction.scores import KNOWS, Method, Scores, settings_of
-from rimkit.reproduction.setup import Setup
+from rimkit.reproduction.setup import Setup, check_names
 from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
 from rimkit.trained import check_trained_for, knows_levels, trained_on_rounded_alone
 from rimkit.weights import record
@@ -50,6 +50,7 @@ _PACKAGES = {
 }
 _TIMED = 3  # images
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
+_TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 
 
 def table1(setup: Setup) -> str:
@@ -79,9 +80,7 @@ def _table(
     images = list(load_test_images(setup.images or 100, channels=channels))
     ours = _ours(channels, setup)
     methods = [*ours, *others, *(installed(channels) if setup.others else [])]
-    names = [method.name for method in methods]
-    if len(set(names)) < len(names):
-        raise ValueError(f"every row has a name of its own, got {', '.join(names)}")
+    check_names(method.name for method in methods)
     kept = Scores(setup.output / f"{name}-images.csv", say=setup.say)
     scores: dict[str, list[ImageScore]] = {}
     rows = published_rows(theirs)
@@ -185,7 +184,7 @@ def installed(channels: int) -> list[Method]:
         Method(
             f"{name} (package {package})",
             _by_numpy(method),
-            f"{package} {importlib.metadata.version(package)}",
+            f"{package} {importlib.metadata.version(package)}{_TUNED.get(name, '')}",
             _SIZES.get(name),
         )
         for name, method in baselines.installed(channels=channels).items()

@@ -7,7 +7,7 @@ from rimkit.data import bsds300
 from rimkit.evaluation.protocols import Condition, load_image, noisy
 from rimkit.metrics import psnr
 from rimkit.reproduction.denoising import grey_methods
-from rimkit.reproduction.setup import Setup
+from rimkit.reproduction.setup import Setup, check_names
 
 _IMAGE = "253027"
 _CONDITION = Condition(50.0, quantised=True)
@@ -21,7 +21,9 @@ def figure3(setup: Setup) -> str:
     image = load_image(path, channels=1)
     y = noisy(image, _CONDITION)
     pictures = {"noisy": y}
-    for method in grey_methods(setup):
+    methods = grey_methods(setup)
+    check_names(method.name for method in methods)
+    for method in methods:
         pictures[method.name] = method.restore(y, _CONDITION)
     figure = plot.compare(pictures, truth=image.x, window=_WINDOW)
     setup.save(figure, "figure3.png")

@@ -14,7 +14,7 @@ from rimkit.evaluation.super_resolution import Pair, bicubic, load_pairs, score_
 from rimkit.evaluation.tables import columns
 from rimkit.operators import Window
 from rimkit.pixels import to_unit
-from rimkit.reproduction.setup import Setup
+from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.super_resolution_methods import interpolation, machines
 
 _SCALE = 3.0
@@ -25,9 +25,9 @@ def figure4(setup: Setup) -> str:
     """Draw one image at scale 3, bicubic, restored and true; the paper does not name its own."""
     name = example(setup.images or 100)
     (pair,) = (pair for pair in load_pairs(_SCALE) if pair.image == name)
-    estimates = {
-        method.name: method.restore(pair) for method in (interpolation(), *machines(setup))
-    }
+    methods = [interpolation(), *machines(setup)]
+    check_names(method.name for method in methods)
+    estimates = {method.name: method.restore(pair) for method in methods}
     scores = {method: score_luma(estimate, pair) for method, estimate in estimates.items()}
     figure = _drawn(pair, estimates, scores)
     setup.save(figure, "figure4.png")

@@ -15,8 +15,7 @@ from rimkit.evaluation.protocols import (
     Restore,
     score_denoising,
 )
-from rimkit.evaluation.tables import read_csv, write_csv
-from rimkit.provenance import version
+from rimkit.reproduction.kept import Kept
 from rimkit.rim import RIM
 
 KNOWS = ", knows of levels"
@@ -56,9 +55,6 @@ class Method:
         return "; ".join(filter(None, (self.settings, self.about)))
 
 
-_COLUMNS = ("method", "image", "sigma", "quantised", "psnr_db", "ssim", "settings")
-
-
 class Scores:
     """The scores in a file; a score of the same settings, image and condition is measured once.
 
@@ -71,39 +67,35 @@ class Scores:
     """
 
     def __init__(self, file: Path, *, say: Callable[[str], None]) -> None:
-        self._file = file
+        self._kept = Kept(file, place=("image", "sigma", "quantised"), values=("psnr_db", "ssim"))
         self._say = say
-        self._lines: dict[tuple[str, str, Condition], dict[str, str]] = {}
-        for line in read_csv(file, _COLUMNS):
-            score = _score(line)
-            self._lines[line["settings"], score.image, score.condition] = line
 
     def of(
         self, method: Method, images: Sequence[CleanImage], conditions: Sequence[Condition]
     ) -> list[ImageScore]:
         """Score a method on every image under every condition, in that order."""
-        self._rename(method)
+        self._kept.rename(method.name, method.settings)
+        scores = []
         for number, image in enumerate(images, start=1):
-            keys = {c: (method.settings, image.name, c) for c in conditions}
-            missing = [condition for condition, key in keys.items() if key not in self._lines]
-            if missing:
-                for score in score_denoising([image], missing, method.restore):
-                    self._lines[keys[score.condition]] = _line(method, score)
-                write_csv(list(self._lines.values()), self._file)
+            before = len(self._kept)
+            scores += [self._score(method, image, condition) for condition in conditions]
+            if len(self._kept) > before:
                 self._say(f"{method.name}: {number} of {len(images)}")
-        return [
-            _score(self._lines[method.settings, image.name, condition])
-            for image in images
-            for condition in conditions
-        ]
+        return scores
 
-    def _rename(self, method: Method) -> None:
-        """Weights get another name when they come into the package; their scores stay."""
-        own = [line for line in self._lines.values() if line["settings"] == method.settings]
-        if any(line["method"] != method.name for line in own):
-            for line in own:
-                line["method"] = method.name
-            write_csv(list(self._lines.values()), self._file)
+    def _score(self, method: Method, image: CleanImage, condition: Condition) -> ImageScore:
+        def measure() -> dict[str, str]:
+            (score,) = score_denoising([image], [condition], method.restore)
+            return {"psnr_db": f"{score.psnr:.4f}", "ssim": f"{score.ssim:.5f}"}
+
+        place = {
+            "image": image.name,
+            "sigma": f"{condition.sigma:g}",
+            "quantised": "yes" if condition.quantised else "no",
+        }
+        line = self._kept.score(method.name, method.settings, place, measure)
+        values = (float(line[name]) for name in ("psnr_db", "ssim"))
+        return ImageScore(image.name, condition.sigma, condition.quantised, *values)
 
 
 def settings_of(name: str | os.PathLike[str], model: RIM, *, knows_levels: bool = False) -> str:
@@ -111,26 +103,4 @@ def settings_of(name: str | os.PathLike[str], model: RIM, *, knows_levels: bool 
     return (
         f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32"
         f"{KNOWS if knows_levels else ''}"
-    )
-
-
-def _line(method: Method, score: ImageScore) -> dict[str, str]:
-    return {
-        "method": method.name,
-        "image": score.image,
-        "sigma": f"{score.sigma:g}",
-        "quantised": "yes" if score.quantised else "no",
-        "psnr_db": f"{score.psnr:.4f}",
-        "ssim": f"{score.ssim:.5f}",
-        "settings": method.settings,
-        "measured_by": version(),
-    }
-
-
-def _score(line: dict[str, str]) -> ImageScore:
-    return ImageScore(
-        line["image"],
-        float(line["sigma"]),
-        line["quantised"] == "yes",
-        *(float(line[name]) for name in ("psnr_db", "ssim")),
     )

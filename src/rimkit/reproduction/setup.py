@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,3 +57,10 @@ class Setup:
         with atomic.replacing(self.output / name) as file:
             figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
         self.say(f"{self.output / name}")
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise ``ValueError`` if two methods have one name: their rows could not be told apart."""
+    given = list(names)
+    if len(set(given)) < len(given):
+        raise ValueError(f"every method has a name of its own, got {', '.join(given)}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rimkit.evaluation import published
 from rimkit.evaluation.protocols import seconds_of
 from rimkit.evaluation.statistics import Comparison, bootstrap_mean, compare
-from rimkit.evaluation.super_resolution import load_pairs, score_luma
-from rimkit.evaluation.tables import columns, read_csv, write_csv
-from rimkit.reproduction.setup import Setup
+from rimkit.evaluation.super_resolution import Pair, load_pairs, score_luma
+from rimkit.evaluation.tables import columns, write_csv
+from rimkit.reproduction.kept import Kept
+from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.super_resolution_methods import (
     BETWEEN,
     BICUBIC,
@@ -43,10 +44,18 @@ Scores = Mapping[float, Sequence[Score]]
 
 
 def table3(setup: Setup) -> str:
-    """Score all methods at all scales, beside the published scores."""
+    """Score all methods at all scales, beside the published scores.
+
+    Raises
+    ------
+    ValueError
+        If two methods have one name, or a model was trained for something else.
+    """
     methods = [interpolation(), *machines(setup), total_variation()]
+    check_names(method.name for method in methods)
     file = setup.output / "table3-images.csv"
-    scores = {method.name: _scored(method, methods, file, setup) for method in methods}
+    kept = Kept(file, place=("image", "scale"), values=("psnr", "ssim"))
+    scores = {method.name: _scored(method, kept, setup) for method in methods}
     seconds = {method.name: _seconds(method) for method in methods}
     _write(methods, scores, seconds, setup.output / "table3.csv")
     learned = [method.name for method in methods if method.parameters is not None]
@@ -71,34 +80,25 @@ def table3(setup: Setup) -> str:
     return setup.write("table3.txt", "\n".join(parts) + "\n")
 
 
-def _scored(method: Method, methods: Sequence[Method], file: Path, setup: Setup) -> Scores:
-    """Score a method; what stands in the file for its settings is not measured again."""
-    known = dict(_read(file, methods))
+def _scored(method: Method, kept: Kept, setup: Setup) -> Scores:
+    """Score a method; what is kept is not measured again."""
+    kept.rename(method.name, method.settings)
     scores: dict[float, list[Score]] = {}
     for scale in method.scales:
-        scores[scale] = []
-        for pair in load_pairs(scale, setup.images or 100):
-            key = (method.name, scale, pair.image)
-            if key not in known:
-                known[key] = Score(pair.image, scale, *score_luma(method.restore(pair), pair))
-            scores[scale].append(known[key])
-        settings = {each.name: each.settings for each in methods}
-        lines = [
-            {"method": name, **dataclasses.asdict(score), "settings": settings[name]}
-            for (name, _, _), score in known.items()
-        ]
-        write_csv(lines, file)
+        pairs = load_pairs(scale, setup.images or 100)
+        scores[scale] = [_score(method, pair, kept) for pair in pairs]
         setup.say(f"{method.name}: x{scale:g}")
     return scores
 
 
-def _read(file: Path, methods: Sequence[Method]) -> Iterator[tuple[tuple[str, float, str], Score]]:
-    settings = {method.name: method.settings for method in methods}
-    for row in read_csv(file, ("method", "image", "scale", "psnr", "ssim", "settings")):
-        if settings.get(row["method"]) == row["settings"]:
-            values = (float(row[name]) for name in ("scale", "psnr", "ssim"))
-            score = Score(row["image"], *values)
-            yield (row["method"], score.scale, score.image), score
+def _score(method: Method, pair: Pair, kept: Kept) -> Score:
+    def measure() -> dict[str, str]:
+        psnr, ssim = score_luma(method.restore(pair), pair)
+        return {"psnr": str(psnr), "ssim": str(ssim)}
+
+    place = {"image": pair.image, "scale": str(pair.scale)}
+    line = kept.score(method.name, method.settings, place, measure)
+    return Score(pair.image, pair.scale, float(line["psnr"]), float(line["ssim"]))
 
 
 def _seconds(method: Method) -> dict[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +13,11 @@ from rimkit import weights
 from rimkit.evaluation.projections import STEPS, psnr_by_step
 from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
-from rimkit.evaluation.tables import columns, read_csv, write_csv
+from rimkit.evaluation.tables import columns
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
-from rimkit.provenance import computes_in_bfloat16, version
-from rimkit.reproduction.setup import Setup
+from rimkit.provenance import computes_in_bfloat16
+from rimkit.reproduction.kept import Kept
+from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.transfer_cuts import draw
 from rimkit.reproduction.tuned import gradient_descent, total_variation
 from rimkit.reproduction.walkers import (
@@ -31,7 +33,8 @@ from rimkit.tasks import RandomProjectionsTask
 from rimkit.trained import check_trained_for
 
 _START = "start"
-_COLUMNS = ("problem", "image", "start_db", "own_db", "late_db", "settings")
+_VALUES = ("start_db", "own_db", "late_db")
+_PROTOCOL = "protocol 1"  # another number where scores would differ
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,9 +85,7 @@ def transfer(setup: Setup) -> str:
         If there is no machine, one is for something else, or two methods have one name.
     """
     machines = [_machine(name) for name in machine_names(setup)]
-    names = [*CLASSICAL, *(machine.name for machine in machines)]
-    if len(set(names)) < len(names):
-        raise ValueError(f"every method has a name of its own, got {', '.join(names)}")
+    check_names([*CLASSICAL, *(machine.name for machine in machines)])
     methods = [
         _classical(GRADIENT_DESCENT, gradient_descent, "step_size"),
         _classical(TOTAL_VARIATION, total_variation, "weight"),
@@ -92,7 +93,8 @@ def transfer(setup: Setup) -> str:
     ]
     images = list(load_test_images(setup.images or ROTH_BLACK))
     file = setup.output / "transfer-images.csv"
-    scores = {method.name: _scored(method, images, file, setup) for method in methods}
+    kept = Kept(file, place=("problem", "image"), values=_VALUES)
+    scores = {method.name: _scored(method, images, kept, setup) for method in methods}
     solvers = {
         method.name: (method.solver, method.learned and computes_in_bfloat16())
         for method in (*methods[:2], machines[0])
@@ -137,47 +139,32 @@ def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> 
     return Method(name, tuned, settings)
 
 
-def _scored(method: Method, images: Sequence[CleanImage], file: Path, setup: Setup) -> Scores:
-    """Score a method; what stands in the file for its settings is not measured again."""
-    known = _read(file)
-    here = version()
+def _scored(method: Method, images: Sequence[CleanImage], kept: Kept, setup: Setup) -> Scores:
+    """Score a method; what is kept is not measured again."""
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
-        settings = method.settings(problem)
+        # The title of a problem has its settings.
+        settings = f"{method.settings(problem)}; {problem.title}; {_PROTOCOL}"
+        kept.rename(method.name, settings)
         scores[problem.name] = []
         for image in images:
-            key = (settings, problem.name, image.name)
-            if key not in known:
-                known[key] = _line(method, problem, image) | {"measured_by": here}
-                write_csv(list(known.values()), file)
-            line = known[key]
-            values = (float(line[name]) for name in ("start_db", "own_db", "late_db"))
-            scores[problem.name].append(Score(*values))
+            place = {"problem": problem.name, "image": image.name}
+            measure = functools.partial(_measured, method, problem, image)
+            line = kept.score(method.name, settings, place, measure)
+            scores[problem.name].append(Score(*(float(line[name]) for name in _VALUES)))
         setup.say(f"{method.name}: {problem.title}")
     return scores
 
 
-def _line(method: Method, problem: Transfer, image: CleanImage) -> dict[str, str]:
+def _measured(method: Method, problem: Transfer, image: CleanImage) -> dict[str, str]:
     solver = method.solver(problem)
-    steps = max(STEPS, solver.steps) if method.learned else solver.steps
+    late = STEPS if method.learned else solver.steps
     bfloat16 = method.learned and computes_in_bfloat16()
-    walk = psnr_by_step(solver, problem.measure(image), steps=steps, bfloat16=bfloat16)[:, 0]
-    return {
-        "method": method.name,
-        "problem": problem.name,
-        "image": image.name,
-        "start_db": f"{walk[0]:.4f}",
-        "own_db": f"{walk[solver.steps]:.4f}",
-        "late_db": f"{walk[-1]:.4f}",
-        "settings": method.settings(problem),
-    }
-
-
-def _read(file: Path) -> dict[tuple[str, str, str], dict[str, str]]:
-    return {
-        (line["settings"], line["problem"], line["image"]): line
-        for line in read_csv(file, _COLUMNS)
-    }
+    walk = psnr_by_step(
+        solver, problem.measure(image), steps=max(late, solver.steps), bfloat16=bfloat16
+    )[:, 0]
+    at = {"start_db": 0, "own_db": solver.steps, "late_db": late}
+    return {name: f"{walk[step]:.4f}" for name, step in at.items()}
 
 
 def _means(scores: Mapping[str, Scores]) -> list[list[str]]:

@@ -14,6 +14,7 @@ from rimkit import atomic, settings
 from rimkit.rim import RIMConfig
 from rimkit.training.callbacks import LAST
 from rimkit.training.recipe import Recipe, recipe_from_table
+from rimkit.weights import store
 
 WEIGHTS = "weights.safetensors"
 RECIPE = "recipe.json"
@@ -70,6 +71,20 @@ def saved_start(folder: Path) -> dict[str, Any] | None:
     return start
 
 
+def ended_after(folder: Path) -> int | None:
+    """After how many updates the training in a folder finished; None if it has not.
+
+    Raises
+    ------
+    ValueError
+        If its weights are damaged.
+    """
+    if not (folder / WEIGHTS).exists():
+        return None
+    training = store.read_metadata(folder / WEIGHTS).get("training", {})
+    return training["updates"] if training.get("finished") else None
+
+
 def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
     """Write down what goes into a new training.
 
@@ -88,6 +103,8 @@ def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
 def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, int]:
     """Check that a training can go on in a folder; return its checkpoint and its update.
 
+    It can where all updates were taken but the weights are missing, too.
+
     Raises
     ------
     ValueError
@@ -96,6 +113,16 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
     checkpoint = folder / LAST
     if not checkpoint.exists():
         raise ValueError(f"nothing to resume: {checkpoint} does not exist")
+    check_same(folder, recipe, read)
+    update = _updates(checkpoint)
+    if update >= recipe.optimizer.updates and ended_after(folder) == update:
+        raise ValueError(f"the training in {folder} has finished: it took all its {update} updates")
+    _write(folder, recipe, read)
+    return checkpoint, update
+
+
+def check_same(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
+    """Raise ``ValueError`` if the training in a folder has another recipe, images or precision."""
     saved = {**_DEFAULTS, **_read(folder, RECIPE)}
     # A setting that an earlier version did not know had what is now its default.
     saved["model"] = settings.to_table(settings.from_table(RIMConfig, saved["model"]))
@@ -109,11 +136,6 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
     for key, value in _saved_inputs(folder).items():
         if json.loads(json.dumps(read.get(key))) != value:
             raise ValueError(f"{folder} holds another training: {key} differs, see {_INPUTS}")
-    update = _updates(checkpoint)
-    if update >= recipe.optimizer.updates:
-        raise ValueError(f"the training in {folder} has finished: it took all its {update} updates")
-    _write(folder, recipe, read)
-    return checkpoint, update
 
 
 def _saved_inputs(folder: Path) -> dict[str, Any]:

@@ -17,21 +17,26 @@ from rimkit.data.patches import seeded
 from rimkit.metrics import psnr
 from rimkit.problem import Problem
 from rimkit.rim import RIM
+from rimkit.solver import DivergenceError
 from rimkit.tasks import Measure
 from rimkit.training.loss import motion, trajectory_loss
 from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, Recipe
 from rimkit.training.unroll import unroll
 
-LOGGED = ("train/loss", "train/motion", "train/variance_floor", "train/gradient_norm")
-"""Columns of the log besides those of the held-out images; motion is there where it has a price."""
+MOTION = "train/motion"
+"""Column of the log where motion has a price."""
+
+LOGGED = ("train/loss", MOTION, "train/variance_floor", "train/gradient_norm")
+"""Columns of the log besides those of the held-out images."""
 
 
 class RIMTraining(lightning.LightningModule):
     """Trains ``model`` on patches of clean images; y is simulated as it goes.
 
     Every random number depends on the recipe's seed, the number of the update and the rank alone:
-    a training that resumes from a checkpoint goes on with the same bits.
+    a training that resumes from a checkpoint goes on with the same bits, on one process. On several
+    a checkpoint keeps the samples of rank 0 for all of them.
 
     Parameters
     ----------
@@ -61,6 +66,12 @@ class RIMTraining(lightning.LightningModule):
     def on_fit_start(self) -> None:
         """Start the clock."""
         self._began = time.monotonic()
+
+    def on_train_start(self) -> None:
+        """Set the rates: a checkpoint has those of a training that may have become longer since."""
+        update = self.trainer.global_step
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = group["initial_lr"] * rate_factor(update, self.recipe.optimizer)
 
     def training_step(self, batch: tuple[int, Tensor], batch_idx: int) -> Tensor:
         """Run the machine from new patches, and from some it knows, and return the loss."""
@@ -93,7 +104,7 @@ class RIMTraining(lightning.LightningModule):
             moved = motion([rollout.iterate.x, *unrolled.estimates], rollout.x)
             rest = (moved * (rollout.steps >= settings.rest_after)).mean()
             loss = loss + settings.rest * rest
-            self.log("train/motion", rest.detach())
+            self.log(MOTION, rest.detach())
         rollout = dataclasses.replace(rollout, iterate=unrolled.last, steps=rollout.steps + steps)
         self.pool.keep(rollout, fresh=x.shape[0], generator=generator)
 
@@ -119,14 +130,22 @@ class RIMTraining(lightning.LightningModule):
         return tree.move(problem, device=self.device), y.to(self.device)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Log the PSNR after the machine's own number of steps, and ``late`` times as many."""
+        """Log the PSNR after the machine's own number of steps, and ``late`` times as many.
+
+        NaN where it has diverged by then.
+        """
+        own, late = self.model.steps, self.recipe.late * self.model.steps
         for name, measure in self.recipe.task.validation().items():
-            generator = seeded(self.recipe.seed, 3, batch_idx)
-            problem, y = self._measure(measure, batch, generator)
-            run = self.model.iterate(y, problem, steps=self.recipe.late * self.model.steps)
-            trajectory = [iterate.x for iterate in run]
-            for label, step in ((name, self.model.steps - 1), (f"{name}_late", -1)):
-                value = psnr(trajectory[step].cpu(), batch.cpu()).mean()
+            # The same measurements for every seed of the training, or seeds could not be compared.
+            problem, y = self._measure(measure, batch, seeded(0, 3, batch_idx))
+            scores = torch.full((late + 1,), torch.nan)
+            try:
+                for step, iterate in enumerate(self.model.iterate(y, problem, steps=late), start=1):
+                    scores[step] = psnr(iterate.x.cpu(), batch.cpu()).mean()
+            except DivergenceError:
+                pass  # which the log says by NaN; the training may get over it
+            for label, step in ((name, own), (f"{name}_late", late)):
+                value = scores[step]
                 self.log(f"val/psnr_{label}", value, prog_bar=label == name, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

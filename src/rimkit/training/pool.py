@@ -58,15 +58,16 @@ class Pool:
         """Keep samples of a batch, cut from its graph; the first ``fresh`` of it are new.
 
         Every place goes on with the sample it has, or, once in ``lifetime`` updates, takes one of
-        the new samples.
+        the new samples; at once where the one it has is no longer finite.
         """
         if not self._places:
             return
         new = torch.randint(fresh, (self._places,), generator=generator)
         renewed = torch.rand(self._places, generator=generator) < 1 / self._lifetime
-        old = fresh + torch.arange(self._places)
-        chosen = torch.where(renewed, new, old) if rollout.x.shape[0] > fresh else new
-        kept = tree.detach(tree.take(rollout, chosen.to(rollout.x.device)))
+        if rollout.x.shape[0] > fresh:
+            old = fresh + torch.arange(self._places)
+            new = torch.where(renewed | ~_finite(rollout.iterate)[old], new, old)
+        kept = tree.detach(tree.take(rollout, new.to(rollout.x.device)))
         self._kept[tree.kind(rollout)] = tree.tensors(kept)
 
     def state(self) -> dict[str, list[Tensor]]:
@@ -76,3 +77,9 @@ class Pool:
     def load(self, state: Mapping[str, list[Tensor]]) -> None:
         """Take up what `state` gave."""
         self._kept = dict(state)
+
+
+def _finite(iterate: Iterate) -> Tensor:
+    """Whether all values of a sample are finite: (N,), on the processor."""
+    samples = [leaf.detach().flatten(1).isfinite().all(1) for leaf in tree.tensors(iterate)]
+    return torch.stack(samples).all(0).cpu()

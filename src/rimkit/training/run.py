@@ -7,6 +7,7 @@ import datetime
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -27,7 +28,7 @@ from rimkit.training.callbacks import (
     moving_average,
 )
 from rimkit.training.data import PatchData, count_images, load_images, split_images
-from rimkit.training.module import RIMTraining
+from rimkit.training.module import RIMTraining, build_optimizer
 from rimkit.training.recipe import Recipe
 from rimkit.weights import record, store
 
@@ -92,17 +93,13 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             held_out, channels=channels, smallest=patch if recipe.on_patches else 8
         ),
     )
-    start = None
-    if recipe.start_from:
-        start = (
-            folder.saved_start(options.output)
-            if options.resume
-            else record.start_of(recipe.start_from)
-        )
+    resumed = options.resume and recipe.start_from
+    start = folder.saved_start(options.output) if resumed else _start(recipe)
     read = folder.inputs(training, held_out, precision=options.precision, start=start)
     checkpoint, update = None, 0
     if options.resume:
         checkpoint, update = folder.resume(options.output, recipe, read)
+    over = update >= recipe.optimizer.updates  # it ended before its weights were written
     try:
         trainer = build_trainer(recipe, options, start=update)
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
@@ -113,7 +110,11 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     module = RIMTraining(recipe)
     if recipe.start_from and checkpoint is None:
         _take_weights(module.model, recipe.start_from)
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if over and checkpoint is not None:
+        _take_end(module, checkpoint)
+    else:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        update = trainer.global_step
     file = options.output / folder.WEIGHTS
     if trainer.is_global_zero:
         store.save(
@@ -126,12 +127,18 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
                 "images": f"{len(training)} for training, {len(held_out)} held out",
                 "read": count_images([*training, *held_out]),
                 **({} if start is None else {"start": start}),
-                "updates": trainer.global_step,
+                "updates": update,
                 "seconds": round(module.seconds),
-                "finished": trainer.global_step >= recipe.optimizer.updates,
+                "finished": update >= recipe.optimizer.updates,
             },
         )
     return file
+
+
+def inputs_of(recipe: Recipe, paths: list[Path], *, precision: str) -> dict[str, Any]:
+    """What a training by a recipe reads, as its folder says it."""
+    training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
+    return folder.inputs(training, held_out, precision=precision, start=_start(recipe))
 
 
 def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lightning.Trainer:
@@ -160,7 +167,7 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
         use_distributed_sampler=False,
         enable_progress_bar=options.progress,
         enable_model_summary=False,
-        log_every_n_steps=50,
+        log_every_n_steps=min(50, recipe.optimizer.updates),
         default_root_dir=options.output,
         # A log of its own for every run: Lightning empties a log folder that it finds.
         logger=CSVLogger(options.output, name="log", version=f"from-{start:07}"),
@@ -179,6 +186,10 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
     )
 
 
+def _start(recipe: Recipe) -> dict[str, Any] | None:
+    return record.start_of(recipe.start_from) if recipe.start_from else None
+
+
 def default_precision(accelerator: str) -> str:
     """``"bf16-mixed"`` where an accelerator computes in bf16, else ``"32-true"``."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
@@ -194,6 +205,17 @@ def _take_weights(model: RIM, name: str) -> None:
     if dataclasses.replace(trained.config, steps=model.config.steps) != model.config:
         raise ValueError(f"start_from: {name} is another machine than the recipe's model")
     model.load_state_dict(trained.state_dict())
+
+
+def _take_end(module: RIMTraining, checkpoint: Path) -> None:
+    """Load where a training ended: the average of the weights, where there is one."""
+    saved = torch.load(checkpoint, weights_only=True)
+    module.load_state_dict(saved["state_dict"])
+    module.on_load_checkpoint(saved)
+    if module.recipe.optimizer.name == "schedule-free":
+        optimizer = build_optimizer(module.model, module.recipe.optimizer)
+        optimizer.load_state_dict(saved["optimizer_states"][0])
+        optimizer.eval()  # type: ignore[attr-defined]
 
 
 def _precision(options: RunOptions) -> str:

@@ -154,6 +154,13 @@ def _add_experiments(commands: Commands) -> None:
     parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
     parser.add_argument(
+        "--from",
+        dest="read",
+        metavar="FILE",
+        type=Path,
+        help="train nothing: make table and figure of what --csv wrote",
+    )
+    parser.add_argument(
         "--figure",
         metavar="FILE",
         type=Path,

@@ -1,0 +1,83 @@
+"""What was scored once is kept in a file of results, a line for every score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rimkit.evaluation.tables import read_csv, write_csv
+from rimkit.provenance import version
+
+
+class Kept:
+    """Scores in a CSV; what has the same settings and the same place is measured once.
+
+    Lines of methods that nobody asks for any more stay where they are.
+
+    Parameters
+    ----------
+    file
+        Need not exist.
+    place
+        Names of the columns that say what was scored, such as image and sigma.
+    values
+        Names of the columns of the scores.
+
+    Raises
+    ------
+    ValueError
+        If a line of the file lacks one of the columns.
+    """
+
+    def __init__(self, file: Path, *, place: Sequence[str], values: Sequence[str]) -> None:
+        self._file = file
+        self._key = ("settings", *place)
+        self._here = version()
+        lines = read_csv(file, ("method", *place, *values, "settings"))
+        self._lines = {tuple(line[name] for name in self._key): line for line in lines}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def rename(self, method: str, settings: str) -> None:
+        """Weights get another name when they come into the package; their scores stay."""
+        own = [line for line in self._lines.values() if line["settings"] == settings]
+        if any(line["method"] != method for line in own):
+            for line in own:
+                line["method"] = method
+            self._write()
+
+    def score(
+        self,
+        method: str,
+        settings: str,
+        place: Mapping[str, str],
+        measure: Callable[[], Mapping[str, str]],
+    ) -> Mapping[str, str]:
+        """Return the line of a method at a place, after measuring if it is not there.
+
+        Parameters
+        ----------
+        method, settings
+            Its name, and all that its scores depend on.
+        place
+            By the names of the columns.
+        measure
+            Returns the scores by the names of their columns.
+        """
+        line = {"method": method, **place, "settings": settings}
+        key = tuple(line[name] for name in self._key)
+        if key not in self._lines:
+            scores = measure()
+            self._lines[key] = {
+                "method": method,
+                **place,
+                **scores,
+                "settings": settings,
+                "measured_by": self._here,
+            }
+            self._write()
+        return self._lines[key]
+
+    def _write(self) -> None:
+        write_csv(list(self._lines.values()), self._file)
