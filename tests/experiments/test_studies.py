@@ -17,6 +17,7 @@ from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.run import Look, Result, run_study
 from rimkit.experiments.study import Choice, Study, load_study, study_names
 from rimkit.training.data import training_paths
+from rimkit.training.run import RunOptions, train
 from rimkit.weights import store
 
 TINY = tuple(setting for setting in SMALL if "updates" not in setting and "every=20" not in setting)
@@ -170,6 +171,26 @@ def test_a_choice_with_updates_costs_what_its_training_took(
         "training"
     ]
     assert result.seconds_per_update == training["seconds"] / 2
+
+
+def test_what_was_interrupted_goes_on(tmp_path: Path, images: Path) -> None:  # noqa: F811
+    (choice,) = choices = (Choice("only", updates=6, precision="32-true"),)
+    study, paths = tiny(choices=choices), training_paths(images)
+    (whole,) = run_study(study, paths, tmp_path / "whole", say=print)
+    train(
+        study.recipe_of(choice, updates=6),
+        paths,
+        RunOptions(
+            output=tmp_path / "cut" / "only-0",
+            minutes=1e-9,
+            accelerator="cpu",
+            precision="32-true",
+            progress=False,
+        ),
+    )
+    assert (tmp_path / "cut" / "only-0" / "last.ckpt").exists()
+    (cut,) = run_study(study, paths, tmp_path / "cut", say=print)
+    assert cut.looks[-1] == whole.looks[-1]
 
 
 def test_after_an_error_nothing_else_is_trained(tmp_path: Path, images: Path) -> None:  # noqa: F811
