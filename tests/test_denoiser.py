@@ -213,7 +213,7 @@ def test_memory_is_a_number_of_bytes(model: RIM, memory: float) -> None:
 
 
 def test_too_little_memory_is_said(model: RIM) -> None:
-    with pytest.raises(ValueError, match="an image of 400x300 needs more memory than 0 MB"):
+    with pytest.raises(ValueError, match="an image of 400x300 needs more memory than the 0 MB"):
         run(model, np.zeros((300, 400, 1)), 0.1, memory=1e5)
 
 

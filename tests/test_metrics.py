@@ -48,3 +48,12 @@ def test_shapes_must_agree(metric) -> None:
 def test_ssim_needs_room_for_its_window() -> None:
     with pytest.raises(ValueError, match="11x11"):
         ssim(torch.zeros(1, 1, 10, 40), torch.zeros(1, 1, 10, 40))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_other_units_are_refused(metric) -> None:
+    whole = torch.randint(0, 256, (1, 1, 16, 16), dtype=torch.uint8)
+    with pytest.raises(ValueError, match="divide bytes by 255"):
+        metric(whole, whole)
+    with pytest.raises(ValueError, match=r"truth lies in \[0, 1\], got"):
+        metric(whole.float(), whole.float())

@@ -194,7 +194,6 @@ def test_poisson_where_nothing_was_counted() -> None:
     z = torch.tensor([[0.0, 1e-6, 2.0]])
     score = PoissonNoise(0.5).score(z, torch.zeros(1, 3))
     torch.testing.assert_close(score, torch.full((1, 3), -2.0))
-    assert PoissonNoise(0.5).log_prob(-z, torch.zeros(1, 3)).isfinite().all()
 
 
 def test_zero_is_legal_for_sigma_and_not_for_a_gain() -> None:
@@ -202,3 +201,27 @@ def test_zero_is_legal_for_sigma_and_not_for_a_gain() -> None:
     assert GaussianNoise(0).score(z, y, variance_floor=0.5).unique().item() == 2
     with pytest.raises(ValueError, match="gain is a positive"):
         PoissonNoise(0.0)
+
+
+def test_counts_below_zero_are_no_likelier_than_zero() -> None:
+    noise, z = PoissonNoise(0.1), torch.tensor([[-1.0], [-1e-3], [0.0], [0.5]], requires_grad=True)
+    dark = torch.zeros(4, 1)
+    assert noise.log_prob(z, dark).tolist() == pytest.approx([0, 0, 0, -5])
+    assert noise.score(z, dark).flatten().tolist() == pytest.approx([0, 0, -10, -10])
+    for value in (noise.log_prob(z, dark), noise.score(z, dark)):
+        (gradient,) = torch.autograd.grad(value.sum(), z)
+        assert gradient.isfinite().all()
+    assert noise.log_prob(torch.zeros(1, 1), torch.ones(1, 1)).item() == -torch.inf
+
+
+def test_without_noise_the_truth_is_certain() -> None:
+    z = torch.tensor([[0.5, 0.5], [0.5, 0.4]])
+    assert GaussianNoise(0).log_prob(z, torch.full((2, 2), 0.5)).tolist() == [0, -torch.inf]
+
+
+def test_a_level_that_is_learned_keeps_its_gradient() -> None:
+    sigma = torch.tensor(0.1, requires_grad=True)
+    z = torch.zeros(3, 1, 2, 2)
+    GaussianNoise(sigma).log_prob(z, z + 0.1).sum().backward()
+    assert sigma.grad is not None
+    assert sigma.grad > 0

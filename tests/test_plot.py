@@ -153,3 +153,10 @@ def test_without_matplotlib_it_says_what_to_install() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ('rimkit.plot needs matplotlib: pip install "rimkit[plot]" matplotlib\n')
+
+
+def test_the_window_is_cut_out_of_what_has_the_size_of_the_truth() -> None:
+    larger = torch.nn.functional.pad(TRUTH, (0, 10, 0, 10))
+    figure = plot.compare({"larger": larger}, truth=TRUTH, window=(slice(2, 8), slice(3, 7)))
+    assert shown(figure, 0).shape == larger.shape[-2:]
+    assert shown(figure, 1).shape == (6, 4)

@@ -113,3 +113,13 @@ def test_a_model_for_something_else_is_refused(model: RIM) -> None:
         restore(array, scale=2, model=model)
     with pytest.raises(ValueError, match="from 1 to 4, got nan"):
         restore(array, scale=float("nan"), model=model)
+
+
+def test_whole_numbers_are_levels_of_noise(model: RIM) -> None:
+    image = np.full((12, 9), 0.5, np.float32)
+    assert restore(image, sigma=1, model=model).shape == (12, 9)
+
+
+def test_grey_levels_are_noticed_with_a_scale_too() -> None:
+    with pytest.raises(ValueError, match="are these grey levels of 255"):
+        restore(np.zeros((12, 9), np.uint8), scale=2, sigma=25.0)

@@ -368,3 +368,15 @@ def test_paper_network_in_a_machine_keeps_one_set_of_statistics() -> None:
     model = RIM(RIMConfig(network=PaperConfig(features=4, hidden=6), link="sigmoid")).train()
     model(uniform(2, 1, 8, 8).float(), Denoising(0.1))
     assert model.network.down_norm.num_batches_tracked == model.steps  # type: ignore[union-attr]
+
+
+def test_a_network_in_bf16_gets_what_it_takes() -> None:
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
+    model.network.bfloat16()
+    y = uniform(1, 1, 16, 16).float()
+    assert model.solve(y, Denoising(0.1)).x.dtype == torch.float32
+
+
+def test_floors_of_any_size() -> None:
+    for floor in (1e-6, 1.0, 1000.0):
+        assert RIM(RIMConfig(variance_floor=floor)).variance_floor.item() == pytest.approx(floor)

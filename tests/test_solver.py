@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from tests.cases import uniform
@@ -185,3 +186,23 @@ def test_bad_tolerances(tolerance: float) -> None:
 def test_no_variance_and_no_floor_is_refused_before_the_first_step() -> None:
     with pytest.raises(ValueError, match="sigma = 0"):
         GradientDescent(step_size=0.1)(uniform(1, 1, 9, 9), Denoising(0.0))
+
+
+@pytest.mark.parametrize(
+    "solver", [GradientDescent(step_size=0.005, steps=4), TotalVariation(weight=5.0, steps=4)]
+)
+def test_every_solver_has_gradients(solver: Solver) -> None:
+    y = uniform(2, 1, 6, 7).requires_grad_()
+    (gradient,) = torch.autograd.grad(solver(y, Denoising(0.1)).sum(), y)
+    assert gradient.isfinite().all()
+    assert gradient.any()
+
+
+def test_whole_numbers_of_numpy_are_numbers_of_steps() -> None:
+    assert Halving().solve(halves([1.0]), PROBLEM, steps=np.int64(2)).steps_taken.tolist() == [2]
+
+
+def test_a_measurement_of_another_shape_has_no_score() -> None:
+    x = torch.zeros(3, 1, 8, 8)
+    with pytest.raises(ValueError, match=r"\(3, 1, 8, 8\), but y \(3, 1, 1, 1\)"):
+        Denoising(0.1).score(x, x[..., :1, :1])

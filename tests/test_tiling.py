@@ -10,9 +10,11 @@ from torch import Tensor
 
 import rimkit
 from rimkit.classical import GradientDescent
+from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem, SuperResolution
+from rimkit.rim import RIM, RIMConfig
 from rimkit.tiling import inside, plan, reach, solve_tiled
 from rimkit.trained import trained_sigma
 
@@ -153,3 +155,12 @@ def test_reach_grows_with_noise_and_ends() -> None:
     few, many = (reach(model, 25 / 255, steps=steps) for steps in (1, 6))
     assert 8 <= few <= many <= 64
     assert reach(GradientDescent(step_size=0.001, steps=3), 0.1) == 0
+
+
+def test_a_solver_that_looks_at_the_whole_image_is_not_cut() -> None:
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), score_scaling="whitened"))
+    y = torch.rand(1, 1, 200, 200)
+    with pytest.raises(ValueError, match="looks at the whole image in every step"):
+        solve_tiled(model.eval(), y, Denoising(0.1), pixels=100**2, overlap=8)
+    with pytest.raises(ValueError, match="looks at the whole image in every step"):
+        rimkit.restore(y[0, 0].numpy(), sigma=0.1, model=model, memory=5e6)

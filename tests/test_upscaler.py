@@ -196,5 +196,5 @@ def test_bad_images(colour: RIM) -> None:
     assert (Upscaler(colour, scale=1, sigma=SIGMA).upscale([small])[0] == 7).all()  # as it is
     with pytest.raises(ValueError, match="sigma"):
         Upscaler(colour, scale=3, sigma=-1)
-    with pytest.raises(ValueError, match="an image of 900x600 needs more memory than 0 MB"):
+    with pytest.raises(ValueError, match="an image of 900x600 needs more memory than the 0 MB"):
         larger(colour, np.zeros((200, 300, 3)), 3, memory=1e5)

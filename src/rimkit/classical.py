@@ -95,8 +95,8 @@ class TotalVariation(Solver):
         score = problem.score(x, y, variance_floor=self.variance_floor)
         new = x + tau * (score + _divergence(dual))
         dual = dual + s[:, None] * _gradient(2 * new - x)
-        length = dual.square().sum(1, keepdim=True).sqrt()
-        dual = dual / (length / max(self.weight, 1e-12)).clamp(min=1)
+        squared = dual.square().sum(1, keepdim=True) / max(self.weight, 1e-12) ** 2
+        dual = dual / squared.clamp(min=1).sqrt()  # a root at zero would have no gradient
         return Iterate(new, new, (dual, curvature))
 
 

@@ -75,9 +75,14 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
     else:
         Denoising(sigma)  # which checks it
         level = sigma
+    check_level(level)
+    return level
+
+
+def check_level(level: float) -> None:
+    """Raise ``ValueError`` if a noise level is so large that it must be in other units."""
     if level > _LARGEST_SIGMA:
         raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
-    return level
 
 
 class Denoiser(Restorer):
@@ -142,15 +147,15 @@ class Denoiser(Restorer):
         Parameters
         ----------
         images
-            All of one shape.
+            All of one shape and depth.
         on_progress
             Called now and then with the share of the work that is done, up to 1.
 
         Raises
         ------
         ValueError
-            If the model is not one for these images, sees too far to be run in tiles, or diverges,
-            or the memory does not suffice.
+            If the images differ in depth, the model is not one for them, sees too far to be run in
+            tiles, or diverges, or the memory does not suffice.
         """
         images = [image for image in images if image.sigma > 0]  # the others are what they are
         parts = [
@@ -160,6 +165,8 @@ class Denoiser(Restorer):
         ]
         if not parts:
             return
+        if len(depths := {str(image.values.dtype) for image in images}) > 1:
+            raise ValueError(f"images that are denoised together have one depth, got {depths}")
         spare = self.memory - sum(image.values.nbytes for image in images)
         self._run(parts, memory=spare, on_progress=on_progress)
 

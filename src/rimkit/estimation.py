@@ -11,7 +11,7 @@ from torch import Tensor
 
 _PATCH = 8
 _MOST_PATCHES = 50_000
-_ROWS = 512  # looked at together
+_ROWS = 64  # looked at together
 
 # Chosen on training images of BSDS300 with added noise (docs/decisions.md, 48).
 _FINE = 11
@@ -122,6 +122,7 @@ def _partly_flat(patches: Tensor) -> Tensor:
 
 
 @functools.cache
+@torch.inference_mode(False)  # or what is kept could never be differentiated through
 def _cosines() -> Tensor:
     """Orthonormal matrix of the cosine transform (DCT-II)."""
     place, frequency = torch.arange(_PATCH).double() + 0.5, torch.arange(_PATCH).double()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _WINDOW, _WIDTH, _K1, _K2 = 11, 1.5, 0.01, 0.03
+_SLACK = 1e-3  # what interpolation may overshoot
 
 
 def psnr(x: Tensor, truth: Tensor) -> Tensor:
@@ -27,7 +28,7 @@ def psnr(x: Tensor, truth: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the shapes differ or are no batch of images.
+        If the shapes differ or are no batch of images, or truth does not lie in [0, 1].
     """
     _check(x, truth)
     error = (x.clamp(0, 1).double() - truth.double()).square().flatten(1).mean(1)
@@ -55,7 +56,8 @@ def ssim(x: Tensor, truth: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the shapes differ, are no batch of images, or are smaller than the window.
+        If the shapes differ, are no batch of images, or are smaller than the window, or truth does
+        not lie in [0, 1].
     """
     _check(x, truth)
     if min(x.shape[-2:]) < _WINDOW:
@@ -86,4 +88,12 @@ def _check(x: Tensor, truth: Tensor) -> None:
         raise ValueError(
             "estimate and truth are (N, C, H, W) of one shape, "
             f"got {tuple(x.shape)} and {tuple(truth.shape)}"
+        )
+    if not (x.is_floating_point() and truth.is_floating_point()):
+        raise ValueError(
+            f"images are floating, got {x.dtype} and {truth.dtype}: divide bytes by 255"
+        )
+    if truth.numel() and not (truth.min() >= -_SLACK and truth.max() <= 1 + _SLACK):
+        raise ValueError(
+            f"truth lies in [0, 1], got {truth.min().item():g} to {truth.max().item():g}"
         )

@@ -66,7 +66,10 @@ class GaussianNoise:
     def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
         """-|y - z|^2 / (2 sigma^2), summed within each sample: (N,)."""
         variance = tree.per_sample(self.sigma, z) ** 2
-        return -((y - z).abs().square() / (2 * variance)).flatten(1).sum(1)
+        squared = (y - z).abs().square()
+        # Without noise 0 / 0 where y = z, which is certain.
+        terms = torch.where(squared == 0, squared, squared / (2 * variance))
+        return -terms.flatten(1).sum(1)
 
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """(y - z) / (sigma^2 + floor): equation 15 without A."""
@@ -182,19 +185,27 @@ class PoissonNoise:
         return torch.poisson(z.clamp(min=0) / gain, generator=generator) * gain
 
     def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
-        """(y log z - z) / gain, summed within each sample: (N,); -inf where z < 0 < y."""
-        gain = tree.per_sample(self.gain, z)
-        return ((torch.xlogy(y, z.clamp(min=0)) - z) / gain).flatten(1).sum(1)
+        """(y log z - z) / gain, summed within each sample: (N,); negative z counts as zero.
+
+        -inf where z <= 0 < y.
+        """
+        gain, z = tree.per_sample(self.gain, z), z.clamp(min=0)
+        # Where y = 0 the first term is, and has a gradient of, zero: at z = 0, too.
+        logarithm = torch.where(y == 0, 1.0, z).log()
+        return ((y * logarithm - z) / gain).flatten(1).sum(1)
 
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """(y - z) / (gain z + floor); the variance of a negative z counts as zero.
 
-        Where there is neither variance nor y, the score is its limit, -1 / gain.
+        Where there is neither variance nor y, the score is its limit, -1 / gain, and below zero,
+        where the likelihood is level, 0.
         """
         gain = tree.per_sample(self.gain, z)
         variance = gain * z.clamp(min=0) + variance_floor
         dark = (variance == 0) & (y == 0)
-        return torch.where(dark, -1 / gain * torch.ones_like(z), (y - z) / variance)
+        limit = -1 / gain * (z >= 0).to(z)
+        # What is not chosen must be finite all the same, or gradients would be NaN.
+        return torch.where(dark, limit, (y - z) / torch.where(dark, 1.0, variance))
 
 
 def noise_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Tensor | float:
@@ -206,6 +217,8 @@ def noise_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Tensor
         If it is neither, or a value is not finite and in range.
     """
     wanted = f"{name} is a {'non-negative' if allow_zero else 'positive'} finite number"
+    if isinstance(level, Tensor) and level.ndim == 0 and level.requires_grad:
+        level = level.reshape(1)  # shared by all samples; as a float it would lose its gradient
     if isinstance(level, Tensor) and level.ndim > 0:
         if level.ndim != 1 or not level.is_floating_point():
             raise ValueError(

@@ -62,7 +62,8 @@ def compare(
     """
     panels = [(_scored(title, x, truth, sample), x) for title, x in images.items()]
     panels += [("truth", truth)] if truth is not None else []
-    return _panels(panels, sample=sample, window=window, axes=axes)
+    whole = None if truth is None else tuple(truth.shape[-2:])
+    return _panels(panels, sample=sample, window=window, axes=axes, whole=whole)
 
 
 def trajectory(
@@ -179,8 +180,12 @@ def _panels(
     sample: int,
     window: Window | None,
     axes: Sequence[Axes] | None,
+    whole: tuple[int, ...] | None = None,
 ) -> Figure:
-    """Draw titled images on a row of axes."""
+    """Draw titled images on a row of axes.
+
+    ``whole`` is the size of those of which the window is shown: of the widest if None.
+    """
     if not panels:
         raise ValueError("there is no image to show")
     for title, x in panels:
@@ -189,7 +194,8 @@ def _panels(
                 f"images are (N, 1 or 3, H, W), but {title!r} has shape {tuple(x.shape)}"
             )
     titles = [_broken(title) for title, _ in panels]
-    largest = max(panels, key=lambda panel: panel[1].shape[-1])[1].shape[-2:]
+    widest = max(panels, key=lambda panel: panel[1].shape[-1])[1]
+    largest = tuple(widest.shape[-2:]) if whole is None else whole
     if axes is None:
         height, width = largest
         if window is not None:
@@ -203,7 +209,7 @@ def _panels(
         raise ValueError(f"there are {len(panels)} images, but {len(axes)} axes")
     for axis, title, (_, x) in zip(axes, titles, panels, strict=False):
         image = x[sample].detach().float().clamp(0, 1).cpu()
-        if window is not None and image.shape[-2:] == largest:
+        if window is not None and tuple(image.shape[-2:]) == largest:
             image = image[:, *window]
         axis.imshow(image.movedim(0, -1).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)
         axis.set_title(title, fontsize="medium")

@@ -64,8 +64,16 @@ class Problem:
         return self.noise.log_prob(z, y)
 
     def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
-        """Gradient of log p(y | x) in x, in the shape of x: equations 14 and 15."""
-        residual = self.noise.score(self.operator.A(x), y, variance_floor=variance_floor)
+        """Gradient of log p(y | x) in x, in the shape of x: equations 14 and 15.
+
+        Raises
+        ------
+        ValueError
+            If y has another shape than A(x).
+        """
+        z = self.operator.A(x)
+        check_fit(z, y)
+        residual = self.noise.score(z, y, variance_floor=variance_floor)
         return operators.A_vjp(self.operator, x, residual)
 
 

@@ -16,7 +16,7 @@ from rimkit.operators import Window
 from rimkit.problem import Problem
 from rimkit.provenance import Precision, fastest_precision
 from rimkit.rim import RIM
-from rimkit.tiling import Tile, inside, plan, reach
+from rimkit.tiling import Tile, check_can_be_cut, inside, plan, reach
 
 # What the allocator leaves in holes, and the convolutions take, beside the tensors. Where an image
 # is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore
@@ -141,6 +141,7 @@ class Restorer:
             give_back()  # for writing it
 
     def _plan(self, part: Part, memory: float) -> list[Tile]:
+        check_can_be_cut(self.model)
         channels, height, width = part.shape
         # A tile of a by a pixels takes a^2 of these, and buffers of a rows of the image.
         row, each = part.row_bytes, self._bytes_per_pixel
@@ -152,12 +153,13 @@ class Restorer:
             return plan(height, width, pixels=int(side**2), overlap=overlap)
         except ValueError as error:
             raise ValueError(
-                f"an image of {width}x{height} needs more memory than {self.memory / 1e6:.0f} MB"
+                f"an image of {width}x{height} needs more memory than the "
+                f"{self.memory / 1e6:.0f} MB that are left for it"
             ) from error
 
     def _run_whole(self, parts: Sequence[Part], progress: _Progress) -> None:
         y = torch.stack([part.measurement() for part in parts])
-        problem = parts[0].problem(torch.tensor([part.sigma for part in parts]))
+        problem = parts[0].problem(torch.tensor([float(part.sigma) for part in parts]))
         estimates = parts[0].settle(self._solve(y, problem, progress), y)
         for part, x in zip(parts, estimates, strict=True):
             part.write(0, x)
@@ -165,7 +167,7 @@ class Restorer:
     def _run_tiled(self, part: Part, tiles: Sequence[Tile], progress: _Progress) -> None:
         """Go down the image in bands of tiles."""
         channels, height, width = part.shape
-        sigma = torch.tensor(part.sigma)
+        sigma = torch.tensor(float(part.sigma))
         bands = [
             list(band) for _, band in itertools.groupby(tiles, lambda tile: tile.kept[0].start)
         ]

@@ -96,6 +96,7 @@ class RIM(Solver):
         self.config = config if config is not None else RIMConfig()
         self.steps = self.config.steps
         self.training_record: dict[str, Any] = {}
+        self.looks_at_all = self._whitens
         self.link = LINKS[self.config.link]
         self.network = self.config.network.build()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -112,8 +113,13 @@ class RIM(Solver):
 
     @property
     def _weight(self) -> Tensor:
-        """One of the weights, for the precision and the device of all."""
+        """One of the weights, for the device of all."""
         return next(self.parameters(), torch.zeros(()))
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """The precision of the network's weights."""
+        return next(self.network.parameters(), torch.zeros(())).dtype
 
     @property
     def _whitens(self) -> bool:
@@ -148,7 +154,7 @@ class RIM(Solver):
                 f"images are at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, got {sides[0]}x{sides[1]}"
             )
         eta = self.link.inverse(x) if self.config.start == "initial" else torch.zeros_like(x)
-        state = self.network.init_state(self._pad(eta).to(self._weight.dtype))
+        state = self.network.init_state(self._pad(eta).to(self._dtype))
         return Iterate(eta, self.link(eta), (*state, *spread))
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
@@ -176,7 +182,7 @@ class RIM(Solver):
         own = len(iterate.state) - self._whitens
         hidden, spread = iterate.state[:own], iterate.state[own:]
         score_eta = self.config.score_scale * self.link.pullback(eta, iterate.x, score)
-        weights = self._weight.dtype
+        weights = self._dtype
         delta, state = self.network(
             self._pad(eta).to(weights), self._pad(score_eta).to(weights), hidden
         )
@@ -202,11 +208,12 @@ def score_spread(
     """Standard deviation of a pixel of the score at the truth, per sample: (N, 1, 1, 1).
 
     Its square is the mean curvature of -log p(y | x) in a pixel (the information identity), which
-    one probe by random signs estimates (Hutchinson 1990) around x: exactly for what acts on every
-    pixel alone, within a tenth or so for random projections.
+    one probe by random signs estimates (Hutchinson 1990) around x: for Gaussian noise exactly where
+    the operator acts on every pixel alone, within a tenth or so for random projections. Where the
+    variance depends on the image, as with counts, it is that at x.
     """
     generator = torch.Generator().manual_seed(0)
-    signs = torch.randint(2, x.shape[1:], generator=generator).to(x) * 2 - 1
+    signs = torch.randint(2, x.shape[1:], generator=generator, device="cpu").to(x) * 2 - 1
     low, high = (
         problem.score(x + step * signs, y, variance_floor=variance_floor)
         for step in (-_PROBE, _PROBE)
@@ -216,4 +223,4 @@ def score_spread(
 
 
 def _softplus_inverse(value: float) -> float:
-    return math.log(math.expm1(value))
+    return value + math.log(-math.expm1(-value))  # which overflows for no value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
+import operator
 from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
@@ -70,10 +71,12 @@ class Solution:
 class Solver(nn.Module, abc.ABC):
     """Base of all solvers. A new one defines `init` and `step` and inherits the rest.
 
-    ``steps``: how many steps are run where none are asked for.
+    ``steps``: how many steps are run where none are asked for. ``looks_at_all``: whether a step
+    depends on the whole image, so that tiles of it would be solved otherwise.
     """
 
     steps: int
+    looks_at_all: bool = False
 
     @abc.abstractmethod
     def init(self, y: Tensor, problem: Problem) -> Iterate:
@@ -204,9 +207,9 @@ class Solver(nn.Module, abc.ABC):
 
     def _steps(self, steps: int | None) -> int:
         steps = self.steps if steps is None else steps
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+        if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 0:
             raise ValueError(f"steps is a whole number from 0, got {steps!r}")
-        return steps
+        return operator.index(steps)  # whole numbers of numpy are ones, too
 
 
 def check_measurement(y: Tensor) -> None:

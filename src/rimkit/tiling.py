@@ -97,14 +97,25 @@ def solve_tiled(
     Raises
     ------
     ValueError
-        If the problem cannot be cut into tiles, or the tiles are too small.
+        If the problem cannot be cut into tiles, the solver looks at the whole image, or the tiles
+        are too small.
     """
+    check_can_be_cut(solver)
     x = torch.zeros_like(problem.initial(y))
     for tile in plan(*x.shape[-2:], pixels=pixels, overlap=overlap):
         part, measured = problem.crop(y, tile.outer)
         estimate = solver.solve(measured, part, steps=steps).x
         x[..., *tile.kept] += tile.weight.to(x) * estimate[..., *inside(tile)]
     return x
+
+
+def check_can_be_cut(solver: Solver) -> None:
+    """Raise ``ValueError`` if tiles would be solved otherwise than the whole image."""
+    if solver.looks_at_all:
+        raise ValueError(
+            "this solver looks at the whole image in every step (scores are whitened by their "
+            "spread): it cannot be run in tiles"
+        )
 
 
 def inside(tile: Tile) -> Window:
@@ -164,11 +175,11 @@ def reach(
     problem = (
         Denoising(sigma) if scale == 1 else SuperResolution(scale, size=(half, _PROBE), sigma=sigma)
     )
-    difference = (
-        solver.solve(first, problem, steps=steps).x - solver.solve(second, problem, steps=steps).x
-    )
-    seen = (difference[..., half:].abs().amax((0, 1, 2)) >= tolerance).nonzero()
-    distance = int(seen.max()) + 1 if len(seen) else 0
+    seen = torch.zeros(half, dtype=torch.bool)
+    for pair in zip(first, second, strict=True):  # one by one, in little memory
+        one, other = (solver.solve(y[None], problem, steps=steps).x for y in pair)
+        seen |= ((one - other)[..., half:].abs().amax((0, 1, 2)) >= tolerance).cpu()
+    distance = int(seen.nonzero().max()) + 1 if seen.any() else 0
     if distance > half - _GRID:
         raise ValueError(f"this model sees further than {half} pixels: it cannot be run in tiles")
     return -(-distance // _GRID) * _GRID

@@ -79,7 +79,11 @@ def batch_size(tree: Any) -> int:
 
 
 def take(tree: T, index: Tensor | slice) -> T:
-    """Keep the samples that ``index`` (a slice, or a vector of integers or booleans) names."""
+    """Keep the samples that ``index`` (a slice, or a vector of integers or booleans) names.
+
+    Of a problem that may be shared by all samples as a whole, take those of ``(y, problem)``: by
+    itself it does not say how many there are.
+    """
     size = batch_size(tree)
     return map_tensors(lambda leaf: leaf[index] if leaf.shape[0] == size else leaf, tree)
 
@@ -103,6 +107,11 @@ def kind(tree: Any) -> str:
         for leaf in leaves
     ]
     return f"{spec} {shared}"
+
+
+def settings(tree: Any) -> list[Any]:
+    """All leaves that are no tensors, in order."""
+    return [leaf for leaf in _pytree.tree_leaves(tree) if not isinstance(leaf, Tensor)]
 
 
 def _join_leaf(parts: tuple[Any, ...], sizes: list[int]) -> Any:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rimkit.denoiser import check_level
 from rimkit.operators import DownsamplingPart, Window
 from rimkit.pixels import ROWS, Array, check_image, to_unit, write_unit
 from rimkit.problem import Problem, SuperResolution
@@ -66,6 +67,7 @@ class Upscaler(Restorer):
     ) -> None:
         check_scale(scale)
         SuperResolution(scale, sigma=sigma)  # which checks it
+        check_level(sigma)
         super().__init__(model, scale=scale, steps=steps, memory=memory, precision=precision)
         self.sigma = sigma
 

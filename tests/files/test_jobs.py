@@ -70,3 +70,14 @@ def test_nothing_to_do_is_an_error(folder: Path, tmp_path: Path) -> None:
         plan(tmp_path / "empty", None)
     with pytest.raises(ValueError, match="is a file"):
         plan(folder, folder / "a.png")
+
+
+def test_an_output_above_the_input_takes_nothing_away(folder: Path) -> None:
+    sources = [job.source.name for job in plan(folder, folder.parent)]
+    assert sources == ["a.png", "b.jpg"]
+
+
+def test_hidden_folders_are_left_alone(folder: Path) -> None:
+    (folder / ".thumbs").mkdir()
+    (folder / ".thumbs" / "a.png").touch()
+    assert [job.source.name for job in plan(folder, None)] == ["a.png", "b.jpg"]

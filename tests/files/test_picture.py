@@ -1,9 +1,13 @@
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, ImageOps
+from PIL.ExifTags import IFD
 
 from rimkit.files.picture import Picture, read_picture, write_picture
 
@@ -176,3 +180,87 @@ def test_floats_in_grey_levels_are_refused(tmp_path: Path) -> None:
     Image.fromarray(GREY.astype(np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(ValueError, match="divide it by its white level"):
         read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.bmp"])
+def test_transparency_is_refused_where_it_would_be_lost(tmp_path: Path, name: str) -> None:
+    for channels in (2, 4):
+        with pytest.raises(ValueError, match="cannot hold transparency"):
+            write_picture(Picture(np.zeros((9, 9, channels), np.uint8)), tmp_path / name)
+
+
+@pytest.mark.parametrize(("depth", "level"), [(2, 1), (4, 5), (16, 777)])
+def test_a_transparent_level_of_any_depth(tmp_path: Path, depth: int, level: int) -> None:
+    values = RNG.integers(0, 2**depth, (9, 8), dtype=np.uint16)
+    values[0, 0] = level
+    bits = np.unpackbits(values.astype(">u2").view(np.uint8), axis=1).reshape(9, 8, 16)
+    rows = np.packbits(bits[..., 16 - depth :].reshape(9, -1), axis=1)
+    header = struct.pack(">IIBBBBB", 8, 9, depth, 0, 0, 0, 0)
+    content = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    chunks = [(b"IHDR", header), (b"tRNS", struct.pack(">H", level)), (b"IDAT", content)]
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in (*chunks, (b"IEND", b"")):
+        data += struct.pack(">I", len(body)) + kind + body
+        data += struct.pack(">I", zlib.crc32(kind + body))
+    (tmp_path / "a.png").write_bytes(data)
+    grey, alpha = np.moveaxis(read_picture(tmp_path / "a.png").values, 2, 0)
+    full = 65535 if depth == 16 else 255
+    assert np.array_equal(grey, values.astype(int) * full // (2**depth - 1))
+    assert np.array_equal(alpha == 0, values == level)
+    assert alpha.max() == full
+
+
+def test_a_tiff_that_is_white_at_zero_keeps_its_alpha(tmp_path: Path) -> None:
+    values = RNG.integers(0, 256, (9, 12, 2), dtype=np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values, photometric="miniswhite", extrasamples=["unassalpha"])
+    read = read_picture(path).values
+    assert np.array_equal(read[..., 0], 255 - values[..., 0])
+    assert np.array_equal(read[..., 1], values[..., 1])
+
+
+def said(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("latin-1")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_names_that_are_not_ascii_stay(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[0x8298] = "© 2024 José".encode()  # copyright, in UTF-8
+    exif[0x013B] = "René".encode("latin-1")  # artist
+    exif.get_ifd(IFD.Exif)[0xA433] = "Müller".encode()  # maker of the lens
+    image = Image.fromarray(COLOUR)
+    image.save(tmp_path / f"before{suffix}", exif=exif)
+    with Image.open(tmp_path / f"before{suffix}") as opened:
+        before = opened.getexif()
+        before.get_ifd(IFD.Exif)
+    back = round_trip(tmp_path / f"a{suffix}", image, exif=exif).getexif()
+    assert said(back[0x8298]) == said(before[0x8298]) == "© 2024 José".encode()
+    assert said(back[0x013B]) == said(before[0x013B]) == "René".encode("latin-1")
+    lens, lens_before = (each.get_ifd(IFD.Exif) for each in (back, before))
+    assert lens == lens_before
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])  # Pillow writes no camera into TIFF
+def test_what_is_said_of_width_and_height_is_turned_too(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(IFD.Exif).update({0xA002: 12, 0xA003: 9})
+    image = Image.fromarray(COLOUR)
+    back = round_trip(tmp_path / f"a{suffix}", image, exif=exif, dpi=(200, 100))
+    assert back.size == (9, 12)
+    said = back.getexif().get_ifd(IFD.Exif)
+    assert (said[0xA002], said[0xA003]) == (9, 12)
+    assert [round(float(each)) for each in back.info["dpi"]] == [100, 200]
+
+
+def test_what_was_turned_is_not_turned_again_by_its_xmp(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x02BC] = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"></x:xmpmeta>'
+    back = round_trip(tmp_path / "a.tif", Image.fromarray(COLOUR), exif=exif)
+    assert back.getexif()[0x0112] == 1
+    assert np.array_equal(np.asarray(ImageOps.exif_transpose(back)), np.rot90(COLOUR, -1))
+    write_picture(read_picture(tmp_path / "a.tif"), tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as other:
+        assert 0x02BC not in other.getexif()

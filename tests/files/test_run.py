@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
+import rimkit
 from rimkit import atomic
 from rimkit.cli.main import main
 from rimkit.denoiser import Denoiser, Noisy
@@ -410,3 +412,45 @@ def test_a_read_only_output(photos: Path, model: RIM, monkeypatch: pytest.Monkey
     assert {outcome.status for outcome in outcomes} == {"failed"}
     assert all("Permission denied" in outcome.reason for outcome in outcomes)
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_files_of_several_depths_are_restored_as_alone(tmp_path: Path) -> None:
+    # Models that know of levels take whole numbers as clipped and rounded, floats as they are.
+    model, folder = rimkit.load("denoise-gray"), tmp_path / "in"
+    folder.mkdir()
+    values = np.random.default_rng(0).normal(0.2, 0.2, (24, 20)).astype(np.float32)
+    tifffile.imwrite(folder / "a.tif", (255 * values.clip(0, 1)).round().astype(np.uint8))
+    tifffile.imwrite(folder / "b.tif", values)
+    tifffile.imwrite(folder / "c.tif", (65535 * values.clip(0, 1)).round().astype(np.uint16))
+    wishes = Wishes(sigma=0.2)
+    outcomes = list(restore_files(plan(folder, tmp_path / "out"), Denoiser(model), wishes))
+    assert {outcome.status for outcome in outcomes} == {"restored"}
+    for path in sorted(folder.iterdir()):
+        alone = read_picture(path).values
+        Denoiser(model).denoise([Noisy(alone, 0.2)])
+        assert np.array_equal(read_picture(tmp_path / "out" / path.name).values, alone)
+    with pytest.raises(ValueError, match="have one depth"):
+        Denoiser(model).denoise([Noisy(np.zeros((9, 9, 1), kind), 0.2) for kind in ("f4", "u1")])
+
+
+def test_progress_counts_transparency(tmp_path: Path, model: RIM) -> None:
+    noisy = np.random.default_rng(0).normal(128, 25, (40, 30, 2)).clip(0, 255).astype(np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(noisy).save(tmp_path / "in" / "a.png")
+    seen: list[float] = []
+    jobs = plan(tmp_path / "in", tmp_path / "out")
+    list(restore_files(jobs, Denoiser(model), Wishes(sigma=0.1), on_progress=seen.append))
+    assert seen == sorted(seen)
+    assert 0.4 < seen[1] < 0.6  # after the colours, two steps
+
+
+def test_a_resolution_that_no_format_can_tell_is_left_out(tmp_path: Path, model: RIM) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (9, 9), dtype=np.uint16)
+    source = tmp_path / "microscope.tif"
+    tifffile.imwrite(source, values, resolution=(1e8, 1e8), resolutionunit="CENTIMETER")
+    for name in ("a.png", "b.tif"):
+        (outcome,) = restore_files(plan(source, tmp_path / name), Denoiser(model), Wishes(sigma=0))
+        assert outcome.status == "restored", outcome.reason
+    with Image.open(tmp_path / "a.png") as image:
+        assert "dpi" not in image.info

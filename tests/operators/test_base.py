@@ -38,3 +38,12 @@ def test_an_adjoint_leads_back_to_the_shape_of_x() -> None:
 def test_a_start_is_asked_for_where_there_is_no_adjoint() -> None:
     with pytest.raises(ValueError, match="initial"):
         operators.initial(Square(), torch.ones(1, 1, 3, 3))  # type: ignore[arg-type]
+
+
+def test_the_start_has_a_gradient_where_nothing_was_seen() -> None:
+    y = torch.zeros(2, 1, 4, 4)
+    y[0] = 0.5
+    y.requires_grad_()
+    start = operators.initial(operators.Mask(torch.ones(1, 1, 4, 4)), y)
+    (gradient,) = torch.autograd.grad(start.sum(), y)
+    assert gradient.isfinite().all()

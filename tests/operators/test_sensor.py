@@ -37,3 +37,11 @@ def test_the_slope_is_that_of_autograd_below_zero_too() -> None:
 def test_refuses_impossible_settings(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SaturatingSensor(**settings)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+def test_black_has_a_gradient(gamma: float) -> None:
+    sensor, x = SaturatingSensor(gamma=gamma), torch.zeros(1, 1, 2, 2, requires_grad=True)
+    for value in (sensor.A(x), sensor.A_vjp(x, torch.ones(1, 1, 2, 2))):
+        (gradient,) = torch.autograd.grad(value.sum(), x, allow_unused=True)
+        assert gradient is None or gradient.isfinite().all()

@@ -7,11 +7,13 @@ import lightning
 import pytest
 import torch
 
+from rimkit.noises import GaussianNoise
+from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import DivergenceError, Iterate
 from rimkit.training.callbacks import Stop, moving_average
 from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients, rate_factor
-from rimkit.training.pool import Rollout
+from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, load_recipe
 
 
@@ -229,3 +231,27 @@ def test_a_training_that_fails_gives_the_interrupt_back() -> None:
     assert signal.getsignal(signal.SIGINT) != before
     stop.on_exception(trainer, training, ValueError())
     assert signal.getsignal(signal.SIGINT) == before
+
+
+class Unregistered:
+    """An operator that is no tree: two of them cannot be told apart."""
+
+    def A(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def rollout(problem: Problem) -> Rollout:
+    x = torch.rand(3, 1, 8, 8)
+    return Rollout(x, x, problem, Iterate(x, x, ()), torch.zeros(3))
+
+
+def test_samples_of_problems_that_cannot_be_told_apart_do_not_go_on() -> None:
+    pool, generator = Pool(places=2, lifetime=4), torch.Generator()
+    problem = Problem(Unregistered(), GaussianNoise(0.1))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="register Unregistered"):
+        pool.keep(rollout(problem), fresh=3, generator=generator)
+    for number in range(256):
+        pool.keep(rollout(Denoising(0.1 + number)), fresh=3, generator=generator)
+    pool.keep(rollout(Denoising(0.1)), fresh=3, generator=generator)  # a kind that it knows
+    with pytest.raises(ValueError, match="more than 256 kinds"):
+        pool.keep(rollout(Denoising(0.05)), fresh=3, generator=generator)

@@ -19,6 +19,7 @@ from tests.web.conftest import as_png, encoded, pixels
 import rimkit
 from rimkit.cli.main import main
 from rimkit.web import runtime
+from rimkit.web.site import export_site
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
@@ -164,3 +165,9 @@ def test_the_runtime_must_be_what_it_says(
     assert "its checksum differs" in capsys.readouterr().err
     assert not list((tmp_path / "cache").glob("**/*.wasm"))
     assert runtime.PACKAGE.startswith("onnxruntime-web@")
+
+
+def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    models = [str(tmp_path / name / "run" / "weights.safetensors") for name in "ab"]
+    with pytest.raises(ValueError, match="every model has a name of its own, got run, run"):
+        list(export_site(tmp_path / "site", models))

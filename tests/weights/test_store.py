@@ -139,3 +139,31 @@ def test_a_failing_save_leaves_what_was_there(saved: Path, monkeypatch: pytest.M
 def test_unknown_names_are_corrected() -> None:
     with pytest.raises(ValueError, match='no "denoise-grey"'):
         weights.load("denoise-grey")
+
+
+def test_what_a_model_was_trained_for_is_saved_again(saved: Path, tmp_path: Path) -> None:
+    model = weights.load(saved)
+    model.training_record = {"task": {"name": "super-resolution"}}
+    store.save(model, tmp_path / "again.safetensors")
+    assert weights.load(tmp_path / "again.safetensors").training_record == model.training_record
+
+
+@pytest.mark.parametrize("training", [[1, 2], {"task": "denoising"}])
+def test_a_training_that_says_nothing_sensible(saved: Path, training: object) -> None:
+    rewrite(saved, lambda _, metadata: metadata.update(training=training))
+    with pytest.raises(ValueError, match="nothing sensible of its training"):
+        weights.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda value: value.long(), r"is of torch\.int64, not of torch\.float32"),
+        (lambda value: value * torch.nan, "NaN or infinite"),
+    ],
+)
+def test_weights_are_finite_numbers(saved: Path, change, message: str) -> None:
+    name = next(iter(safetensors.torch.load_file(saved)))
+    rewrite(saved, lambda state, _: state.update({name: change(state[name])}))
+    with pytest.raises(ValueError, match=message):
+        weights.load(saved)

@@ -35,14 +35,16 @@ _FIGURE_PIXELS = 300**2
 
 def run(options: argparse.Namespace) -> int:
     """Measure what training or restoring costs, and print it."""
+    if options.text is not None:
+        atomic.check_place(options.text)
     if options.what == "train":
         text = _train(options)
     else:
         text = _restore(options) if options.scale is None else _restore_larger(options)
+    print(text, end="", flush=True)
     if options.text is not None:
         with atomic.replacing(options.text) as file:
             file.write(text.encode())
-    print(text, end="")
     return 0
 
 

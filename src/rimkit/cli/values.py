@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 
+_LARGEST_SIGMA = 1020
+
 
 def sigma(text: str) -> float | str:
     """Grey levels of 255, or ``auto``."""
@@ -14,9 +16,10 @@ def sigma(text: str) -> float | str:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not 0 <= value < float("inf"):
+    if not 0 <= value <= _LARGEST_SIGMA:
         raise argparse.ArgumentTypeError(
-            f'sigma is a number from 0 (grey levels of 255) or "auto", got "{text}"'
+            f'sigma is a number from 0 to {_LARGEST_SIGMA} (grey levels of 255), or "auto", '
+            f'got "{text}"'
         )
     return value
 

@@ -22,7 +22,7 @@ _LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 
 
 def list_images(folder: Path) -> list[Path]:
-    """All image files below a folder, sorted by path; hidden files are left out.
+    """All image files below a folder, sorted by path; hidden files and folders are left out.
 
     Raises
     ------
@@ -34,7 +34,9 @@ def list_images(folder: Path) -> list[Path]:
     paths = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
     )
     if not paths:
         raise ValueError(f"no images below {folder} (looked for {', '.join(sorted(SUFFIXES))})")

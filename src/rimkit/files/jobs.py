@@ -67,7 +67,9 @@ def _plan_folder(source: Path, output: Path | None) -> list[Job]:
     if output.is_file():
         raise ValueError(f"{output}: the output of a folder is a folder, this is a file")
     inside = output.resolve()
-    paths = [path for path in list_images(source) if inside not in path.resolve().parents]
+    paths = list_images(source)
+    if resolved in inside.parents:  # what is there was restored before
+        paths = [path for path in paths if inside not in path.resolve().parents]
     if resolved == inside:
         raise ValueError(f"{output}: the output would overwrite the inputs")
     if not paths:

@@ -15,6 +15,8 @@ from PIL.ExifTags import IFD, Base
 Values = npt.NDArray[Any]
 """Pixels (H, W) or (H, W, C) as they stand in a file."""
 
+_XMP = 0x02BC
+
 # How the pixels of a TIFF are laid out stands among its EXIF tags; it is the new file's business.
 DESCRIPTIVE = frozenset(
     {
@@ -26,7 +28,7 @@ DESCRIPTIVE = frozenset(
         Base.Artist,
         Base.Copyright,
         Base.HostComputer,
-        0x02BC,  # XMP
+        _XMP,
     }
 )
 _DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
@@ -73,18 +75,38 @@ def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) ->
     kept = Image.Exif()
     for tag, value in exif.items():
         if tag not in _ELSEWHERE and (only is None or tag in only):
-            kept[tag] = value
-    if (said := kept.get(Base.ImageDescription)) and not (rest := _without_layout(said)):
-        del kept[Base.ImageDescription]
-    elif said:
+            kept[tag] = as_it_was(value)
+    said = kept.get(Base.ImageDescription)
+    if isinstance(said, str) and (rest := _without_layout(said)) != said:
         kept[Base.ImageDescription] = rest
+        if not rest:
+            del kept[Base.ImageDescription]
     for directory in _DIRECTORIES:
-        entries = dict(exif.get_ifd(directory))
+        entries = {tag: as_it_was(value) for tag, value in exif.get_ifd(directory).items()}
         entries.pop(IFD.Interop, None)
         if entries:
             kept.get_ifd(directory).update(entries)
     filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
     return kept.tobytes() if filled else b"", orientation if orientation in range(1, 9) else 1
+
+
+def as_it_was(value: Any) -> Any:
+    """The bytes of a text beyond ASCII: Pillow reads them as Latin-1, and writes ASCII alone."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("latin-1", "replace")
+    return value
+
+
+def for_others(metadata: Metadata) -> Metadata:
+    """What other formats than TIFF carry: XMP stands among the EXIF tags there alone."""
+    if not metadata.exif:
+        return metadata
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    if _XMP not in exif:
+        return metadata
+    del exif[_XMP]
+    return dataclasses.replace(metadata, exif=read_exif(exif, only=None)[0])
 
 
 def _without_layout(description: str) -> str:
@@ -115,7 +137,17 @@ def resized(metadata: Metadata, height: int, width: int) -> Metadata:
         for tag, side in zip(tags, (height, width), strict=True):
             if tag in directory:
                 directory[tag] = side
-    return dataclasses.replace(metadata, exif=exif.tobytes())
+    return dataclasses.replace(metadata, exif=read_exif(exif, only=None)[0])
+
+
+def turned(values: Values, metadata: Metadata, orientation: int) -> tuple[Values, Metadata]:
+    """Pixels (H, W, ...) as they are to be seen, and what is said of them then."""
+    values = upright(values, orientation)
+    if orientation >= 5:  # rows have become columns
+        height, width = values.shape[:2]
+        dpi = None if metadata.dpi is None else (metadata.dpi[1], metadata.dpi[0])
+        metadata = dataclasses.replace(resized(metadata, height, width), dpi=dpi)
+    return values, metadata
 
 
 def upright(values: Values, orientation: int) -> Values:

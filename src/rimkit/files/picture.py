@@ -14,12 +14,15 @@ from PIL import Image, UnidentifiedImageError
 
 from rimkit import atomic
 from rimkit.files import png, tiff
-from rimkit.files.metadata import Metadata, Values, read_metadata, upright
+from rimkit.files.metadata import Metadata, Values, for_others, read_metadata, turned
 
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
 _LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; libjpeg's own limit is below the format's
 _DEEP_FORMATS = ("PNG", "TIFF")
+_OPAQUE = ("BMP", "JPEG")
+_FINEST = {"BMP": 5e7, "JPEG": 65_535, "PNG": png.FINEST, "WEBP": 0}  # pixels per inch
+_LONGEST_EXIF = 65_533  # bytes
 _GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # What libraries raise on malformed files is not theirs to say.
 _UNREADABLE = (
@@ -82,7 +85,7 @@ def read_picture(path: Path) -> Picture:
             if str(error).startswith(str(path)):
                 raise
             raise ValueError(f"{path}: cannot be read as an image ({_reason(error)})") from error
-        return _picture(upright(_checked(values, path), orientation), metadata, path)
+        return _picture(_checked(values, path), metadata, orientation, path)
     try:
         with warnings.catch_warnings():
             # Pillow warns of large images from 89 megapixels and refuses them from 179.
@@ -97,7 +100,7 @@ def read_picture(path: Path) -> Picture:
         if str(error).startswith(str(path)):
             raise
         raise ValueError(f"{path}: cannot be read as an image ({_reason(error)})") from error
-    return _picture(upright(values, orientation), metadata, path)
+    return _picture(values, metadata, orientation, path)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -127,11 +130,11 @@ def write_picture(picture: Picture, path: Path) -> None:
     values = picture.values
     with atomic.replacing(path) as file:
         if kind == "PNG" and values.dtype == np.uint16:
-            png.write(values, file, picture.metadata)
+            png.write(values, file, for_others(picture.metadata))
         elif kind == "TIFF":
             tiff.write(values, file, picture.metadata)
         else:
-            _write_with_pillow(values, file, kind, picture.metadata)
+            _write_with_pillow(values, file, kind, for_others(picture.metadata))
 
 
 def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None = None) -> str:
@@ -160,8 +163,10 @@ def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None =
         raise ValueError(f"{path}: {kind} holds 8 bits, this image has more: use .png or .tif")
     if picture.values.dtype == np.float32 and kind != "TIFF":
         raise ValueError(f"{path}: {kind} cannot hold floats: use .tif")
-    if picture.alpha is not None and kind == "JPEG":
-        raise ValueError(f"{path}: JPEG cannot hold transparency: use .png, .tif or .webp")
+    if picture.alpha is not None and kind in _OPAQUE:
+        raise ValueError(f"{path}: {kind} cannot hold transparency: use .png, .tif or .webp")
+    if kind == "JPEG" and len(for_others(picture.metadata).exif) > _LONGEST_EXIF:
+        raise ValueError(f"{path}: its EXIF is too long for JPEG: use .png, or --strip-metadata")
     return kind
 
 
@@ -184,7 +189,7 @@ def format_of(path: Path) -> str:
 
 def _values(image: Image.Image, path: Path) -> Values:
     """Pixels (H, W) or (H, W, C) as they stand in the file: uint8, uint16 or float32."""
-    if image.format == "PNG" and png.is_deep(path):
+    if image.format == "PNG" and png.is_for_libpng(path):
         return png.read(path)
     if image.mode in _GREY_16:
         return _checked(np.asarray(image), path)
@@ -218,7 +223,9 @@ def _checked(values: Values, path: Path) -> Values:
     return values.astype(np.uint16, copy=False)
 
 
-def _picture(values: Values, metadata: Metadata, path: Path) -> Picture:
+def _picture(values: Values, metadata: Metadata, orientation: int, path: Path) -> Picture:
+    if orientation != 1:
+        values, metadata = turned(values, metadata, orientation)
     values = values[..., None] if values.ndim == 2 else values
     if values.shape[2] > 4:
         raise ValueError(f"{path}: images of {values.shape[2]} channels are not supported")
@@ -234,7 +241,7 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
         for name, value in (
             ("exif", metadata.exif),
             ("icc_profile", metadata.icc),
-            ("dpi", metadata.dpi),
+            ("dpi", metadata.dpi if max(metadata.dpi or (0,)) <= _FINEST[kind] else None),
         )
         if value
     }

@@ -12,16 +12,28 @@ import imagecodecs
 
 from rimkit.files.metadata import Metadata, Values
 
+_GREY, _PALETTE = 0, 3  # colour types
 
-def is_deep(path: Path) -> bool:
-    """Whether a PNG holds 16-bit colour, or 16-bit grey with alpha."""
+
+FINEST = 5e7
+"""Pixels per inch that a PNG can tell, about."""
+
+
+def is_for_libpng(path: Path) -> bool:
+    """Whether Pillow would lose something of a PNG.
+
+    16-bit colour, 16-bit grey with alpha, and which grey is transparent where there are not 8 bits.
+    """
     with path.open("rb") as file:
         header = file.read(26)
-    return len(header) == 26 and header[24] == 16 and header[25] in (2, 4, 6)
+    if len(header) < 26:
+        return False
+    depth, colour = header[24:]
+    return depth != 8 if colour == _GREY else depth == 16 and colour != _PALETTE
 
 
 def read(path: Path) -> Values:
-    """Read (H, W, 2 to 4) as they are: alpha last.
+    """Read (H, W), or (H, W, 2 to 4) with alpha last, as they are; under 8 bits spread over 8.
 
     Raises
     ------
@@ -50,7 +62,7 @@ def _chunks(metadata: Metadata) -> Iterable[tuple[bytes, bytes]]:
     """The metadata as chunks (PNG, third edition, section 11.3)."""
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
-    if metadata.dpi:
+    if metadata.dpi and max(metadata.dpi) <= FINEST:
         across, down = (round(dots / 0.0254) for dots in metadata.dpi)
         yield b"pHYs", struct.pack(">IIB", across, down, 1)
     if metadata.exif:

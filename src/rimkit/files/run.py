@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import math
 import os
+import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -20,7 +21,7 @@ from rimkit.files.ways import Denoisers, Prepared, Way, way_of
 from rimkit.tasks import LEVELS
 from rimkit.upscaler import Upscaler
 
-FAILURES = (ValueError, OSError, RuntimeError, MemoryError)
+FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 _DONE = "it is there already"
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
 
@@ -114,7 +115,7 @@ def restore_files(
                     work.finish(math.prod(size))
                     yield opened
                     continue
-                if waiting and waiting[0].shape != opened.shape:
+                if waiting and waiting[0].kind != opened.kind:
                     yield from _restore(waiting, way, work)
                 waiting.append(opened)
                 if len(waiting) >= min(_MOST_TOGETHER, way.capacity(opened.prepared.picture)):
@@ -136,8 +137,10 @@ class _Opened:
     seconds: float
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.prepared.picture.values.shape
+    def kind(self) -> tuple[tuple[int, ...], str]:
+        """What pictures have in common that are restored together: shape and depth."""
+        values = self.prepared.picture.values
+        return values.shape, values.dtype.str
 
 
 def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
@@ -171,7 +174,7 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
     if not waiting:
         return
     began = time.perf_counter()
-    pixels = math.prod(waiting[0].shape[:2])
+    pixels = math.prod(waiting[0].kind[0][:2])
     together = len(waiting)
     problem: Exception | None = None
     pictures: list[Picture] = []

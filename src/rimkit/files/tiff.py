@@ -19,7 +19,7 @@ from PIL.ExifTags import IFD
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import PHOTOMETRIC
 
-from rimkit.files.metadata import DESCRIPTIVE, Metadata, Values, read_exif
+from rimkit.files.metadata import DESCRIPTIVE, Metadata, Values, as_it_was, read_exif
 from rimkit.pixels import white
 
 _ASSOCIATED = 1  # ExtraSamples: colours are multiplied with alpha
@@ -101,14 +101,15 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     exif = Image.Exif()
     exif.load(metadata.exif)
     for tag in DESCRIPTIVE & exif.keys():
-        directory[tag] = exif[tag]
+        directory[tag] = as_it_was(exif[tag])
     for tag in (IFD.Exif, IFD.GPSInfo):
-        if entries := dict(exif.get_ifd(tag)):
+        if entries := {name: as_it_was(value) for name, value in exif.get_ifd(tag).items()}:
             directory.tagtype[tag] = 4
             directory[tag] = entries
     directory[256], directory[257] = width, height
     directory[258] = (8 * values.itemsize,) * channels
     directory[259] = _DEFLATE
+    directory[274] = 1  # upright; where this is not said, XMP may be asked, which is as it was
     directory[262] = int(PHOTOMETRIC.RGB if colours == 3 else PHOTOMETRIC.MINISBLACK)
     directory[277] = channels
     directory[278] = rows
@@ -184,7 +185,8 @@ def _pixels(page: Any, path: Path) -> Values:
     elif values.dtype == np.uint16 and bits < 16:
         values = (values.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
     if kind == PHOTOMETRIC.MINISWHITE:
-        values = (white(values) - values).astype(values.dtype)
+        colours = values if values.ndim == 2 else values[..., :1]  # alpha is no colour
+        colours[...] = white(values) - colours
     if _ASSOCIATED in tuple(page.extrasamples):
         _divide(values)
     return values
@@ -205,7 +207,7 @@ def _divide(values: Values) -> None:
 def _dpi(page: Any) -> tuple[float, float] | None:
     factor = {2: 1.0, 3: 2.54}.get(int(page.tags.valueof(296, 2)))
     values = [page.tags.valueof(tag) for tag in (282, 283)]
-    if factor is None or None in values or any(below == 0 for _, below in values):
+    if factor is None or not all(isinstance(value, tuple) and value[1] for value in values):
         return None
     across, down = (factor * above / below for above, below in values)
     return across, down

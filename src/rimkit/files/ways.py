@@ -103,10 +103,15 @@ class _Clean:
     def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
         noisy = noisy_parts(picture, sigma)
         check_format(picture, target)
-        for part in noisy:
-            self.denoisers.of(part.values).capacity(
-                part.values
-            )  # which refuses what the model cannot take
+        colours, *alpha = noisy
+        self.denoisers.of(colours.values).capacity(colours.values)  # refuses what no model takes
+        for part in alpha:
+            try:
+                self.denoisers.of(part.values).capacity(part.values)
+            except ValueError as error:
+                raise ValueError(
+                    f"its transparency is noisy, too, and is a grey image: {error}"
+                ) from error
         return Prepared(picture, noisy)
 
     def capacity(self, picture: Picture) -> int:
@@ -116,10 +121,16 @@ class _Clean:
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
     ) -> list[Picture]:
         colours = [each.noisy[0] for each in prepared]
-        self.denoisers.of(colours[0].values).denoise(colours, on_progress=on_progress)
         alphas = [alpha for each in prepared for alpha in each.noisy[1:]]
+        channels = [part.values.shape[2] for part in (*colours, *alphas)]
+        share = sum(channels[: len(colours)]) / sum(channels)
+        self.denoisers.of(colours[0].values).denoise(
+            colours, on_progress=lambda done: on_progress(share * done)
+        )
         if alphas:
-            self.denoisers.of(alphas[0].values).denoise(alphas)
+            self.denoisers.of(alphas[0].values).denoise(
+                alphas, on_progress=lambda done: on_progress(share + (1 - share) * done)
+            )
         return [each.picture for each in prepared]
 
 

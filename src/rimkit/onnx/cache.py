@@ -47,7 +47,7 @@ def place(model: str | os.PathLike[str]) -> Path:
 
 
 def _export(model: str | os.PathLike[str], path: Path) -> None:
-    command = [sys.executable, "-m", "rimkit", "export", os.fspath(model), str(path)]
+    command = [sys.executable, "-P", "-m", "rimkit", "export", os.fspath(model), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]

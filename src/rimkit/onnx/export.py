@@ -72,6 +72,7 @@ def export(model: str | os.PathLike[str], path: Path) -> Exported:
     """
     if path.suffix != ".onnx":
         raise ValueError(f"an ONNX file ends in .onnx, got {path}")
+    atomic.check_place(path)
     rim = weights.load(model)
     if rim.config.score_scaling != "raw":
         raise ValueError(

@@ -61,7 +61,8 @@ def initial(operator: Operator, y: Tensor) -> Tensor:
     adjoint = operator.A_adjoint(y)
     numerator = _energy(adjoint)
     denominator = _energy(operator.A(adjoint))
-    scale = torch.where(denominator > 0, numerator / denominator, 0.0)
+    # Divided by 1 where there is nothing: NaN would come back as a gradient though it is not taken.
+    scale = numerator / torch.where(denominator > 0, denominator, 1.0)
     return adjoint * scale.view(-1, *(1,) * (adjoint.ndim - 1))
 
 

@@ -71,4 +71,4 @@ class Mask:
 
     def crop(self, y: Tensor, window: Window) -> tuple[Mask, Tensor]:
         """Cut mask and y (N, C, H, W)."""
-        return Mask(self.mask[..., *window]), y[..., *window]
+        return dataclasses.replace(self, mask=self.mask[..., *window]), y[..., *window]

@@ -45,12 +45,16 @@ class SaturatingSensor:
 
     def A(self, x: Tensor) -> Tensor:
         """Read x (N, C, H, W)."""
-        return torch.tanh(self.gain * x * x.abs() ** (self.gamma - 1))
+        return torch.tanh(self.gain * x * self._power(x))
 
     def A_vjp(self, x: Tensor, v: Tensor) -> Tensor:
         """Multiply v (N, C, H, W) with the slope of every pixel at x."""
-        slope = self.gain * self.gamma * x.abs() ** (self.gamma - 1)
+        slope = self.gain * self.gamma * self._power(x)
         return v * slope * (1 - self.A(x).square())
+
+    def _power(self, x: Tensor) -> Tensor:
+        # Below gamma = 2 its slope at zero is infinite, and gradients there would be NaN.
+        return x.abs().clamp(min=torch.finfo(x.dtype).tiny) ** (self.gamma - 1)
 
     def initial(self, y: Tensor) -> Tensor:
         """Start at the inverse; what reads as saturated, at the brightest that does not."""

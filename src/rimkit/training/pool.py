@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from numbers import Number
+from types import NoneType
 
 import torch
 from torch import Tensor
@@ -11,6 +13,8 @@ from torch import Tensor
 from rimkit import tree
 from rimkit.problem import Problem
 from rimkit.solver import Iterate
+
+_MOST_KINDS = 256
 
 
 @tree.register
@@ -59,9 +63,16 @@ class Pool:
 
         Every place goes on with the sample it has, or, once in ``lifetime`` updates, takes one of
         the new samples; at once where the one it has is no longer finite.
+
+        Raises
+        ------
+        ValueError
+            If what is no tensor of the problem is no number or text, either: two operators could
+            not be told apart. If the settings of the problem are new with every batch.
         """
         if not self._places:
             return
+        self._check(rollout)
         new = torch.randint(fresh, (self._places,), generator=generator)
         renewed = torch.rand(self._places, generator=generator) < 1 / self._lifetime
         if rollout.x.shape[0] > fresh:
@@ -69,6 +80,21 @@ class Pool:
             new = torch.where(renewed | ~_finite(rollout.iterate)[old], new, old)
         kept = tree.detach(tree.take(rollout, new.to(rollout.x.device)))
         self._kept[tree.kind(rollout)] = tree.tensors(kept)
+
+    def _check(self, rollout: Rollout) -> None:
+        for setting in tree.settings(rollout):
+            if not isinstance(setting, (Number, str, NoneType)):
+                raise ValueError(
+                    "samples go on only where operator and noise are trees of tensors and numbers: "
+                    f"register {type(setting).__name__} (rimkit.tree.register), or set "
+                    "unroll.continued=0"
+                )
+        if len(self._kept) >= _MOST_KINDS and tree.kind(rollout) not in self._kept:
+            raise ValueError(
+                f"there are more than {_MOST_KINDS} kinds of problems, and samples go on with "
+                "their kind alone: make what differs by batch a tensor (N,), or set "
+                "unroll.continued=0"
+            )
 
     def state(self) -> dict[str, list[Tensor]]:
         """All that is kept, as tensors by kind."""

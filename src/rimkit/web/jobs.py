@@ -73,12 +73,13 @@ class Job:
             self._watchers -= 1
             self._seen = time.monotonic()
 
-    async def changed(self, timeout: float) -> None:
-        """Wait until something happens, or so many seconds."""
+    async def changed(self, after: int, timeout: float) -> None:
+        """Wait until more has happened than so many events, or so many seconds."""
         future = asyncio.get_running_loop().create_future()
         self._changed.add(future)
         try:
-            await asyncio.wait_for(future, timeout)
+            if len(self.events) <= after and not self.over:  # else it may have been woken before
+                await asyncio.wait_for(future, timeout)
         except TimeoutError:
             pass
         finally:

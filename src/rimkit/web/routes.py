@@ -126,7 +126,7 @@ async def follow(
         if len(job.events) <= after and not job.over:
             seconds = _WAIT_IN_LINE if job.status == "waiting" else _WAIT
             waits = [
-                asyncio.ensure_future(job.changed(seconds)),
+                asyncio.ensure_future(job.changed(after, seconds)),
                 asyncio.ensure_future(_left(request)),
             ]
             _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

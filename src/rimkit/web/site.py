@@ -20,6 +20,7 @@ from rimkit.web.app import static_folder
 from rimkit.web.limits import Limits
 from rimkit.web.runtime import copy_runtime
 from rimkit.web.uploads import Uploads
+from rimkit.weights import record
 
 _POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; img-src 'self' blob: data:; "
@@ -46,22 +47,26 @@ def export_site(
     Raises
     ------
     ValueError
-        If the folder holds something else, no model can be taken, or the runtime cannot be had.
+        If the folder holds something else, no model can be taken, two have one name, or the runtime
+        cannot be had.
     """
+    names = [record.short_name(model) for model in models]
+    if len(set(names)) < len(names):
+        raise ValueError(f"every model has a name of its own, got {', '.join(names)}")
     if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds other things: give a new or an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
     copy_runtime(folder / "vendor", package=package, cache=cache_folder())
     yield "onnxruntime-web: vendor/"
-    described = []
+    described: list[dict[str, Any]] = []
     for model in models:
         loaded = weights.load(model)
         reason = _refusal(loaded)
         if reason:
             yield f"{model}: left out ({reason})"
             continue
-        name = Path(model).stem
+        name = record.short_name(model)
         file = f"models/{name}.onnx"
         exported = onnx_export.export(model, folder / file)
         described.append(_described(name, file, model, loaded))

@@ -17,9 +17,13 @@ def title(model: str | os.PathLike[str], record: Mapping[str, Any]) -> str:
     ``rimkit train`` calls all files alike, so the folder says more. What saw other images than
     those of the protocol says so.
     """
+    return ", ".join(filter(None, (f"rimkit {short_name(model)}", beyond_protocol(record))))
+
+
+def short_name(model: str | os.PathLike[str]) -> str:
+    """What a model is called: as in the package, or by its file, or by that file's folder."""
     path = Path(model)
-    name = path.resolve().parent.name if path.name == "weights.safetensors" else path.stem
-    return ", ".join(filter(None, (f"rimkit {name}", beyond_protocol(record))))
+    return path.resolve().parent.name if path.name == "weights.safetensors" else path.stem
 
 
 def described(model: RIM) -> str:

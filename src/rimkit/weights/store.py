@@ -28,12 +28,12 @@ def save(model: RIM, path: Path, *, training: dict[str, Any] | None = None) -> N
     path
         Where to.
     training
-        What the model was trained for and how; kept in the metadata.
+        What the model was trained for and how; kept in the metadata. None: what the model says.
     """
     metadata = {
         "format": FORMAT,
         "config": settings.to_table(model.config),
-        "training": training or {},
+        "training": model.training_record if training is None else training,
     }
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic.replacing(path) as file:
@@ -63,6 +63,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds a configuration that is not JSON: {error}") from error
     if not isinstance(metadata, dict) or not isinstance(metadata.get("config"), dict):
         raise ValueError(f"{path} holds no configuration of a model")
+    training = metadata.setdefault("training", {})
+    if not isinstance(training, dict) or not isinstance(training.get("task", {}), dict):
+        raise ValueError(f"{path} says nothing sensible of its training: {training}")
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{path} has format {metadata.get('format')}, this rimkit reads format {FORMAT}: "
@@ -91,10 +94,9 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError(f"{path} has a wrong checksum: install rimkit again")
     config = settings.from_table(RIMConfig, metadata["config"], where=f"the config in {path.name}")
-    with torch.random.fork_rng(devices=[]):
-        model = RIM(config)
     state = safetensors.torch.load(data)
-    expected = model.state_dict()
+    with torch.device("meta"):  # nothing of a size that only the configuration has is allocated
+        expected = RIM(config).state_dict()
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected)
     if missing or unexpected:
         raise ValueError(
@@ -107,6 +109,13 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
             f"{path}: {wrong[0]} has shape {tuple(state[wrong[0]].shape)}, "
             f"its configuration asks for {tuple(expected[wrong[0]].shape)}"
         )
+    for name, value in state.items():
+        if value.is_floating_point() != expected[name].is_floating_point():
+            raise ValueError(f"{path}: {name} is of {value.dtype}, not of {expected[name].dtype}")
+        if not value.isfinite().all():
+            raise ValueError(f"{path}: {name} holds NaN or infinite values")
+    with torch.random.fork_rng(devices=[]):
+        model = RIM(config)
     model.load_state_dict(state)
-    model.training_record = metadata.get("training") or {}
+    model.training_record = metadata["training"]
     return model.eval().requires_grad_(False)

@@ -94,13 +94,22 @@ export async function run(wish) {
   let last = null;
 
   async function* events() {
+    try {
+      yield* walked();
+    } catch (error) {
+      if (!cancelled) throw error;
+      yield { kind: "cancelled" };
+    }
+  }
+
+  async function* walked() {
     if (wish.steps > about_.limits.steps) throw new Error(`At most ${about_.limits.steps} steps.`);
     yield { kind: "waiting", ahead: 0 };
-    const { facts, files } = await request({ kind: "start", wish, pixels, solver });
+    const { facts, files, turn } = await request({ kind: "start", wish, pixels, solver });
     for (const [file, picture] of Object.entries(files)) pictures.set(file, picture);
     yield { kind: "started", ...facts };
     for (let number = 0; number <= facts.steps && !cancelled; number++) {
-      const made = await request({ kind: number ? "step" : "look", number, inspect: wish.inspect });
+      const made = await request({ kind: number ? "step" : "look", turn, number, inspect: wish.inspect });
       for (const [file, picture] of Object.entries(made.files)) pictures.set(file, picture);
       last = `estimate-${number}`;
       const seconds = (performance.now() - began) / 1000;

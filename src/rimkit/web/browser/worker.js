@@ -10,6 +10,7 @@ ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardw
 
 const sessions = new Map();
 let walk = null;
+let starts = 0;
 
 async function session(solver) {
   if (!sessions.has(solver.file)) {
@@ -27,6 +28,10 @@ function examine({ pixels }) {
 }
 
 async function start({ wish, pixels, solver }) {
+  starts += 1;
+  const turn = starts;
+  const loaded = await session(solver);
+  own(turn);
   const { width, height } = pixels;
   const channels = solver.channels === 1 && grey(pixels) ? 1 : 3;
   const image = planes(pixels, channels);
@@ -40,14 +45,14 @@ async function start({ wish, pixels, solver }) {
   const shape = solver.channels === 1 ? [channels, 1, height, width] : [1, channels, height, width];
   const zero = measured.sigma === 0;
   walk = {
-    ...measured, size, shape, solver, session: await session(solver),
+    ...measured, size, shape, solver, session: loaded,
     still: wish.degradation.kind === "photograph" ? quiet(image, size) : null,
     eta: solver.start === "zeros" ? new Float32Array(image.length) : measured.y.slice(),
     x: measured.y, states: null, before: null,
   };
   const files = { measurement: rgba(measured.y, size) };
   if (measured.truth) files.truth = rgba(measured.truth, size);
-  return { facts: { steps: zero ? 0 : wish.steps, width, height, sigma: 255 * measured.sigma }, files };
+  return { facts: { steps: zero ? 0 : wish.steps, width, height, sigma: 255 * measured.sigma }, files, turn };
 }
 
 function emptyStates({ solver, shape }) {
@@ -57,7 +62,13 @@ function emptyStates({ solver, shape }) {
   });
 }
 
-async function step({ number, inspect }) {
+// Another image may have been started while one was computed, or before its next step.
+function own(turn) {
+  if (turn !== starts) throw new Error("Another image was started.");
+}
+
+async function step({ turn, number, inspect }) {
+  own(turn);
   walk.states ??= emptyStates(walk);
   const feeds = {
     eta: new ort.Tensor("float32", walk.eta, walk.shape),
@@ -65,14 +76,16 @@ async function step({ number, inspect }) {
   };
   walk.states.forEach((state, index) => { feeds[`state_${index}`] = state; });
   const made = await walk.session.run(feeds);
+  own(turn);
   walk.eta = made.eta_next.data;
   walk.x = made.x_next.data;
   walk.states = walk.states.map((_, index) => made[`state_${index}_next`]);
-  return look({ number, inspect });
+  return look({ turn, number, inspect });
 }
 
 // Pictures and numbers of where the walk stands.
-function look({ number, inspect }) {
+function look({ turn, number, inspect }) {
+  own(turn);
   const { size } = walk;
   const shown = walk.still ? walk.x.map((value, place) => (walk.still[place] ? walk.y[place] : value)) : walk.x;
   const files = { [`estimate-${number}`]: rgba(shown, size) };
