@@ -163,9 +163,9 @@ def _check_report(path: Path, jobs: Sequence[Job]) -> None:
     images = {os.path.realpath(image) for job in jobs for image in (job.source, job.target)}
     if os.path.realpath(path) in images:
         raise ValueError(f"{path}: the report would take the place of an image")
+    atomic.check_place(path)
     if any(Path(os.path.realpath(path)) in Path(image).parents for image in images):
         raise ValueError(f"{path}: the report would take the place of a folder of images")
-    atomic.check_place(path)
 
 
 def _write_report(
