@@ -157,7 +157,7 @@ def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
     """Write dictionaries as CSV; a cell stays empty where one has no such key."""
     text = io.StringIO(newline="")
     names = dict.fromkeys(name for line in lines for name in line)
-    writer = csv.DictWriter(text, fieldnames=list(names))
+    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     with atomic.replacing(path) as file:
