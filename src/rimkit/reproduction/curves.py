@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from rimkit import atomic
 from rimkit.evaluation.projections import PER_IMAGE, Panel, measure, psnr_by_step
@@ -68,7 +69,7 @@ class Curve:
     ----------
     means, squares
         (images, steps + 1): mean over the patches of an image, of PSNR and of its square. NaN from
-        where the solver diverged on the image.
+        where the solver diverged on the image, and between the ends of what is not learned.
     """
 
     means: Values
@@ -225,7 +226,7 @@ class _Kept:
     def write(self, file: Path) -> None:
         about = {name: getattr(self, name) for name in _ABOUT}
         with atomic.replacing(file) as stream:
-            np.savez(stream, about=np.array(json.dumps(about)), **self.values)  # type: ignore[arg-type]
+            np.savez_compressed(stream, about=np.array(json.dumps(about)), **self.values)  # type: ignore[arg-type]
 
 
 _ABOUT = ("name", "parameters", "seed", "settings")
@@ -249,6 +250,8 @@ def _measure(walker: Walker, panel: Panel, image: CleanImage) -> npt.NDArray[np.
     values = psnr_by_step(
         walker.solver(panel), measured, steps=walker.steps(panel), bfloat16=walker.bfloat16
     )
+    if walker.parameters is None:
+        values[1:-1] = torch.nan  # of hundreds of steps that nobody asks for
     return np.stack([values.mean(1).numpy(), values.square().mean(1).numpy()])[:, None].astype("f4")
 
 
