@@ -59,9 +59,7 @@ class Problem:
         ValueError
             If y has another shape than A(x).
         """
-        z = self.operator.A(x)
-        check_fit(z, y)
-        return self.noise.log_prob(z, y)
+        return self.noise.log_prob(self._predicted(x, y), y)
 
     def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """Gradient of log p(y | x) in x, in the shape of x: equations 14 and 15.
@@ -71,10 +69,15 @@ class Problem:
         ValueError
             If y has another shape than A(x).
         """
-        z = self.operator.A(x)
-        check_fit(z, y)
+        z = self._predicted(x, y)
         residual = self.noise.score(z, y, variance_floor=variance_floor)
         return operators.A_vjp(self.operator, x, residual)
+
+    def _predicted(self, x: Tensor, y: Tensor) -> Tensor:
+        """A x, which must have the shape of y."""
+        z = self.operator.A(x)
+        check_fit(z, y)
+        return z
 
 
 def check_fit(z: Tensor, y: Tensor) -> None:

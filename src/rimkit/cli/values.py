@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-_LARGEST_SIGMA = 1020
+_LARGEST_SIGMA = 1020  # four times white, as `rimkit.denoiser` has it
 
 
 def sigma(text: str) -> float | str:

@@ -219,6 +219,9 @@ def _train(
     looks = _read_log(place, study.columns)
     if not looks or looks[-1].update < updates:
         raise ValueError(f"the log in {place} does not go to the end of the training")
+    absent = [column for column in study.columns if column not in looks[-1].logged]
+    if absent:
+        raise ValueError(f"the log in {place} has no {', '.join(absent)}")
     if cost is None:
         training = store.read_metadata(place / folder.WEIGHTS)["training"]
         cost = training["seconds"] / training["updates"]

@@ -138,15 +138,15 @@ class RIMTraining(lightning.LightningModule):
         for name, measure in self.recipe.task.validation().items():
             # The same measurements for every seed of the training, or seeds could not be compared.
             problem, y = self._measure(measure, batch, seeded(0, 3, batch_idx))
-            scores = torch.full((late + 1,), torch.nan)
+            scores = dict.fromkeys((own, late), torch.tensor(torch.nan))
             try:
                 for step, iterate in enumerate(self.model.iterate(y, problem, steps=late), start=1):
-                    scores[step] = psnr(iterate.x.cpu(), batch.cpu()).mean()
+                    if step in scores:
+                        scores[step] = psnr(iterate.x.cpu(), batch.cpu()).mean()
             except DivergenceError:
                 pass  # which the log says by NaN; the training may get over it
             for label, step in ((name, own), (f"{name}_late", late)):
-                value = scores[step]
-                self.log(f"val/psnr_{label}", value, prog_bar=label == name, sync_dist=True)
+                self.log(f"val/psnr_{label}", scores[step], prog_bar=label == name, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule by the update."""
