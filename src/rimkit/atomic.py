@@ -45,10 +45,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def check_place(path: Path) -> Path:
+def check_place(path: Path) -> None:
     """Find out before the work whether its result can be written to a path.
-
-    Returns the folder that it goes into, or the nearest above it that exists.
 
     Raises
     ------
@@ -62,7 +60,6 @@ def check_place(path: Path) -> Path:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not _leads_elsewhere(path) and not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-    return folder
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ def check_image(values: Array, *, smallest: int) -> None:
     ``smallest``: the least that each side may have, in pixels.
     """
     floating = is_floating(values)
-    if not floating and values.dtype not in (np.uint8, np.uint16):
+    if not floating and values.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise ValueError(f"an image is uint8, uint16 or floating point, got {values.dtype}")
     height, width = values.shape[:2]
     if min(height, width) < smallest:

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 import torch
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from rimkit.cli.main import main
 from rimkit.networks import CompactConfig
@@ -336,6 +337,18 @@ def test_metadata_are_kept_unless_they_are_stripped(
         assert (0x010F in out.getexif()) == kept
         assert out.info["icc_profile"] == other
     assert "its colour profile is not sRGB but" in capsys.readouterr().err
+
+
+def test_gamma_that_is_lost_is_told(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    linear = PngInfo()
+    linear.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    noisy(mode="RGB").save(tmp_path / "in.png", pnginfo=linear)
+    for ending, told in (("png", False), ("tif", True)):
+        target = tmp_path / f"out.{ending}"
+        assert restore(tmp_path / "in.png", "-o", target, "--sigma", "25", model=model) == 0
+        assert ("its gamma is 1, which" in capsys.readouterr().err) == told
 
 
 # Larger

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import PngInfo
 
 from rimkit.files.metadata import profile_name, upright
 from rimkit.files.picture import read_picture, write_picture
@@ -124,6 +125,17 @@ def test_camera_profile_and_resolution_are_kept(tmp_path: Path, suffix: str, dep
             assert entries[Base.ISOSpeedRatings] == 400
             assert entries[Base.DateTimeOriginal] == "2020:02:02 20:20:20"
             assert float(entries[Base.FNumber]) == pytest.approx(2.8)
+
+
+@pytest.mark.parametrize("depth", ["8", "16"])
+def test_gamma_is_kept(tmp_path: Path, depth: str) -> None:
+    source, linear = tmp_path / "in.png", PngInfo()
+    linear.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    Image.fromarray(pixels("8", 3)).save(source, pnginfo=linear)
+    picture = dataclasses.replace(read_picture(source), values=pixels(depth, 3))
+    write_picture(picture, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.info["gamma"] == 1
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])

@@ -241,6 +241,20 @@ def test_links_out_of_the_output_folder_are_not_followed(
     assert (elsewhere / "precious").read_text() == "mine"
 
 
+def test_another_process_may_make_the_output_folder_first(
+    photos: Path, model: RIM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = atomic.check_place
+
+    def look_and_be_overtaken(path: Path) -> None:
+        looked(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr(atomic, "check_place", look_and_be_overtaken)
+    outcomes = restore(photos, model)
+    assert {outcome.status for outcome in outcomes} == {"restored"}, outcomes
+
+
 def test_strange_names_stay_where_they_are(tmp_path: Path, model: RIM) -> None:
     names = ["..png", "...png", "a\nb.png", "-o.png", "ä\u202e.png", "x" * 250 + ".png", "~.png"]
     for name in names:

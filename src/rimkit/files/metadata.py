@@ -47,11 +47,14 @@ class Metadata:
         Colour profile; empty if none.
     dpi
         Pixels per inch across and down.
+    gamma
+        What the file says that pixels were raised to, about 1 / 2.2 as a rule; only PNG says so.
     """
 
     exif: bytes = b""
     icc: bytes = b""
     dpi: tuple[float, float] | None = None
+    gamma: float | None = None
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
@@ -62,6 +65,7 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
         exif=kept,
         icc=image.info.get("icc_profile") or b"",
         dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        gamma=image.info.get("gamma") or None,
     )
     return metadata, orientation
 

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from rimkit import atomic
 from rimkit.files import png, tiff
@@ -49,7 +50,7 @@ class Picture:
         (H, W, C) of uint8, uint16 or float32 (black 0, white 1); C is 1 or 3, one more with alpha.
         The colours are not multiplied with alpha. The file's one copy: to be changed in place.
     metadata
-        EXIF, colour profile and resolution.
+        EXIF, colour profile, gamma and resolution.
     """
 
     values: Values
@@ -249,6 +250,9 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
         options |= {"quality": 95, "subsampling": 0}
     elif kind == "WEBP":
         options |= {"lossless": True, "exact": True}
+    elif kind == "PNG" and metadata.gamma:
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add(b"gAMA", png.gamma(metadata.gamma))
     image.save(file, format=kind, **options)
 
 

@@ -58,10 +58,17 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     file.write(memoryview(encoded)[header_end:])
 
 
+def gamma(value: float) -> bytes:
+    """What stands in a gAMA chunk."""
+    return struct.pack(">I", round(value * 100_000))
+
+
 def _chunks(metadata: Metadata) -> Iterable[tuple[bytes, bytes]]:
     """The metadata as chunks (PNG, third edition, section 11.3)."""
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
+    if metadata.gamma:
+        yield b"gAMA", gamma(metadata.gamma)
     if metadata.dpi and max(metadata.dpi) <= FINEST:
         across, down = (round(dots / 0.0254) for dots in metadata.dpi)
         yield b"pHYs", struct.pack(">IIB", across, down, 1)

@@ -23,6 +23,7 @@ from rimkit.upscaler import Upscaler
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 _DONE = "it is there already"
+_USUAL_GAMMA = 1 / 2.2
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
 
 
@@ -162,8 +163,13 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
     if profile and "sRGB" not in profile_name(profile):
         name = profile_name(profile) or "one that cannot be read"
         warnings.append(f"its colour profile is not sRGB but {name}; it is carried on")
+    gamma = picture.metadata.gamma
+    elsewhere = job.target.suffix.lower() != ".png"
+    if gamma and elsewhere and not profile and abs(gamma - _USUAL_GAMMA) > 0.01:
+        warnings.append(f"it says that its gamma is {gamma:g}, which only PNG can carry on")
     if wishes.strip_metadata:
-        picture = dataclasses.replace(picture, metadata=Metadata(icc=profile))
+        metadata = Metadata(icc=profile, gamma=gamma)
+        picture = dataclasses.replace(picture, metadata=metadata)
         prepared = dataclasses.replace(prepared, picture=picture)
     seconds = time.perf_counter() - began
     return _Opened(job, prepared, tuple(warnings), claim, seconds)
@@ -216,9 +222,9 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
 def _check_target(job: Job) -> None:
     """Find out before the work whether its result can be written, and where it would go."""
     format_of(job.target)
-    folder = atomic.check_place(job.target)
-    leaves = job.root is not None and not folder.resolve().is_relative_to(job.root.resolve())
-    if leaves and job.root is not None and job.root.exists():
+    atomic.check_place(job.target)
+    folder = job.target.parent.resolve()  # which need not exist: another process may make it now
+    if job.root is not None and not folder.is_relative_to(job.root.resolve()):
         raise ValueError(f"{folder}: this link leads out of the output folder {job.root}")
 
 
