@@ -89,4 +89,13 @@ def _limit(axis: Axes, shown: Mapping[str, Sequence[float]]) -> None:
     below = [f"{name} {value:.1f}" for name, value in highest.items() if value < bottom]
     if below:
         text = "below:\n" + "\n".join(below)
-        axis.text(0.97, 0.04, text, transform=axis.transAxes, ha="right", fontsize="small")
+        axis.text(
+            0.97,
+            0.04,
+            text,
+            transform=axis.transAxes,
+            ha="right",
+            fontsize="small",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+            zorder=3,  # above the curves
+        )
