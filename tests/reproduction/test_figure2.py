@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,8 @@ def synthetic(level: float, fall: float = 0.0, steps: int = 100) -> Curve:
 def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
     gone = synthetic(10.0)
     gone.means[:, 90:] = np.nan
+    gone_early = synthetic(10.0)
+    gone_early.means[:, 10:] = np.nan
     found = {
         panel: {
             "gradient descent": [synthetic(14.0, steps=7)],
@@ -189,13 +192,14 @@ def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
             "rim": [synthetic(25.0), synthetic(25.2)],
             "gdn": [synthetic(22.0, fall=3.0)],
             "wild": [gone],
+            "luck": [synthetic(23.0), synthetic(23.4), gone_early],
         }
         for panel in TWO
     }
-    names = ("rim", "gdn", "wild")
+    names = ("rim", "gdn", "wild", "luck")
     machine = Walks("", parameters=7, seed=None, settings={}, curves={})
     text = "\n".join(report(found, {name: [machine] for name in names}, patches=500))
-    assert "rim > gdn > wild: 2 of 2" in text
+    assert "rim > gdn > wild > luck: 2 of 2" in text
     (order, _) = (line for line in text.splitlines() if line.startswith("order at"))
     assert order.startswith("order at step 20: rim (+3.10 ± ")
     rim, *_ = (line.split() for line in text.splitlines() if line.startswith("rim  "))
@@ -204,7 +208,19 @@ def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
     assert "-2.966 ± 0.000" in gdn[-1]
     assert "+1.97 ± 0.00" in gdn[-1]
     assert any(line.startswith("wild ") and "diverged" in line for line in text.splitlines())
+    assert any(line.startswith("luck ") and "diverged" in line for line in text.splitlines())
     assert len(draw(found, names).axes) == 4
+
+
+def test_orders_tell_what_luck_of_seeds_may_have_done() -> None:
+    classical = {"gradient descent": [synthetic(14.0)], "total variation": [synthetic(20.0)]}
+    rim, ffn = [synthetic(25.0), synthetic(25.2)], [synthetic(24.0), synthetic(24.4)]
+    found = {TWO[0]: {**classical, "rim": rim, "ffn": ffn}}
+    machine = Walks("", parameters=7, seed=None, settings={}, curves={})
+    text = "\n".join(report(found, {name: [machine] for name in ("rim", "ffn")}, patches=500))
+    # Variances over seeds are 0.02 and 0.08, of two each.
+    error = math.sqrt(0.02 / 2 + 0.08 / 2)
+    assert f"rim (+0.90 ± 0.00, ± {error:.2f} by seeds) > ffn" in text
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -8,6 +8,8 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from rimkit.evaluation.projections import PATCH, PER_IMAGE, STEPS, TRAINED_STEPS, Panel
 from rimkit.evaluation.statistics import Comparison, compare, or_lowest
 from rimkit.evaluation.tables import columns
@@ -49,7 +51,8 @@ def report(
         f"{STEPS} steps; of classical solvers, the last that was tuned. Differences are paired; ±",
         "and 95 % are bootstrap over images, since patches of one image are alike. Standard",
         "deviations: patches, over those; ± seeds, over trainings. Over classical: at step",
-        f"{TRAINED_STEPS}, against the better one; won: on how many images.",
+        f"{TRAINED_STEPS}, against the better one; won: on how many images. In orders, ± by seeds",
+        "is what other trainings would change in the difference of two means (standard error).",
         "",
         columns(list(_summary(means, machines))),
         "",
@@ -62,7 +65,7 @@ def report(
             f"{panel.title}: {panel.rows} rows, {panel.reals:.0f} independent real numbers of "
             f"{PATCH**2}",
             columns(list(_panel(curves, means[panel], list(machines)))),
-            _order(means[panel], list(machines)),
+            _order(curves, means[panel], list(machines)),
         ]
     return [*parts, ""]
 
@@ -112,14 +115,14 @@ def _panel(
         yield [name, *cells.values()]
     for name in machines:
         curve, best = means[name], means[name].best
-        ends = [float(seed.mean[TRAINED_STEPS]) for seed in curves[name]]
+        ends = _ends(curves[name])
         gain = _gain(means, name)
         yield [
             name,
             str(len(ends)),
             _decibels(curve.mean[TRAINED_STEPS]),
             f"{curve.deviation[TRAINED_STEPS]:.2f}",
-            f"{statistics.stdev(ends):.3f}" if len(ends) > 1 else "",
+            f"{_variance(ends) ** 0.5:.3f}" if len(ends) > 1 else "",
             _decibels(curve.mean[best]),
             str(best),
             _decibels(curve.mean[STEPS]),
@@ -149,14 +152,33 @@ def _orders(means: Mapping[Panel, _Curves], machines: Sequence[str]) -> list[str
     return [f"  {order}: {count} of {len(means)}" for order, count in counts.most_common()]
 
 
-def _order(curves: _Curves, machines: Sequence[str]) -> str:
+def _order(curves: Mapping[str, Sequence[Curve]], means: _Curves, machines: Sequence[str]) -> str:
     """The machines from the best to the worst, each with what it has over the next one."""
-    names = _sorted(curves, machines)
+    names = _sorted(means, machines)
     parts = [names[0]]
     for first, second in itertools.pairwise(names):
-        gain = compare(curves[first].at(TRAINED_STEPS), curves[second].at(TRAINED_STEPS))
-        parts.append(f"({_difference(gain)}) > {second}")
+        gain = compare(means[first].at(TRAINED_STEPS), means[second].at(TRAINED_STEPS))
+        by_seeds = _error_of_seeds(curves[first], curves[second])
+        luck = "" if by_seeds is None else f", ± {by_seeds:.2f} by seeds"
+        parts.append(f"({_difference(gain)}{luck}) > {second}")
     return f"order at step {TRAINED_STEPS}: {' '.join(parts)}"
+
+
+def _error_of_seeds(*groups: Sequence[Curve]) -> float | None:
+    """Standard error of a difference between two means over seeds; None where one has one seed."""
+    ends = [_ends(seeds) for seeds in groups]
+    if min(map(len, ends)) < 2:
+        return None
+    return math.sqrt(sum(_variance(values) / len(values) for values in ends))
+
+
+def _ends(seeds: Sequence[Curve]) -> list[float]:
+    return [float(seed.mean[TRAINED_STEPS]) for seed in seeds]
+
+
+def _variance(values: Sequence[float]) -> float:
+    """Over trainings; NaN where one diverged, on which that of `statistics` stumbles."""
+    return float(np.var(values, ddof=1))
 
 
 def _difference(result: Comparison, *, digits: int = 2) -> str:
