@@ -14,6 +14,8 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 
+LINKED = (".csv", ".ipynb", ".png", ".py", ".txt")
+
 PAGES = {
     "commands.md": command_page.page,
     "examples.md": lambda: example_page.page(ROOT / "examples"),
@@ -29,9 +31,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     for folder in ("examples", "results"):
-        for path in sorted((ROOT / folder).glob("*.*")):
-            name = f"{folder}/{path.name}"
-            files.append(File.generated(config, name, abs_src_path=str(path)))
+        for path in sorted((ROOT / folder).rglob("*.*")):
+            if path.suffix in LINKED:
+                name = path.relative_to(ROOT).as_posix()
+                files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 
 
