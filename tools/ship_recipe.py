@@ -11,6 +11,8 @@ from rimkit import settings
 from rimkit.training.recipe import Recipe, load_recipe
 from rimkit.weights import record
 
+_CHAIN = "all commands from the start: results/weights/README.md"
+
 
 def how(name: str, training: dict[str, Any], digest: str) -> tuple[str, int]:
     """Return the command of a training with all that came before it, and seconds of both."""
@@ -27,7 +29,7 @@ def how(name: str, training: dict[str, Any], digest: str) -> tuple[str, int]:
             said += f", {start['seconds']:,} of the seconds being theirs"
         else:
             said += ", whose own seconds are not counted"
-        parts.append(said)
+        parts += [said, _CHAIN]
     return ", ".join(parts), record.seconds_of(training) or 0
 
 

@@ -1,6 +1,7 @@
 """Studies are read strictly, run once, and say what their trainings reached."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -303,11 +304,13 @@ def test_the_command(
     arguments = [str(file), "--data", str(images), "--output", str(output)]
     assert main(["experiments", *arguments, "--csv", str(tmp_path / "my.csv")]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("mine\n")
+    assert re.match(r"rimkit experiments my: rimkit [\d.]+.*\n\nmine\n", printed)
     assert (tmp_path / "my.csv").read_text().startswith("group,choice")
     again = ["experiments", str(file), "--from", str(tmp_path / "my.csv")]
     assert main(again) == 0
-    assert capsys.readouterr().out == printed
+    drawn = capsys.readouterr().out
+    assert drawn.startswith("rimkit experiments my --from my.csv: ")
+    assert drawn.splitlines()[1:] == printed.splitlines()[1:]
     assert main(["experiments", "recipe", *again[2:]]) == 0  # it has a choice of that name, too
     assert main(["experiments", "winners", *again[2:]]) == 1
     assert "this study has no default" in capsys.readouterr().err

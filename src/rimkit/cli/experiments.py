@@ -10,6 +10,7 @@ from rimkit import atomic
 from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.run import run_study
 from rimkit.experiments.study import load_study
+from rimkit.provenance import stamp
 from rimkit.training.data import training_paths
 
 
@@ -29,7 +30,10 @@ def run(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             say=lambda line: print(line, file=sys.stderr, flush=True),
         )
-    text = to_text(study.title, summarise(results))
+    command = f"rimkit experiments {Path(options.study).stem}"
+    command += "" if options.seeds is None else f" --seeds {options.seeds}"
+    command += "" if options.read is None else f" --from {options.read.name}"
+    text = f"{command}: {stamp()}\n\n{to_text(study.title, summarise(results))}"
     for path, content in ((options.text, text), (options.csv, to_csv(results))):
         if path is not None:
             with atomic.replacing(path) as file:

@@ -32,7 +32,9 @@ def _add_train(commands: Commands) -> None:
     )
     parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
     _add_images(parser)
-    parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/RECIPE-MODEL")
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, help="default: runs/RECIPE, or runs/RECIPE-MODEL"
+    )
     parser.add_argument(
         "--model",
         choices=["rim", "gdn", "ffn", "ffn-wide"],
