@@ -243,3 +243,34 @@ def test_auto_is_the_fastest_precision(
     image = noisy_ramp(40, 48, 1).astype(np.float32)
     x = run(model, image, 0.1, precision="auto")
     np.testing.assert_array_equal(x, run(model, image, 0.1, precision=fastest))
+
+
+@pytest.mark.parametrize("dtype", [">u2", "<u2", ">f4", ">f8"])
+def test_bytes_in_any_order(dtype: str) -> None:
+    image = np.random.default_rng(0).random((16, 16, 1))
+    image = (image if "f" in dtype else image * 65535).astype(dtype)
+    assert noise_level(image) == pytest.approx(
+        noise_level(image.astype(image.dtype.newbyteorder("=")))
+    )
+
+
+@pytest.mark.parametrize("sigma", [float("nan"), -0.1, 25.0])
+def test_an_image_is_checked_where_it_is_made(sigma: float) -> None:
+    with pytest.raises(ValueError, match="sigma"):
+        Noisy(np.zeros((16, 16, 1)), sigma)
+    with pytest.raises(ValueError, match="int32"):
+        Noisy(np.zeros((16, 16, 1), dtype=np.int32), 0.1)
+
+
+def test_images_of_two_shapes_and_unknown_precisions(model: RIM) -> None:
+    images = [Noisy(np.zeros((16, side, 1)), 0.1) for side in (16, 24)]
+    with pytest.raises(ValueError, match="one shape and depth"):
+        Denoiser(model).denoise(images)
+    with pytest.raises(ValueError, match="precision is one of auto, float32, bfloat16"):
+        Denoiser(model, precision="bf16")  # type: ignore[arg-type]
+
+
+def test_flat_pixels_keep_all_digits_of_float64(model: RIM) -> None:
+    image = np.full((16, 16, 1), 0.1)
+    Denoiser(model).denoise([Noisy(image, 0.1)])
+    assert (image == 0.1).all()

@@ -1,7 +1,10 @@
+import contextlib
+
 import pytest
 import torch
 from tests.cases import uniform
 
+from rimkit import estimation
 from rimkit.estimation import estimate_sigma
 from rimkit.problem import Denoising
 
@@ -59,3 +62,19 @@ def test_bad_images() -> None:
         estimate_sigma(torch.zeros(1, 1, 7, 20))
     with pytest.raises(ValueError, match="NaN"):
         estimate_sigma(torch.full((1, 1, 9, 9), float("nan")))
+
+
+def test_an_estimate_has_a_finite_gradient(photograph: torch.Tensor) -> None:
+    noise = torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))
+    y = (photograph + 0.1 * noise).requires_grad_()
+    (gradient,) = torch.autograd.grad(estimate_sigma(y).sum(), y)
+    assert gradient.isfinite().all()
+    assert gradient.any()
+
+
+def test_the_device_of_the_first_call_is_not_kept() -> None:
+    estimation._cosines.cache_clear()
+    y = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.device("meta"), contextlib.suppress(Exception):
+        estimate_sigma(y)
+    assert estimate_sigma(y) > 0

@@ -225,3 +225,13 @@ def test_a_level_that_is_learned_keeps_its_gradient() -> None:
     GaussianNoise(sigma).log_prob(z, z + 0.1).sum().backward()
     assert sigma.grad is not None
     assert sigma.grad > 0
+
+
+def test_without_noise_a_file_cannot_be_another() -> None:
+    noise = QuantisedGaussianNoise(torch.tensor([0.0, 0.1]))
+    z = torch.full((2, 1), 0.502, requires_grad=True)
+    for level, sure in ((128, 0.0), (129, -torch.inf)):
+        found = noise.log_prob(z, torch.full((2, 1), level / 255))
+        assert found[0] == sure
+        assert found[1].isfinite()
+        assert torch.autograd.grad(found[1], z)[0][1].isfinite()

@@ -5,9 +5,11 @@ from tests.cases import uniform
 from torch import Tensor
 
 from rimkit.classical import GradientDescent, TotalVariation
+from rimkit.networks import AtrousConfig, NetworkConfig, PaperConfig
 from rimkit.noises import GaussianNoise
-from rimkit.operators import Blur, gaussian_kernel
+from rimkit.operators import Blur, DenseProjection, gaussian_kernel
 from rimkit.problem import Denoising, Problem
+from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import DivergenceError, Iterate, Solver
 
 PROBLEM = Problem(Blur(gaussian_kernel(0.8)), GaussianNoise(1.0))
@@ -46,7 +48,8 @@ def test_each_sample_stops_for_itself_and_says_why() -> None:
     y = halves([1.0, 0.25, 0.0])
     solution = Halving().solve(y, PROBLEM, steps=4, tolerance=0.1, keep=True)
     assert solution.reason == ("converged", "converged", "converged")
-    assert solution.steps_taken.tolist() == [4, 2, 1]
+    # The last one stands from the start, and has a state, which the first step may move alone.
+    assert solution.steps_taken.tolist() == [4, 2, 2]
     assert solution.x[:, 0, 0, 0].tolist() == [1 / 16, 1 / 16, 0.0]
     assert Halving().solve(y, PROBLEM, steps=3, tolerance=0.1).reason[0] == "steps"
 
@@ -206,3 +209,50 @@ def test_a_measurement_of_another_shape_has_no_score() -> None:
     x = torch.zeros(3, 1, 8, 8)
     with pytest.raises(ValueError, match=r"\(3, 1, 8, 8\), but y \(3, 1, 1, 1\)"):
         Denoising(0.1).score(x, x[..., :1, :1])
+
+
+def test_a_dual_variable_that_moves_first_is_not_convergence() -> None:
+    x = uniform(2, 1, 16, 16, seed=4)
+    problem = Denoising(0.1)
+    y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+    solution = TotalVariation(weight=8.0).solve(y, problem, tolerance=1e-4)
+    assert solution.steps_taken.min() > 5
+    assert not torch.equal(solution.x, y)
+
+
+@pytest.mark.parametrize("config", [PaperConfig(features=4, hidden=4), AtrousConfig(features=4)])
+def test_batch_norm_in_training_mode_is_refused(config: NetworkConfig) -> None:
+    model = RIM(RIMConfig(network=config, steps=2))
+    y = uniform(2, 1, 8, 8, dtype=torch.float32)
+    with pytest.raises(ValueError, match=r"training mode: call eval\(\)"):
+        model.solve(y, Denoising(0.1))
+    assert model.eval().solve(y, Denoising(0.1)).x.shape == y.shape
+
+
+def test_a_sample_that_diverges_is_named() -> None:
+    problem = Denoising(torch.tensor([0.1, 1e-3]))
+    solver = GradientDescent(step_size=0.005, steps=400)
+    with pytest.raises(DivergenceError, match=r"samples \[1\] of 2"):
+        solver.solve(uniform(2, 1, 8, 8) + 0.1, Problem(Blur(gaussian_kernel(1.0)), problem.noise))
+
+
+@pytest.mark.parametrize(
+    "solver", [GradientDescent(step_size=0.005), TotalVariation(weight=5.0), RIM().eval()]
+)
+def test_complex_y_of_a_real_operator_is_refused(solver: Solver) -> None:
+    y = torch.complex(*torch.rand(2, 1, 1, 8, 8))
+    with pytest.raises(ValueError, match="signals are real"):
+        solver.solve(y, Denoising(0.1))
+
+
+def test_autocast_does_not_reach_problems_and_classical_solvers() -> None:
+    generator = torch.Generator().manual_seed(0)
+    operator = DenseProjection.gaussian(0.5, (8, 8), generator=generator)
+    for problem in (Problem(operator, GaussianNoise(0.1)), PROBLEM):
+        x = uniform(1, 1, 8, 8, dtype=torch.float32)
+        y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+        expected = TotalVariation(weight=3.0).solve(y, problem, steps=5).x
+        with torch.autocast("cpu", torch.bfloat16):
+            again = problem.simulate(x, generator=torch.Generator().manual_seed(0))
+            assert torch.equal(again, y)
+            assert torch.equal(TotalVariation(weight=3.0).solve(y, problem, steps=5).x, expected)

@@ -9,10 +9,10 @@ from tests.cases import uniform
 from torch import Tensor
 
 import rimkit
-from rimkit.classical import GradientDescent
+from rimkit.classical import GradientDescent, TotalVariation
 from rimkit.networks import CompactConfig
-from rimkit.noises import GaussianNoise
-from rimkit.operators import Blur, Mask, gaussian_kernel
+from rimkit.noises import GaussianNoise, PoissonNoise
+from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem, SuperResolution
 from rimkit.rim import RIM, RIMConfig
 from rimkit.tiling import inside, plan, reach, solve_tiled
@@ -164,3 +164,12 @@ def test_a_solver_that_looks_at_the_whole_image_is_not_cut() -> None:
         solve_tiled(model.eval(), y, Denoising(0.1), pixels=100**2, overlap=8)
     with pytest.raises(ValueError, match="looks at the whole image in every step"):
         rimkit.restore(y[0, 0].numpy(), sigma=0.1, model=model, memory=5e6)
+
+
+def test_total_variation_is_not_cut() -> None:
+    # Its steps follow the brightest part of an image of counts: tiles would be solved otherwise.
+    problem = Problem(Identity(), PoissonNoise(1e-3))
+    y = torch.full((1, 1, 64, 64), 0.5)
+    solver = TotalVariation(weight=5.0, variance_floor=1e-6)
+    with pytest.raises(ValueError, match="whole image"):
+        solve_tiled(solver, y, problem, pixels=48**2, overlap=0)

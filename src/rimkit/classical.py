@@ -51,7 +51,7 @@ class TotalVariation(Solver):
 
     Solved by the primal-dual splitting of Condat (2013) and Vu (2013): the state holds the dual
     variable, the likelihood's curvature and nothing else. TV is isotropic, each channel alone, with
-    forward differences.
+    forward differences. The curvature is that of the whole image, so it is not run in tiles.
 
     Parameters
     ----------
@@ -67,6 +67,7 @@ class TotalVariation(Solver):
         where A x = y.
     """
 
+    looks_at_all = True
     _norm_of_gradient_squared = 8.0
 
     def __init__(self, *, weight: float, steps: int = 200, variance_floor: float = 0.0) -> None:

@@ -43,10 +43,18 @@ class Noisy:
         (H, W, C): uint8, uint16, or floating with black 0 and white 1. May be a view.
     sigma
         Noise standard deviation where white is 1. At 0 the image stays as it is.
+
+    Raises
+    ------
+    ValueError
+        If the image or sigma is not what it should be.
     """
 
     values: Array
     sigma: float
+
+    def __post_init__(self) -> None:
+        noise_level(self.values, self.sigma)
 
 
 def known_levels(model: RIM, values: Array) -> int | None:
@@ -69,7 +77,7 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
     """
     check_image(values, smallest=SMALLEST_SIDE)
     if sigma == "auto":
-        kind = np.dtype(np.float32) if is_floating(values) else values.dtype
+        kind = np.dtype(np.float32) if is_floating(values) else values.dtype.newbyteorder("=")
         image = torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)
         level = float(estimate_sigma(image[None])) / white(values)
     else:
@@ -154,8 +162,8 @@ class Denoiser(Restorer):
         Raises
         ------
         ValueError
-            If the images differ in depth, the model is not one for them, sees too far to be run in
-            tiles, or diverges, or the memory does not suffice.
+            If the images differ in shape or depth, the model is not one for them, sees too far to
+            be run in tiles, or diverges, or the memory does not suffice.
         """
         images = [image for image in images if image.sigma > 0]  # the others are what they are
         parts = [
@@ -165,8 +173,10 @@ class Denoiser(Restorer):
         ]
         if not parts:
             return
-        if len(depths := {str(image.values.dtype) for image in images}) > 1:
-            raise ValueError(f"images that are denoised together have one depth, got {depths}")
+        if len(kinds := {(image.values.shape, str(image.values.dtype)) for image in images}) > 1:
+            raise ValueError(
+                f"images that are denoised together have one shape and depth, got {sorted(kinds)}"
+            )
         spare = self.memory - sum(image.values.nbytes for image in images)
         self._run(parts, memory=spare, on_progress=on_progress)
 

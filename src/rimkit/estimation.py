@@ -6,6 +6,8 @@ import functools
 import math
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -25,6 +27,8 @@ _PILE = 1e-4
 """Share of the pixels that makes a pile, at least."""
 _AWAY = 2.0
 """How many sigma the mean of a patch lies from where the image is clipped."""
+_FAR = 40.0
+"""How many sigma away clipping is as good as none."""
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
@@ -76,7 +80,7 @@ def _estimate(image: Tensor) -> Tensor:
     if 2 * flat.sum() >= len(flat):  # drawn, as text is
         return torch.zeros((), dtype=dtype, device=image.device)
     patches = patches[~flat]
-    transform = _cosines().to(patches)
+    transform = torch.from_numpy(_cosines()).to(patches)
     squares = (transform @ patches @ transform.T).square()
     frequency = torch.arange(_PATCH, device=image.device)
     frequency = frequency[:, None] + frequency
@@ -100,7 +104,9 @@ def _level(coarse: Tensor, fine: Tensor, below: Tensor, above: Tensor) -> Tensor
             away[room.topk(count).indices] = True
         places = away.nonzero()[:, 0]
         chosen = places[coarse[places].topk(count, largest=False).indices]
-        left = _variance_left(below[chosen] / sigma, above[chosen] / sigma)
+        # Beyond so many sigma nothing is cut off; infinity would turn gradients into NaN.
+        most = _FAR * sigma
+        left = _variance_left(*(side[chosen].minimum(most) / sigma for side in (below, above)))
         sigma = (fine[chosen].sum() / left.sum()).sqrt()
         if not sigma > 0:
             break
@@ -122,13 +128,15 @@ def _partly_flat(patches: Tensor) -> Tensor:
 
 
 @functools.cache
-@torch.inference_mode(False)  # or what is kept could never be differentiated through
-def _cosines() -> Tensor:
-    """Orthonormal matrix of the cosine transform (DCT-II)."""
-    place, frequency = torch.arange(_PATCH).double() + 0.5, torch.arange(_PATCH).double()
-    matrix = torch.cos(math.pi / _PATCH * frequency[:, None] * place) * math.sqrt(2 / _PATCH)
+def _cosines() -> npt.NDArray[np.float64]:
+    """Orthonormal matrix of the cosine transform (DCT-II).
+
+    Of numpy: what is kept must not be a tensor of the mode, or of the device, it was first used in.
+    """
+    frequency = np.arange(_PATCH, dtype=np.float64)
+    matrix = np.cos(math.pi / _PATCH * frequency[:, None] * (frequency + 0.5))
     matrix[0] /= math.sqrt(2)
-    return matrix
+    return matrix * math.sqrt(2 / _PATCH)
 
 
 def _clipped_at(image: Tensor) -> tuple[float, float]:
@@ -159,7 +167,6 @@ def _variance_left(below: Tensor, above: Tensor) -> Tensor:
     def density(value: Tensor) -> Tensor:
         return torch.exp(-value.square() / 2) / math.sqrt(2 * math.pi)
 
-    below, above = below.clamp(max=40), above.clamp(max=40)
     out_low, out_high = torch.special.ndtr(-below), torch.special.ndtr(-above)
     mean = density(below) - density(above) - below * out_low + above * out_high
     square = (

@@ -115,7 +115,9 @@ class QuantisedGaussianNoise:
         """Log of the chance of y's bin, summed within each sample: (N,)."""
         low, high, _ = self._bin(z, y, tree.per_sample(self.sigma, z))
         below, above = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
-        chance: Tensor = above + torch.log(-torch.expm1(below - above))
+        never = above == -torch.inf  # without noise, outside the bin
+        less = torch.where(never, 0.0, below) - torch.where(never, 1.0, above)
+        chance = torch.where(never, above, above + torch.log(-torch.expm1(less)))
         return chance.flatten(1).sum(1)
 
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from rimkit import operators, tree
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import Downsampling, Identity, Operator, Window
+from rimkit.operators.checks import check_precision
 
 _ROUNDING = 1 / (255 * 12**0.5)  # of a uniform error of one grey level
 
@@ -18,7 +19,7 @@ _ROUNDING = 1 / (255 * 12**0.5)  # of a uniform error of one grey level
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """y ~ p(y | z) with z = A(x).
+    """y ~ p(y | z) with z = A(x). Autocast does not reach into it.
 
     Parameters
     ----------
@@ -34,11 +35,15 @@ class Problem:
 
     def simulate(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw a measurement y of x (N, C, H, W)."""
-        return self.noise.sample(self.operator.A(x), generator=generator)
+        check_precision("x", x)
+        with _in_full(x):
+            return self.noise.sample(self.operator.A(x), generator=generator)
 
     def initial(self, y: Tensor) -> Tensor:
         """Where a solver starts, in the shape of x."""
-        return operators.initial(self.operator, y)
+        check_precision("y", y)
+        with _in_full(y):
+            return operators.initial(self.operator, y)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Problem, Tensor]:
         """Return the problem and the measurement of a part of x, right but near its border.
@@ -59,7 +64,8 @@ class Problem:
         ValueError
             If y has another shape than A(x).
         """
-        return self.noise.log_prob(self._predicted(x, y), y)
+        with _in_full(x):
+            return self.noise.log_prob(self._predicted(x, y), y)
 
     def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """Gradient of log p(y | x) in x, in the shape of x: equations 14 and 15.
@@ -69,15 +75,23 @@ class Problem:
         ValueError
             If y has another shape than A(x).
         """
-        z = self._predicted(x, y)
-        residual = self.noise.score(z, y, variance_floor=variance_floor)
-        return operators.A_vjp(self.operator, x, residual)
+        with _in_full(x):
+            z = self._predicted(x, y)
+            residual = self.noise.score(z, y, variance_floor=variance_floor)
+            return operators.A_vjp(self.operator, x, residual)
 
     def _predicted(self, x: Tensor, y: Tensor) -> Tensor:
         """A x, which must have the shape of y."""
+        check_precision("x", x)
+        check_precision("y", y)
         z = self.operator.A(x)
         check_fit(z, y)
         return z
+
+
+def _in_full(value: Tensor) -> torch.autocast:
+    """In the precision of the tensors, whatever autocast says: bf16 has two digits."""
+    return torch.autocast(value.device.type, enabled=False)
 
 
 def check_fit(z: Tensor, y: Tensor) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -103,6 +103,8 @@ class Restorer:
     ) -> None:
         if model.training:
             raise ValueError("the model is in training mode: call model.eval() first")
+        if precision not in (known := ("auto", *get_args(Precision))):
+            raise ValueError(f"precision is one of {', '.join(known)}, got {precision!r}")
         if not 0 < memory < math.inf:
             raise ValueError(f"memory is a positive number of bytes, got {memory:g}")
         self.model = model

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rimkit import settings
 from rimkit.links import LINKS, LinkName
 from rimkit.networks import CompactConfig, NetworkConfig, network_from_table
 from rimkit.problem import Problem
@@ -61,6 +62,7 @@ class RIMConfig:
     start: Literal["initial", "zeros"] = "initial"
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="model")
         if self.link not in LINKS:
             raise ValueError(f"link is one of {sorted(LINKS)}, got {self.link!r}")
         if self.steps < 1:

@@ -48,6 +48,18 @@ def from_table(cls: type[T], table: Mapping[str, Any], *, where: str = "settings
         raise ValueError(f"{where}: {error}") from error
 
 
+def check_types(value: Any, *, where: str) -> None:
+    """Raise ``ValueError`` where a field of a dataclass is not of its type, as `from_table` does.
+
+    For dataclasses that are built by hand, too. Fields that hold dataclasses check themselves.
+    """
+    hints = typing.get_type_hints(type(value))
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if not dataclasses.is_dataclass(item):
+            _convert(hints[field.name], item, f"{where}.{field.name}")
+
+
 def to_table(value: Any) -> dict[str, Any]:
     """Turn a dataclass into a table that holds every field, defaults included."""
     table = {}

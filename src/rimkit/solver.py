@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from rimkit import tree
 from rimkit.problem import Problem, check_fit
@@ -140,14 +141,25 @@ class Solver(nn.Module, abc.ABC):
             As in `iterate`; ``steps`` is the most that is taken.
         tolerance
             A sample stops once a step changes its estimate by less than this, as root mean square
-            over its pixels. Stopped samples stay as they are while the others go on, so a batch
-            never changes what a sample gets. None: all steps are taken.
+            over its pixels; not after the first step of a solver with a state, which may have moved
+            that alone. Stopped samples stay as they are while the others go on, so a batch never
+            changes what a sample gets. None: all steps are taken.
         keep
             Whether to keep every estimate.
         on_step
             Called after every step with its number, from 1, and the iterate after it. What it
             raises ends the solve.
+
+        Raises
+        ------
+        ValueError
+            As in `iterate`, if the tolerance is not positive, or if the solver is in training mode
+            and has batch norm, which would mix the samples and change with them.
         """
+        if self.training and any(isinstance(part, _BatchNorm) for part in self.modules()):
+            raise ValueError(
+                "this solver has batch norm and is in training mode: call eval() on it first"
+            )
         if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
             raise ValueError(f"tolerance is a positive finite number or None, got {tolerance}")
         steps = self._steps(steps)
@@ -164,7 +176,7 @@ class Solver(nn.Module, abc.ABC):
             taken += active
             moved = (proposed.x - current.x).square().flatten(1).mean(1).sqrt()
             current = proposed if active.all() else tree.select(active, proposed, current)
-            if tolerance is not None:
+            if tolerance is not None and (number > 0 or not current.state):
                 active = active & (moved >= tolerance)
             if keep:
                 trajectory.append(current.x)
@@ -192,16 +204,19 @@ class Solver(nn.Module, abc.ABC):
             start = self.init(y, problem)
         else:
             check_measurement(y)
-        check_fit(problem.operator.A(start.x), y)
+        with torch.autocast(y.device.type, enabled=False):
+            check_fit(problem.operator.A(start.x), y)
         return start
 
     def _advance(self, current: Iterate, y: Tensor, problem: Problem, number: int) -> Iterate:
         """Take a step; NaN never travels silently."""
         current = self.step(current, y, problem)
         if not current.x.isfinite().all():
+            finite = current.x.isfinite().flatten(1).all(1)
+            samples = (~finite).nonzero()[:, 0].tolist()
             raise DivergenceError(
-                f"the estimate is no longer finite after step {number + 1}: "
-                "the solver diverged, or the measurement does not fit the problem"
+                f"the estimate is no longer finite after step {number + 1} (samples {samples} of "
+                f"{len(finite)}): the solver diverged, or the measurement does not fit the problem"
             )
         return current
 
@@ -225,6 +240,11 @@ def check_start(x: Tensor, score: Tensor) -> None:
     if x.ndim != 4:
         raise ValueError(
             f"signals are (N, C, H, W), but this problem starts at shape {tuple(x.shape)}"
+        )
+    if not x.is_floating_point():
+        raise ValueError(
+            f"signals are real, but from this y the problem starts at {x.dtype}: y is complex, and "
+            "the operator's adjoint does not lead back to real numbers"
         )
     if not score.isfinite().all():
         raise ValueError(

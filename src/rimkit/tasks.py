@@ -69,6 +69,7 @@ class DenoisingTask:
     quantised: Quantised = "no"
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="task")
         low, high = self.sigma
         if not 0 <= low <= high < float("inf"):
             raise ValueError(f"sigma is a range 0 <= low <= high, got {low} to {high}")
@@ -122,6 +123,7 @@ class SuperResolutionTask:
     sigma: float = 0.4
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="task")
         if not self.scales or not all(1 <= scale < float("inf") for scale in self.scales):
             raise ValueError(f"scales are at least 1, got {self.scales}")
         if not 0 < self.sigma < float("inf"):
@@ -185,6 +187,7 @@ class RandomProjectionsTask:
     least_rows: int = 20
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="task")
         if not self.ensembles or not set(self.ensembles) <= set(ENSEMBLES):
             raise ValueError(f"ensembles are some of {', '.join(ENSEMBLES)}, got {self.ensembles}")
         if not self.p or not all(0 < p <= 1 for p in self.p):

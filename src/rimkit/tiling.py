@@ -113,8 +113,8 @@ def check_can_be_cut(solver: Solver) -> None:
     """Raise ``ValueError`` if tiles would be solved otherwise than the whole image."""
     if solver.looks_at_all:
         raise ValueError(
-            "this solver looks at the whole image in every step (scores are whitened by their "
-            "spread): it cannot be run in tiles"
+            "this solver looks at the whole image (a machine whose scores are whitened by their "
+            "spread, or total variation at its curvature): it cannot be run in tiles"
         )
 
 

@@ -116,7 +116,11 @@ class Upscaler(Restorer):
         """
         for values in images:
             self.check(values)
-        if self.scale == 1:
+        if len(kinds := {(values.shape, str(values.dtype)) for values in images}) > 1:
+            raise ValueError(
+                f"images made larger together have one shape and depth, got {sorted(kinds)}"
+            )
+        if self.scale == 1 or not images:
             return [values.copy() for values in images]
         results = [np.empty((*self.size(i), i.shape[2]), i.dtype) for i in images]
         pairs = list(zip(images, results, strict=True))

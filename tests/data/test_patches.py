@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from rimkit.data.patches import PatchBatches, Share, draw_patch, seeded
 
@@ -65,3 +66,10 @@ def test_seeded_depends_on_every_number() -> None:
 def test_images_smaller_than_a_patch_are_refused() -> None:
     with pytest.raises(ValueError, match="17x17"):
         PatchBatches(IMAGES, patch=17, size=4, seed=0)
+
+
+def test_workers_would_repeat_themselves() -> None:
+    batches = PatchBatches([np.zeros((1, 8, 8), dtype=np.uint8)], patch=8, size=1, seed=0)
+    loader = DataLoader(batches, batch_size=None, num_workers=1)
+    with pytest.raises(ValueError, match="num_workers=0"):
+        next(iter(loader))

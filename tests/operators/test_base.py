@@ -1,9 +1,13 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from tests.cases import normal
 from torch import Tensor
 
 from rimkit import operators
+from rimkit.operators import Blur, Downsampling, Mask, gaussian_kernel
+from rimkit.problem import Denoising
 
 
 class Square:
@@ -47,3 +51,25 @@ def test_the_start_has_a_gradient_where_nothing_was_seen() -> None:
     start = operators.initial(operators.Mask(torch.ones(1, 1, 4, 4)), y)
     (gradient,) = torch.autograd.grad(start.sum(), y)
     assert gradient.isfinite().all()
+
+
+BYTES = torch.full((1, 1, 8, 8), 200, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: Blur(gaussian_kernel(1.0)).A(BYTES),
+        lambda: Mask(torch.ones(1, 1, 8, 8)).A(BYTES),
+        lambda: Downsampling(2.0).A(BYTES),
+        lambda: Downsampling(2.0).initial(BYTES),
+        lambda: Denoising(0.1).simulate(BYTES),
+        lambda: Denoising(0.1).initial(BYTES),
+        lambda: Denoising(0.1).score(BYTES, BYTES.float()),
+        lambda: Denoising(0.1).log_prob(BYTES.float(), BYTES),
+    ],
+)
+def test_whole_numbers_are_refused(use: Callable[[], object]) -> None:
+    # Weights would be rounded to whole numbers, and differences of bytes wrap.
+    with pytest.raises(ValueError, match=r"floating point.*uint8; divide bytes by 255"):
+        use()

@@ -1,5 +1,6 @@
 """Against MATLAB's own files where they are, and against what must hold anywhere."""
 
+import contextlib
 import itertools
 import math
 import os
@@ -10,9 +11,10 @@ import pytest
 import torch
 from PIL import Image
 from tests.cases import uniform
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from rimkit.data import bsds300
-from rimkit.operators import Downsampling, DownsamplingPart, matlab_imresize
+from rimkit.operators import Downsampling, DownsamplingPart, adjoint_error, matlab_imresize, taps
 
 SCALES = (2, 3, 4)
 
@@ -154,3 +156,18 @@ def test_what_is_kept_of_an_inference_may_be_differentiated() -> None:
     y = operator.A(x)
     (operator.A_adjoint(y).square().sum() + operator.initial(y).square().sum()).backward()
     assert x.grad is not None
+
+
+def test_an_export_that_fails_breaks_nothing_after_it() -> None:
+    class Smaller(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return Downsampling(2.3).A(x)
+
+    x = torch.rand(1, 1, 21, 17, generator=torch.Generator().manual_seed(0))
+    with contextlib.suppress(Exception):
+        torch.export.export(Smaller(), (x,))
+    taps.smaller.cache_clear()
+    with FakeTensorMode() as mode:
+        Downsampling(2.3).A_adjoint(Downsampling(2.3).A(mode.from_tensor(torch.ones(1, 1, 21, 17))))
+    assert Downsampling(2.3).A(x).isfinite().all()
+    assert adjoint_error(Downsampling(2.3, (21, 17)), x.double()) < 1e-14

@@ -1,9 +1,21 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from rimkit.networks import PaperConfig
-from rimkit.training.recipe import load_recipe, recipe_names
+from rimkit.networks import CompactConfig, PaperConfig
+from rimkit.rim import RIMConfig
+from rimkit.tasks import DenoisingTask
+from rimkit.training.recipe import (
+    DataRecipe,
+    LossRecipe,
+    OptimizerRecipe,
+    Recipe,
+    UnrollRecipe,
+    load_recipe,
+    recipe_from_table,
+    recipe_names,
+)
 
 
 def test_every_recipe_in_the_package_loads() -> None:
@@ -64,7 +76,7 @@ def test_another_network_starts_from_its_own_defaults() -> None:
         ("loss.rest=-1", "rest is not negative"),
         ("loss.rest_after=0", "rest_after"),
         ("unroll.lifetime=nan", "lifetime is at least 1"),
-        ("model.network.features=-1", "features is positive"),
+        ("model.network.features=-1", "features is at least 1"),
         ("seed=-1", "seed is at least 0"),
     ],
 )
@@ -86,3 +98,37 @@ def test_recipes_that_are_not_there(tmp_path: Path) -> None:
 def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text("[data]\npatch = 32\n")
     assert load_recipe(str(tmp_path / "own.toml")).data.patch == 32
+
+
+def test_another_task_starts_from_its_own_defaults() -> None:
+    recipe = load_recipe(
+        "super-resolution", overrides=["task.name=denoising", "task.quantised=known"]
+    )
+    assert recipe.task == DenoisingTask(quantised="known")
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: OptimizerRecipe(name="adam"),  # type: ignore[arg-type]
+        lambda: OptimizerRecipe(updates=float("nan")),  # type: ignore[arg-type]
+        lambda: DataRecipe(patch=8.5),  # type: ignore[arg-type]
+        lambda: UnrollRecipe(steps=(1.5, 2)),  # type: ignore[arg-type]
+        lambda: LossRecipe(distance="a"),  # type: ignore[arg-type]
+        lambda: DenoisingTask(quantised="nope"),  # type: ignore[arg-type]
+        lambda: Recipe(seed=0.5),  # type: ignore[arg-type]
+        lambda: RIMConfig(steps=2.5),  # type: ignore[arg-type]
+        lambda: RIMConfig(variance_floor_trained="no"),  # type: ignore[arg-type]
+        lambda: CompactConfig(features=True),
+    ],
+)
+def test_settings_in_python_have_their_types(build: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"is (one of|of type)"):
+        build()
+
+
+def test_overrides_leave_the_table_alone() -> None:
+    table = {"seed": 1, "data": {"patch": 32}}
+    recipe = recipe_from_table(table, overrides=["seed=5", "data.patch=48"])
+    assert (recipe.seed, recipe.data.patch) == (5, 48)
+    assert table == {"seed": 1, "data": {"patch": 32}}

@@ -3,12 +3,14 @@
 import csv
 import dataclasses
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from rimkit import weights
 from rimkit.data.images import load_bytes
 from rimkit.data.patches import PatchBatches, Share
 from rimkit.networks import NETWORKS
+from rimkit.training import folder
 from rimkit.training.data import PatchData, split_images, training_paths
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
@@ -141,7 +144,10 @@ def test_what_an_earlier_version_did_not_know_has_its_default(
         train(recipe, paths, options(output, resume=updates == 3))
         table = json.loads((output / "recipe.json").read_text())
         del table["model"]["network"]["recurrent"], table["model"]["network"]["sees_estimate"]
+        del table["loss"]["rest"], table["unroll"]["through_score"], table["task"]["quantised"]
+        del table["optimizer"]["clip"], table["late"]
         (output / "recipe.json").write_text(json.dumps(table))
+    assert folder.ended_after(output) == 3
 
 
 def test_held_out_images_are_watched_in_patches_where_the_task_is_for_patches(
@@ -515,3 +521,15 @@ def test_a_machine_without_a_variance_floor_is_trained_averaged_and_started_from
     overrides += [f"start_from={first}", "optimizer.rate=1e-30", "optimizer.adamw_rate=1e-30"]
     recipe = load_recipe("denoise-gray", overrides=overrides)
     assert same_bits(load_file(first), load_file(train(recipe, paths, options(tmp_path / "b"))))
+
+
+def test_a_training_leaves_the_process_as_it_was(
+    images: Path, tmp_path: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.updates=1"])
+    level, filters = logging.getLogger("lightning.pytorch").level, list(warnings.filters)
+    state = torch.get_rng_state()
+    train(recipe, training_paths(images), options(tmp_path / "run"))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert logging.getLogger("lightning.pytorch").level == level
+    assert list(warnings.filters) == filters

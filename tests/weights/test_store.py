@@ -82,7 +82,7 @@ def test_a_fixed_floor_comes_back_without_a_weight(tmp_path: Path, floor: float)
         (lambda s, m: m.update(format=2), "newer rimkit"),
         (lambda s, m: m["config"].update(staps=2), 'did you mean "steps"'),
         (lambda s, m: m["config"]["network"].update(name="other"), 'no "other"'),
-        (lambda s, m: m["config"]["network"].update(features=-1), "features is positive"),
+        (lambda s, m: m["config"]["network"].update(features=-1), "features is at least 1"),
         (lambda s, m: m.pop("config"), "holds no configuration"),
         (lambda s, m: m.update(config=[1]), "holds no configuration"),
     ],
@@ -167,3 +167,22 @@ def test_weights_are_finite_numbers(saved: Path, change, message: str) -> None:
     rewrite(saved, lambda state, _: state.update({name: change(state[name])}))
     with pytest.raises(ValueError, match=message):
         weights.load(saved)
+
+
+def test_weights_keep_their_precision(saved: Path, tmp_path: Path) -> None:
+    model = store.read(saved).double()
+    store.save(model, tmp_path / "double.safetensors")
+    again = store.read(tmp_path / "double.safetensors")
+    assert {p.dtype for p in again.parameters()} == {torch.float64}
+
+
+def test_no_random_number_is_drawn(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not even to give it back: another thread would draw the same one in between.
+    def drawn(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(torch, "get_rng_state", drawn)
+    monkeypatch.setattr(torch, "set_rng_state", drawn)
+    state = torch.default_generator.get_state()
+    store.read(saved)
+    assert torch.equal(torch.default_generator.get_state(), state)

@@ -30,7 +30,8 @@ from rimkit.evaluation.tables import (
     write_rows,
 )
 from rimkit.reproduction.scores import KNOWS
-from rimkit.trained import knows_levels
+from rimkit.tasks import DenoisingTask, RandomProjectionsTask
+from rimkit.trained import check_trained_for, knows_levels
 
 _TIMED = 10  # images, at sigma 25
 
@@ -38,6 +39,9 @@ _TIMED = 10  # images, at sigma 25
 def run(options: argparse.Namespace) -> int:
     """Score a denoiser on the test images and print its row beside the published ones."""
     model = weights.load(options.model)
+    record = model.training_record
+    if record.get("task", {}).get("name") != RandomProjectionsTask.table_name:  # which denoise, too
+        check_trained_for(DenoisingTask, record, model=options.model)
     channels = model.config.network.channels
     for path in filter(None, (options.csv, options.per_image)):
         if not Path(path).absolute().parent.is_dir():
@@ -45,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     images = list(load_test_images(options.images, channels=channels))
     quantised = (False, True) if options.quantised else (False,)
     conditions = [Condition(sigma, which) for which in quantised for sigma in SIGMAS]
-    knows = knows_levels(model.training_record)
+    knows = knows_levels(record)
     restore = solver_restore(
         model, steps=options.steps, precision=options.precision, knows_levels=knows
     )

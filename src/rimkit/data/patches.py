@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from rimkit.data.images import Bytes, to_unit
 
@@ -85,6 +85,11 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
         self.share = share if share is not None else Share()
 
     def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        if get_worker_info() is not None:
+            raise ValueError(
+                "every worker would draw the same patches: a DataLoader of these has num_workers=0 "
+                "(an update's take well under a millisecond)"
+            )
         update = self.start
         while True:
             first = (update * self.share.processes + self.share.rank) * self.size

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from rimkit import settings
 
 State = tuple[Tensor, ...]
 
@@ -39,10 +42,13 @@ class NetworkConfig(abc.ABC):
     recurrent: bool = dataclasses.field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="network")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, bool) and not 0 < value < float("inf"):
-                raise ValueError(f"network.{field.name} is positive and finite, got {value}")
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                least, wanted = (1, "at least 1") if isinstance(value, int) else (0, "not negative")
+                if not least <= value < math.inf:
+                    raise ValueError(f"network.{field.name} is {wanted} and finite, got {value}")
 
     @property
     def images(self) -> int:

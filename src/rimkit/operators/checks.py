@@ -15,9 +15,18 @@ def check_samples(name: str, value: Tensor, leaf: Tensor) -> None:
 
 
 def check_image(name: str, value: Tensor) -> None:
-    """Raise unless x or y is a batch of images."""
+    """Raise unless x or y is a batch of images, and not of whole numbers."""
     if value.ndim != 4:
         raise ValueError(f"{name} has shape (N, C, H, W), got {tuple(value.shape)}")
+    check_precision(name, value)
+
+
+def check_precision(name: str, value: Tensor) -> None:
+    """Raise where numbers are whole: weights would be rounded to such, and differences wrap."""
+    if not (value.is_floating_point() or value.is_complex()):
+        raise ValueError(
+            f"{name} is floating point, images in [0, 1], got {value.dtype}; divide bytes by 255"
+        )
 
 
 def check_mask(name: str, value: Tensor, mask: Tensor) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
+from rimkit.operators.checks import check_image
 from rimkit.operators.taps import (
     Range,
     Taps,
@@ -189,6 +190,7 @@ def matlab_imresize(image: npt.NDArray[np.uint8], factor: float) -> npt.NDArray[
 
 def _resized(image: Tensor, down: Taps, across: Taps) -> Tensor:
     """Rows first, as MATLAB does."""
+    check_image("the image", image)
     return apply(across, apply(down, image, -2), -1)
 
 

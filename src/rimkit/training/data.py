@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from rimkit.data import bsds300
 from rimkit.data.images import Bytes, list_images, load_bytes, to_unit
 from rimkit.data.patches import PatchBatches, Share
 from rimkit.training.recipe import Recipe
+
+T = TypeVar("T")
 
 BSDS300 = "bsds300"
 """Stands for the training images of BSDS300 where folders are asked for."""
@@ -50,7 +53,7 @@ class PatchData(lightning.LightningDataModule):
             start=self.trainer.global_step,
             share=Share(self.trainer.global_rank, self.trainer.world_size),
         )
-        return DataLoader(batches, batch_size=None)
+        return _loader(batches)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Held-out images, cut to at most 256x256 around the middle, one at a time.
@@ -62,7 +65,12 @@ class PatchData(lightning.LightningDataModule):
             batches = [_patches(image, self._recipe.data.patch) for image in images]
         else:
             batches = [_middle(image)[None] for image in images]
-        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+        return _loader(batches)  # type: ignore[arg-type]
+
+
+def _loader(batches: Dataset[T]) -> DataLoader[T]:
+    """Load batches as they are; without a generator each round takes a number of torch's own."""
+    return DataLoader(batches, batch_size=None, generator=torch.Generator())
 
 
 def training_paths(*folders: str | Path) -> list[Path]:

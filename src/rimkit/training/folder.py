@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from rimkit import atomic, settings
-from rimkit.rim import RIMConfig
+from rimkit.tasks import TASKS
 from rimkit.training.callbacks import LAST
 from rimkit.training.recipe import Recipe, recipe_from_table
 from rimkit.weights import store
@@ -19,12 +18,6 @@ from rimkit.weights import store
 WEIGHTS = "weights.safetensors"
 RECIPE = "recipe.json"
 _INPUTS = "inputs.json"
-
-_DEFAULTS = {
-    field.name: field.default
-    for field in dataclasses.fields(Recipe)
-    if field.default is not dataclasses.MISSING
-}
 
 # What may change when a training goes on: how long it is, and when one looks at it.
 _FREE = frozenset({"optimizer.updates", "optimizer.decay", "validate_every"})
@@ -123,10 +116,7 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
 
 def check_same(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
     """Raise ``ValueError`` if the training in a folder has another recipe, images or precision."""
-    saved = {**_DEFAULTS, **_read(folder, RECIPE)}
-    # A setting that an earlier version did not know had what is now its default.
-    saved["model"] = settings.to_table(settings.from_table(RIMConfig, saved["model"]))
-    before = settings.flat(saved)
+    before = settings.flat(_completed(_read(folder, RECIPE)))
     now = settings.flat(settings.to_table(recipe))
     for key in sorted((before.keys() | now.keys()) - _FREE):
         if before.get(key) != now.get(key):
@@ -136,6 +126,13 @@ def check_same(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
     for key, value in _saved_inputs(folder).items():
         if json.loads(json.dumps(read.get(key))) != value:
             raise ValueError(f"{folder} holds another training: {key} differs, see {_INPUTS}")
+
+
+def _completed(saved: dict[str, Any]) -> dict[str, Any]:
+    """The table of a recipe; what an earlier version did not know had what is its default now."""
+    own = {"task": saved["task"]} if saved.get("task", {}).get("name") not in TASKS else {}
+    known = recipe_from_table({key: saved[key] for key in saved.keys() - own.keys()})
+    return {**settings.to_table(known), **own}
 
 
 def _saved_inputs(folder: Path) -> dict[str, Any]:

@@ -52,8 +52,9 @@ class RIMTraining(lightning.LightningModule):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
-        torch.manual_seed(recipe.seed)
-        self.model = RIM(recipe.model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.model = RIM(recipe.model)
         self.pool = Pool(places=recipe.places, lifetime=recipe.unroll.lifetime)
         self._earlier_seconds = 0.0
         self._began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ class DataRecipe:
     held_out_every: int = 20
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="data")
         _at_least(1, patch=self.patch, batch=self.batch)
         _at_least(2, held_out_every=self.held_out_every)
 
@@ -63,6 +65,7 @@ class UnrollRecipe:
     through_score: bool = True
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="unroll")
         if not 1 <= self.steps[0] <= self.steps[1]:
             raise ValueError(f"unroll.steps is a range 1 <= low <= high, got {self.steps}")
         if not 0 <= self.continued < 1:
@@ -93,6 +96,7 @@ class LossRecipe:
     rest_after: int = 24
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="loss")
         if not 0 < self.early_weight < float("inf"):
             raise ValueError(f"loss.early_weight is positive, got {self.early_weight}")
         if not 0 <= self.rest < float("inf"):
@@ -136,6 +140,7 @@ class OptimizerRecipe:
     average: float = 0.998
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="optimizer")
         _at_least(1, updates=self.updates)
         _at_least(0, warmup=self.warmup)
         for name in ("rate", "adamw_rate", "clip"):
@@ -183,6 +188,7 @@ class Recipe:
     start_from: str = ""
 
     def __post_init__(self) -> None:
+        settings.check_types(self, where="recipe")
         _at_least(0, seed=self.seed)
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
@@ -198,6 +204,9 @@ class Recipe:
         """Whether held-out images are watched in patches, as the task has it."""
         return bool(getattr(self.task, "on_patches", False))
 
+
+_NAMED = {"model.network.name": {"channels"}, "task.name": set[str]()}
+"""Names on which all settings beside them depend, and which of those are kept with another one."""
 
 _FOLDER = resources.files("rimkit.training") / "recipes"
 
@@ -216,7 +225,7 @@ def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
         A name from `recipe_names`, or the path of a TOML file.
     overrides
         ``section.key=value``, the value written as in TOML (text may go without quotes). Another
-        ``model.network.name`` starts from that network's own defaults.
+        ``model.network.name`` or ``task.name`` starts from that network's, or task's, own defaults.
 
     Raises
     ------
@@ -228,6 +237,7 @@ def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
 
 def recipe_from_table(table: dict[str, Any], *, overrides: Sequence[str] = ()) -> Recipe:
     """Build a recipe from a table, with overrides as in `load_recipe`."""
+    table = copy.deepcopy(table)
     for override in overrides:
         _override(table, override)
     return settings.from_table(Recipe, table, where="recipe")
@@ -253,8 +263,8 @@ def _override(table: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    if path.strip() == "model.network.name" and value != table.get("name"):
-        # Another network has other settings: only what all networks share is kept.
-        for other in table.keys() - {"channels"}:
+    if path.strip() in _NAMED and value != table.get("name"):
+        # Another network, or task, has other settings: only what all share is kept.
+        for other in table.keys() - _NAMED[path.strip()]:
             del table[other]
     table[key] = value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +80,19 @@ class RunOptions:
 def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     """Train by a recipe and return the path of the weights (EMA, safetensors).
 
+    Warnings and the log of Lightning are quieter meanwhile. How the process keeps its memory is set
+    for good where that makes updates faster (`rimkit.footprint.ready_for_updates`).
+
     Raises
     ------
     ValueError
         If the images, the recipe, the devices or the checkpoint do not fit.
     """
+    with _quiet():
+        return _train(recipe, paths, options)
+
+
+def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     channels, patch = recipe.model.network.channels, recipe.data.patch
@@ -135,6 +145,21 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     return file
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hear nothing of what nobody need mend."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    with warnings.catch_warnings():
+        for message in _NOISE:
+            warnings.filterwarnings("ignore", message=message)
+        logger.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
 def inputs_of(recipe: Recipe, paths: list[Path], *, precision: str) -> dict[str, Any]:
     """What a training by a recipe reads, as its folder says it."""
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
@@ -143,9 +168,6 @@ def inputs_of(recipe: Recipe, paths: list[Path], *, precision: str) -> dict[str,
 
 def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lightning.Trainer:
     """Return the Lightning trainer of a recipe, its log named after the update it starts at."""
-    for message in _NOISE:
-        warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     averages: list[lightning.Callback] = []
     if recipe.optimizer.name == "schedule-free":
         averages = [ScheduleFree()]

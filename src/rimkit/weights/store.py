@@ -95,8 +95,9 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
         raise ValueError(f"{path} has a wrong checksum: install rimkit again")
     config = settings.from_table(RIMConfig, metadata["config"], where=f"the config in {path.name}")
     state = safetensors.torch.load(data)
-    with torch.device("meta"):  # nothing of a size that only the configuration has is allocated
-        expected = RIM(config).state_dict()
+    with torch.device("meta"):  # nothing is allocated of a size that only the configuration has
+        model = RIM(config)
+    expected = model.state_dict()
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected)
     if missing or unexpected:
         raise ValueError(
@@ -114,8 +115,8 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
             raise ValueError(f"{path}: {name} is of {value.dtype}, not of {expected[name].dtype}")
         if not value.isfinite().all():
             raise ValueError(f"{path}: {name} holds NaN or infinite values")
-    with torch.random.fork_rng(devices=[]):
-        model = RIM(config)
-    model.load_state_dict(state)
+    # The tensors of the file itself: no random number is drawn, here or in another thread.
+    model.load_state_dict(state, assign=True)
+    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.training_record = metadata["training"]
     return model.eval().requires_grad_(False)
