@@ -274,3 +274,21 @@ def test_flat_pixels_keep_all_digits_of_float64(model: RIM) -> None:
     image = np.full((16, 16, 1), 0.1)
     Denoiser(model).denoise([Noisy(image, 0.1)])
     assert (image == 0.1).all()
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_little_noise_stays(name: str) -> None:
+    model = rimkit.load(name)
+    image = uniform(16, 16, model.config.network.channels, dtype=torch.float32).numpy()
+    least = Denoiser(model).least_sigma
+    assert least == pytest.approx(1.25 / 255)
+    assert np.array_equal(run(model, image, 0.99 * least), image)
+    assert not np.array_equal(run(model, image, least), image)
+
+
+def test_models_for_less_noise_take_it_away(model: RIM) -> None:
+    assert Denoiser(model).least_sigma == 0  # nothing is said
+    model.training_record = {"task": {"name": "denoising", "sigma": [0.0, 2.2]}}
+    assert Denoiser(model).least_sigma == pytest.approx(0.05 / 255)
+    model.training_record = {"task": {"name": "random-projections", "sigma": 1.0}}
+    assert Denoiser(model).least_sigma == 0

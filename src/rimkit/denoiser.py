@@ -26,7 +26,7 @@ from rimkit.problem import Denoising, Problem
 from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
-from rimkit.trained import knows_levels
+from rimkit.trained import knows_levels, least_sigma
 
 Sigma = float | Literal["auto"]
 
@@ -42,7 +42,8 @@ class Noisy:
     values
         (H, W, C): uint8, uint16, or floating with black 0 and white 1. May be a view.
     sigma
-        Noise standard deviation where white is 1. At 0 the image stays as it is.
+        Noise standard deviation where white is 1. At 0, and below what a model can take away, the
+        image stays as it is.
 
     Raises
     ------
@@ -97,7 +98,8 @@ class Denoiser(Restorer):
     """A model, and how it is run on images of any size.
 
     Whole numbers are taken as clipped and rounded by models that learned it (`known_levels`). A
-    pixel that equals all pixels of its 7x7 neighbourhood stays what it is: there is no noise.
+    pixel that equals all pixels of its 7x7 neighbourhood stays what it is: there is no noise. So
+    does an image whose sigma is below `least_sigma`.
 
     Parameters
     ----------
@@ -127,6 +129,11 @@ class Denoiser(Restorer):
         precision: Precision | Literal["auto"] = "float32",
     ) -> None:
         super().__init__(model, steps=steps, memory=memory, precision=precision)
+
+    @property
+    def least_sigma(self) -> float:
+        """The least noise that the model takes more of than it adds, where white is 1."""
+        return least_sigma(self.model.training_record)
 
     def capacity(self, values: Array) -> int:
         """How many images like this one fit into the memory at once; 0: it must be cut."""
@@ -165,7 +172,8 @@ class Denoiser(Restorer):
             If the images differ in shape or depth, the model is not one for them, sees too far to
             be run in tiles, or diverges, or the memory does not suffice.
         """
-        images = [image for image in images if image.sigma > 0]  # the others are what they are
+        least = self.least_sigma
+        images = [image for image in images if image.sigma > 0 and image.sigma >= least]
         parts = [
             _InPlace(part, i.sigma, known_levels(self.model, part))
             for i in images

@@ -45,7 +45,8 @@ def restore(
         Bytes that may be taken, the estimate included: large images are solved in tiles.
     on_progress
         Called after every step of every tile with the share of the work that is done, up to 1;
-        never where there is none, as at sigma 0. What it raises ends the work.
+        never where there is none, as at sigma 0 or below
+        `rimkit.denoiser.Denoiser.least_sigma`. What it raises ends the work.
 
     Returns
     -------

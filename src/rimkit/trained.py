@@ -7,6 +7,8 @@ from typing import Any
 
 from rimkit.tasks import LEVELS, DenoisingTask, SuperResolutionTask, Task
 
+_LEAST = 44
+
 
 def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str) -> None:
     """Raise ``ValueError`` if a model was trained for another task; where nothing is said, not.
@@ -38,6 +40,19 @@ def knows_levels(record: Mapping[str, Any]) -> bool:
 def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
     """Whether a denoiser with this ``training_record`` never saw y as it is before rounding."""
     return record.get("task", {}).get("quantised") in ("known", "unknown")
+
+
+def least_sigma(record: Mapping[str, Any]) -> float:
+    """The least sigma at which a denoiser takes away more noise than it adds errors, white being 1.
+
+    A forty-fourth of the largest that it was trained for (docs/decisions.md, 54): 1.25 grey levels
+    for those in the package. 0 where the ``training_record`` says nothing.
+    """
+    task = record.get("task", {})
+    if task.get("name", DenoisingTask.table_name) != DenoisingTask.table_name:
+        return 0.0
+    largest: float = max(task.get("sigma", (0.0,)))
+    return largest / _LEAST / LEVELS
 
 
 def trained_sigma(record: Mapping[str, Any]) -> float:

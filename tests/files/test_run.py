@@ -339,6 +339,18 @@ def test_sigma_zero_leaves_noisy_transparency(tmp_path: Path, model: RIM) -> Non
     assert np.array_equal(before.values, after.values)
 
 
+def test_little_noise_stays_and_is_told(tmp_path: Path, model: RIM) -> None:
+    model.training_record = {"task": {"name": "denoising", "sigma": [0.0, 55.0]}}
+    save(tmp_path / "a.png", 64, 64, 3)
+    jobs = plan(tmp_path / "a.png", tmp_path / "b.png")
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=1 / 255))
+    assert outcome.warnings == (
+        "its noise, sigma 1, is less than the model can take away (1.25); it stays as it is",
+    )
+    before, after = (read_picture(Path(path)) for path in (outcome.source, outcome.target))
+    assert np.array_equal(before.values, after.values)
+
+
 def test_what_the_ending_cannot_hold_is_refused_before_the_work(
     tmp_path: Path, model: RIM, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,7 +159,7 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
         return _failure(job, error)
     picture = prepared.picture
     profile = picture.metadata.icc
-    warnings = []
+    warnings = list(prepared.warnings)
     if profile and "sRGB" not in profile_name(profile):
         name = profile_name(profile) or "one that cannot be read"
         warnings.append(f"its colour profile is not sRGB but {name}; it is carried on")

@@ -27,10 +27,13 @@ class Prepared:
         As it was read.
     noisy
         Views of it: the colours, then alpha if a model is to see it, too.
+    warnings
+        What whoever asked for it should know.
     """
 
     picture: Picture
     noisy: tuple[Noisy, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +107,8 @@ class _Clean:
         noisy = noisy_parts(picture, sigma)
         check_format(picture, target)
         colours, *alpha = noisy
-        self.denoisers.of(colours.values).capacity(colours.values)  # refuses what no model takes
+        denoiser = self.denoisers.of(colours.values)
+        denoiser.capacity(colours.values)  # refuses what no model takes
         for part in alpha:
             try:
                 self.denoisers.of(part.values).capacity(part.values)
@@ -112,6 +116,12 @@ class _Clean:
                 raise ValueError(
                     f"its transparency is noisy, too, and is a grey image: {error}"
                 ) from error
+        if 0 < colours.sigma < (least := denoiser.least_sigma):
+            little = (
+                f"its noise, sigma {colours.sigma * LEVELS:.3g}, is less than the model can take "
+                f"away ({least * LEVELS:.3g}); it stays as it is"
+            )
+            return Prepared(picture, noisy, (little,))
         return Prepared(picture, noisy)
 
     def capacity(self, picture: Picture) -> int:
