@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from rimkit.networks import NETWORKS, CompactConfig, CompactNetwork, State
+from rimkit.networks import CompactConfig, CompactNetwork, State
 from rimkit.networks.cells import conv, start_at_rest
 from rimkit.training.data import training_paths
 from rimkit.training.recipe import load_recipe
@@ -46,7 +46,6 @@ class UnsizedConfig(CompactConfig):
 
 
 def main(updates: int) -> None:
-    NETWORKS[UnsizedConfig.table_name] = UnsizedConfig
     for network in ("unsized", "compact"):
         overrides = [
             f"model.network.name={network}",

@@ -28,12 +28,9 @@ def small(network: NetworkConfig | None = None, **settings: object) -> RIM:
 
 
 class ConstantTimesScore(UpdateNetwork):
-    def __init__(self, constant: float) -> None:
-        super().__init__()
+    def __init__(self, config: NetworkConfig, constant: float) -> None:
+        super().__init__(config)
         self.constant = constant
-
-    def init_state(self, eta: Tensor) -> State:
-        return ()
 
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         return self.constant * score, ()
@@ -42,7 +39,7 @@ class ConstantTimesScore(UpdateNetwork):
 @dataclasses.dataclass(frozen=True)
 class ConstantConfig(NetworkConfig):
     def build(self) -> UpdateNetwork:
-        return ConstantTimesScore(0.01)
+        return ConstantTimesScore(self, 0.01)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 15)])

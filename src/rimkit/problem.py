@@ -24,7 +24,7 @@ class Problem:
     Parameters
     ----------
     operator
-        Anything with ``A`` and ``A_adjoint`` (see `rimkit.operators.Operator`); an operator of
+        Anything with ``A`` (see `rimkit.operators.Operator`), mostly linear; an operator of
         deepinv works as it stands.
     noise
         How y scatters around A(x).

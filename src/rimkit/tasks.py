@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rimkit import settings, tree
 from rimkit.noises import GaussianNoise
-from rimkit.operators import DenseProjection, FourierProjection, Operator, matlab_imresize
+from rimkit.operators import DenseProjection, FourierProjection, LinearOperator, matlab_imresize
 from rimkit.operators.rows import row_count
 from rimkit.problem import Denoising, Problem, SuperResolution
 
@@ -152,7 +152,7 @@ class SuperResolutionTask:
 
 Ensemble = Literal["gaussian", "binary", "fourier"]
 
-ENSEMBLES: dict[Ensemble, Callable[..., Operator]] = {
+ENSEMBLES: dict[Ensemble, Callable[..., LinearOperator]] = {
     "gaussian": DenseProjection.gaussian,
     "binary": DenseProjection.binary,
     "fourier": FourierProjection.draw,

@@ -14,6 +14,7 @@ SECTIONS = {
     "Pictures": ["rimkit.plot.compare", "rimkit.plot.trajectory", "rimkit.plot.progress"],
     "Protocols": [
         "rimkit.operators.Operator",
+        "rimkit.operators.LinearOperator",
         "rimkit.noises.Noise",
         "rimkit.links.Link",
         "rimkit.networks.UpdateNetwork",

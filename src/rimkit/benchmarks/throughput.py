@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rimkit.benchmarks.plain_networks import plain_twin
-from rimkit.networks import NETWORKS, State, UpdateNetwork
+from rimkit.networks import NETWORKS, NetworkConfig, State, UpdateNetwork
 from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.loss import trajectory_loss
@@ -142,8 +142,8 @@ def _throughput(
 class _Adapter(UpdateNetwork):
     """A plain network behind the interface of `UpdateNetwork`."""
 
-    def __init__(self, plain: nn.Module, stride: int) -> None:
-        super().__init__()
+    def __init__(self, config: NetworkConfig, plain: nn.Module, stride: int) -> None:
+        super().__init__(config)
         self.plain = plain
         self.stride = stride
 
@@ -158,8 +158,8 @@ class _Adapter(UpdateNetwork):
 def _plain(model: RIM) -> RIM:
     """The same machine around the plain network."""
     plain = RIM(model.config)
-    name = model.config.network.table_name
-    plain.network = _Adapter(plain_twin(name, model.network), model.network.stride)
+    config, fast = model.config.network, model.network
+    plain.network = _Adapter(config, plain_twin(config.table_name, fast), fast.stride)
     return plain
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from rimkit import operators, tree
 from rimkit.data.patches import seeded
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import psnr
-from rimkit.operators import Operator, independent_reals
+from rimkit.operators import LinearOperator, independent_reals
 from rimkit.operators.rows import row_count
 from rimkit.problem import Problem
 from rimkit.solver import DivergenceError, Solver
@@ -78,7 +79,8 @@ class Measured:
 
     def from_grey(self) -> Measured:
         """The same for solvers that are told how bright images are: see `FromGrey`."""
-        problem = Problem(FromGrey(self.problem.operator), self.problem.noise)
+        projection = cast("LinearOperator", self.problem.operator)  # as all ensembles are
+        problem = Problem(FromGrey(projection), self.problem.noise)
         return dataclasses.replace(self, problem=problem)
 
 
@@ -91,7 +93,7 @@ class FromGrey:
     classical solver starts near black, and where zero frequency is not measured it stays there.
     """
 
-    operator: Operator
+    operator: LinearOperator
 
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W)."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
+from rimkit.networks.base import NetworkConfig, State, UpdateNetwork
 from rimkit.networks.cells import ConvGRU, ReLULayer, conv, start_at_rest
 
 
@@ -35,9 +35,8 @@ class AtrousNetwork(UpdateNetwork):
     """
 
     def __init__(self, config: AtrousConfig) -> None:
-        super().__init__()
-        self.hidden = config.hidden
-        self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
+        super().__init__(config)
+        self.state_channels = config.hidden
         self.enter = conv(config.images, config.features)
         self.enter_norm = nn.BatchNorm2d(config.features)
         cell = ConvGRU if config.recurrent else ReLULayer
@@ -47,16 +46,9 @@ class AtrousNetwork(UpdateNetwork):
         self.out = conv(config.features, config.channels)
         start_at_rest(self.out)
 
-    def init_state(self, eta: Tensor) -> State:
-        """Return zeros (N, hidden, H, W)."""
-        if not self.recurrent:
-            return ()
-        return (zeros(eta, self.hidden, stride=self.stride),)
-
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """See `UpdateNetwork.forward`."""
-        seen = torch.cat([eta, score], 1) if self.sees_estimate else score
-        value = torch.tanh(self.enter_norm(self.enter(seen)))
+        value = torch.tanh(self.enter_norm(self.enter(self.seen(eta, score))))
         hidden = self.gru(value, *state)
         value = torch.tanh(self.leave_norm(self.leave(hidden)))
         return self.out(value), (hidden,) if self.recurrent else ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,14 @@ from rimkit import settings
 
 State = tuple[Tensor, ...]
 
+_KNOWN: dict[str, type[NetworkConfig]] = {}
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig(abc.ABC):
     """Base of the settings of an update network, saved whole with the weights.
+
+    A class that says its ``table_name`` is known by it from then on, to `rimkit.load` and recipes.
 
     Attributes
     ----------
@@ -40,6 +45,17 @@ class NetworkConfig(abc.ABC):
     channels: int = 1
     sees_estimate: bool = dataclasses.field(default=True, kw_only=True)
     recurrent: bool = dataclasses.field(default=True, kw_only=True)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "table_name" in cls.__dict__:
+            other = _KNOWN.setdefault(cls.table_name, cls)
+            if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise ValueError(
+                    f"a network is called {cls.table_name!r} already: {other.__qualname__} of "
+                    f"{other.__module__}"
+                )
+            _KNOWN[cls.table_name] = cls  # written again, as in a notebook
 
     def __post_init__(self) -> None:
         settings.check_types(self, where="network")
@@ -64,18 +80,39 @@ class UpdateNetwork(nn.Module, abc.ABC):
     """Base of all update networks: sees iterate, score and state, returns delta and state.
 
     ``stride``: heights and widths arrive as multiples of it; `rimkit.RIM` pads and crops.
+    ``state_channels``: of the state; 0: there is none.
+
+    Parameters
+    ----------
+    config
+        Its settings.
     """
 
     stride: int = 1
+    state_channels: int = 0
     out: nn.Module
     """The last layer; optimisers treat it apart from the hidden ones."""
 
-    @abc.abstractmethod
-    def init_state(self, eta: Tensor) -> State:
-        """Return the state before the first step, for eta (N, C, H, W): tensors (N, ...).
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
 
-        An empty tuple where the network is not recurrent.
+    def seen(self, eta: Tensor, score: Tensor) -> Tensor:
+        """Join what the network is to see (N, ``config.images``, H, W)."""
+        return torch.cat([eta, score], 1) if self.sees_estimate else score
+
+    def init_state(self, eta: Tensor) -> State:
+        """Return the state before the first step, for eta (N, C, H, W).
+
+        One tensor of zeros (N, state_channels, H / stride, W / stride), channels last; an empty
+        tuple where the network is not recurrent.
         """
+        if not (self.recurrent and self.state_channels):
+            return ()
+        n, _, h, w = eta.shape
+        shape = (n, self.state_channels, h // self.stride, w // self.stride)
+        state = torch.zeros(shape, dtype=eta.dtype, device=eta.device)
+        return (state.to(memory_format=torch.channels_last),)
 
     @abc.abstractmethod
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
@@ -85,9 +122,18 @@ class UpdateNetwork(nn.Module, abc.ABC):
         """
 
 
-def zeros(like: Tensor, channels: int, *, stride: int) -> Tensor:
-    """A state of zeros (N, channels, H / stride, W / stride), channels last."""
-    n, _, h, w = like.shape
-    return torch.zeros(
-        (n, channels, h // stride, w // stride), dtype=like.dtype, device=like.device
-    ).to(memory_format=torch.channels_last)
+def network_from_table(table: Mapping[str, Any]) -> NetworkConfig:
+    """Build a network's settings from a table that says its ``name``.
+
+    Raises
+    ------
+    ValueError
+        If the name or a key is unknown; the module of a network of one's own must be imported.
+    """
+    if not isinstance(table, Mapping) or "name" not in table:
+        raise ValueError(f"a network is a table with a name ({', '.join(_KNOWN)}), got {table!r}")
+    name = table["name"]
+    if name not in _KNOWN:
+        unknown = settings.unknown_key(str(name), _KNOWN, where="network")
+        raise ValueError(f"{unknown} (one of your own is known once its module is imported)")
+    return settings.from_table(_KNOWN[name], table, where=f"network.{name}")

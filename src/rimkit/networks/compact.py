@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
+from rimkit.networks.base import NetworkConfig, State, UpdateNetwork
 from rimkit.networks.cells import ResidualBlock, conv, start_at_rest
 
 
@@ -40,10 +40,9 @@ class CompactNetwork(UpdateNetwork):
     stride = 2
 
     def __init__(self, config: CompactConfig) -> None:
-        super().__init__()
-        self.features = config.features
+        super().__init__(config)
+        self.state_channels = config.features
         self.delta_scale = config.delta_scale
-        self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
         pixels = self.stride**2
         remembered = config.features if config.recurrent else 0
         self.enter = conv(pixels * config.images + remembered, config.features)
@@ -53,12 +52,6 @@ class CompactNetwork(UpdateNetwork):
         self.gate = nn.Conv2d(gates, gates, 1)
         self.out = conv(config.features, 2 * pixels * config.channels)
         start_at_rest(self.out)
-
-    def init_state(self, eta: Tensor) -> State:
-        """Return zeros (N, features, H/2, W/2)."""
-        if not self.recurrent:
-            return ()
-        return (zeros(eta, self.features, stride=self.stride),)
 
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """See `UpdateNetwork.forward`."""
@@ -85,8 +78,7 @@ class CompactNetwork(UpdateNetwork):
         return F.relu(self.gate(self.blocks(self.enter(self._pixels(eta, score)))))
 
     def _pixels(self, eta: Tensor, score: Tensor) -> Tensor:
-        seen = torch.cat([eta - 0.5, score], 1) if self.sees_estimate else score
-        return F.pixel_unshuffle(seen, self.stride)
+        return F.pixel_unshuffle(self.seen(eta - 0.5, score), self.stride)
 
 
 def _beside(value: Tensor, hidden: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from rimkit.networks.base import NetworkConfig, State, UpdateNetwork, zeros
+from rimkit.networks.base import NetworkConfig, State, UpdateNetwork
 from rimkit.networks.cells import ConvGRU, ReLULayer, conv, start_at_rest
 
 
@@ -37,9 +37,8 @@ class PaperNetwork(UpdateNetwork):
     stride = 2
 
     def __init__(self, config: PaperConfig) -> None:
-        super().__init__()
-        self.hidden = config.hidden
-        self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
+        super().__init__(config)
+        self.state_channels = config.hidden
         self.down = conv(config.images, config.features, stride=2)
         self.down_norm = nn.BatchNorm2d(config.features)
         cell = ConvGRU if config.recurrent else ReLULayer
@@ -51,16 +50,9 @@ class PaperNetwork(UpdateNetwork):
         self.out = conv(config.features, config.channels)
         start_at_rest(self.out)
 
-    def init_state(self, eta: Tensor) -> State:
-        """Return zeros (N, 256, H/2, W/2)."""
-        if not self.recurrent:
-            return ()
-        return (zeros(eta, self.hidden, stride=self.stride),)
-
     def forward(self, eta: Tensor, score: Tensor, state: State) -> tuple[Tensor, State]:
         """See `UpdateNetwork.forward`."""
-        seen = torch.cat([eta, score], 1) if self.sees_estimate else score
-        value = torch.tanh(self.down_norm(self.down(seen)))
+        value = torch.tanh(self.down_norm(self.down(self.seen(eta, score))))
         hidden = self.gru(value, *state)
         value = torch.tanh(self.up_norm(self.up(hidden)))
         return self.out(value), (hidden,) if self.recurrent else ()

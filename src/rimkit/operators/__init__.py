@@ -1,6 +1,14 @@
 """Forward models A, one file a family, each with its exact adjoint."""
 
-from rimkit.operators.base import A_vjp, Operator, Window, adjoint_error, crop, initial
+from rimkit.operators.base import (
+    A_vjp,
+    LinearOperator,
+    Operator,
+    Window,
+    adjoint_error,
+    crop,
+    initial,
+)
 from rimkit.operators.blur import Blur, gaussian_kernel
 from rimkit.operators.fourier import FourierMask, line_mask
 from rimkit.operators.pixelwise import Identity, Mask
@@ -23,6 +31,7 @@ __all__ = [
     "FourierMask",
     "FourierProjection",
     "Identity",
+    "LinearOperator",
     "Mask",
     "Operator",
     "SaturatingSensor",

@@ -15,15 +15,20 @@ Window = tuple[slice, slice]
 class Operator(Protocol):
     """A forward model without noise, in the names of deepinv.
 
-    Linear operators satisfy ``Re<A(x), y> = <x, A_adjoint(y)>`` for every x and y. Optional:
-    ``A_vjp(x, v)`` (needed where A is not linear and autograd is not wanted), ``initial(y)``
-    (needed where A is not linear), and ``crop(y, window)``, the operator and the measurement of a
-    part of x (needed where images are to be solved in tiles).
+    Linear ones have ``A_adjoint``, too (`LinearOperator`). Others have ``initial(y)``, where a
+    solver starts, and may have ``A_vjp(x, v)``, where autograd is not wanted. Optional for all:
+    ``initial(y)``, and ``crop(y, window)``, the operator and the measurement of a part of x (needed
+    where images are to be solved in tiles).
     """
 
     def A(self, x: Tensor) -> Tensor:
         """Map x (N, C, H, W) to z (N, ...), real or complex."""
         ...
+
+
+@runtime_checkable
+class LinearOperator(Operator, Protocol):
+    """A linear `Operator`: ``Re<A(x), y> = <x, A_adjoint(y)>`` for every x and y."""
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, ...) to the shape of x."""
@@ -38,7 +43,7 @@ def A_vjp(operator: Operator, x: Tensor, v: Tensor) -> Tensor:
     own = getattr(operator, "A_vjp", None)
     if own is not None:
         return own(x, v)  # type: ignore[no-any-return]
-    if hasattr(operator, "A_adjoint"):
+    if isinstance(operator, LinearOperator):
         return operator.A_adjoint(v)
     pullback = torch.func.vjp(operator.A, x)[1]
     return pullback(v)[0]  # type: ignore[no-any-return]
@@ -53,7 +58,7 @@ def initial(operator: Operator, y: Tensor) -> Tensor:
     own = getattr(operator, "initial", None)
     if own is not None:
         return own(y)  # type: ignore[no-any-return]
-    if not hasattr(operator, "A_adjoint"):
+    if not isinstance(operator, LinearOperator):
         raise ValueError(
             f"{type(operator).__name__} has neither A_adjoint nor initial; "
             "give a non-linear operator a method initial(y) that returns the start in x's shape"
@@ -67,7 +72,7 @@ def initial(operator: Operator, y: Tensor) -> Tensor:
 
 
 def adjoint_error(
-    operator: Operator, x: Tensor, *, generator: torch.Generator | None = None
+    operator: LinearOperator, x: Tensor, *, generator: torch.Generator | None = None
 ) -> Tensor:
     """How far A_adjoint is from the adjoint of A: ``|Re<A u, v> - <u, A'v>| / (|A u| |v|)``.
 
@@ -91,8 +96,10 @@ def adjoint_error(
     Raises
     ------
     ValueError
-        If A_adjoint does not lead back to the shape of x.
+        If there is no A_adjoint, or it does not lead back to the shape of x.
     """
+    if not isinstance(operator, LinearOperator):
+        raise ValueError(f"{type(operator).__name__} has no A_adjoint: it is not linear")
 
     def normal(like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)

@@ -29,10 +29,21 @@ def save(model: RIM, path: Path, *, training: dict[str, Any] | None = None) -> N
         Where to.
     training
         What the model was trained for and how; kept in the metadata. None: what the model says.
+
+    Raises
+    ------
+    ValueError
+        If the configuration of the model could not be read again.
     """
+    config = settings.to_table(model.config)
+    if settings.from_table(RIMConfig, json.loads(json.dumps(config))) != model.config:
+        raise ValueError(
+            "this configuration would not come back from a file: its network must be a subclass of "
+            f"NetworkConfig with a table_name of its own, got {model.config}"
+        )
     metadata = {
         "format": FORMAT,
-        "config": settings.to_table(model.config),
+        "config": config,
         "training": model.training_record if training is None else training,
     }
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
