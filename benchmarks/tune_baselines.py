@@ -45,12 +45,6 @@ def main() -> None:
     for strength in (0.4, 0.5, 0.6, 0.7, 0.8):
         x = non_local_means(y, strength)
         print(f"non-local means, h {strength:g} sigma: {rimkit.psnr(x, truth).mean():.3f} dB")
-    truth = truth[..., :255, :255]
-    problem = rimkit.SuperResolution(3)
-    y = (problem.operator.A(truth).clamp(0, 1) * 255).round() / 255
-    for weight in (10.0, 30.0, 100.0, 300.0, 1000.0):
-        x = rimkit.TotalVariation(weight=weight, steps=50).solve(y, problem).x
-        print(f"x3, total variation, weight {weight:g}: {rimkit.psnr(x, truth).mean():.3f} dB")
 
 
 if __name__ == "__main__":

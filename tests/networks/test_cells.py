@@ -8,7 +8,7 @@ from rimkit.networks.cells import ConvGRU, ResidualBlock, conv
 
 
 def plain_gru(cell: ConvGRU, x: Tensor, h: Tensor) -> Tensor:
-    """The GRU of Chung et al. (2014), gate by gate, with kernels cut from the fused ones."""
+    """The GRU of Cho et al. (2014), gate by gate, with kernels cut from the fused ones."""
     n = h.shape[1]
     wz, wr = cell.gates.weight.split(n)
     bz, br = cell.gates.bias.split(n)

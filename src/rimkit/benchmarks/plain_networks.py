@@ -15,7 +15,7 @@ from rimkit.networks import UpdateNetwork
 
 
 class GRU(nn.Module):
-    """Chung et al. (2014), every matrix a 3x3 convolution of its own."""
+    """Cho et al. (2014), every matrix a 3x3 convolution of its own."""
 
     def __init__(self, inputs: int, hidden: int, *, dilation: int = 1) -> None:
         super().__init__()

@@ -13,7 +13,10 @@ _MANY = 192  # channels from which the transforms of a convolution cost less tha
 
 
 class ConvGRU(nn.Module):
-    """Gated recurrent unit (Chung et al. 2014) whose matrices are 3x3 convolutions.
+    """Gated recurrent unit whose matrices are 3x3 convolutions.
+
+    The update gate z keeps: h' = z h + (1 - z) candidate (Cho et al. 2014). In Chung et al. (2014),
+    whom the paper cites, it is 1 - z that keeps; the weights can say either.
 
     Both gates come from one convolution; the candidate needs its own because the reset gate acts
     on the state before it is convolved.
