@@ -1,6 +1,6 @@
 """Choose the settings of the classical baselines on held-out training images.
 
-At sigma 25 on grey images, and total variation also for grey images made three times smaller.
+At sigma 25 on grey images.
 
 Prints mean PSNR for every setting tried. Run: python benchmarks/tune_baselines.py
 """

@@ -258,8 +258,11 @@ def test_bytes_in_any_order(dtype: str) -> None:
 def test_an_image_is_checked_where_it_is_made(sigma: float) -> None:
     with pytest.raises(ValueError, match="sigma"):
         Noisy(np.zeros((16, 16, 1)), sigma)
+
+
+def test_images_of_other_kinds_are_refused(model: RIM) -> None:
     with pytest.raises(ValueError, match="int32"):
-        Noisy(np.zeros((16, 16, 1), dtype=np.int32), 0.1)
+        Denoiser(model).denoise([Noisy(np.zeros((16, 16, 1), dtype=np.int32), 0.1)])
 
 
 def test_images_of_two_shapes_and_unknown_precisions(model: RIM) -> None:

@@ -48,14 +48,14 @@ class Noisy:
     Raises
     ------
     ValueError
-        If the image or sigma is not what it should be.
+        If sigma is negative, not finite, or in other units.
     """
 
     values: Array
     sigma: float
 
     def __post_init__(self) -> None:
-        noise_level(self.values, self.sigma)
+        check_level(self.sigma)
 
 
 def known_levels(model: RIM, values: Array) -> int | None:
@@ -82,14 +82,14 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
         image = torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)
         level = float(estimate_sigma(image[None])) / white(values)
     else:
-        Denoising(sigma)  # which checks it
         level = sigma
     check_level(level)
     return level
 
 
 def check_level(level: float) -> None:
-    """Raise ``ValueError`` if a noise level is so large that it must be in other units."""
+    """Raise ``ValueError`` if a noise level is none, or so large that it must be in other units."""
+    Denoising(level)  # which checks that it is one
     if level > _LARGEST_SIGMA:
         raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
 
@@ -169,9 +169,12 @@ class Denoiser(Restorer):
         Raises
         ------
         ValueError
-            If the images differ in shape or depth, the model is not one for them, sees too far to
-            be run in tiles, or diverges, or the memory does not suffice.
+            If an image is none that can be denoised, the images differ in shape or depth, the model
+            is not one for them, sees too far to be run in tiles, or diverges, or the memory does
+            not suffice.
         """
+        for image in images:
+            check_image(image.values, smallest=SMALLEST_SIDE)
         least = self.least_sigma
         images = [image for image in images if image.sigma > 0 and image.sigma >= least]
         parts = [

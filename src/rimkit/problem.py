@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -80,24 +81,27 @@ class Problem:
             residual = self.noise.score(z, y, variance_floor=variance_floor)
             return operators.A_vjp(self.operator, x, residual)
 
+    def check_fit(self, x: Tensor, y: Tensor) -> None:
+        """Raise ``ValueError`` unless A(x) has the shape of y."""
+        with _in_full(x):
+            self._predicted(x, y)
+
     def _predicted(self, x: Tensor, y: Tensor) -> Tensor:
         """A x, which must have the shape of y."""
         check_precision("x", x)
         check_precision("y", y)
         z = self.operator.A(x)
-        check_fit(z, y)
+        if z.shape != y.shape:
+            raise ValueError(f"A x has shape {tuple(z.shape)}, but y {tuple(y.shape)}")
         return z
 
 
-def _in_full(value: Tensor) -> torch.autocast:
+def _in_full(value: Tensor) -> contextlib.AbstractContextManager[object]:
     """In the precision of the tensors, whatever autocast says: bf16 has two digits."""
-    return torch.autocast(value.device.type, enabled=False)
-
-
-def check_fit(z: Tensor, y: Tensor) -> None:
-    """Raise ``ValueError`` unless y has the shape of z = A(x)."""
-    if z.shape != y.shape:
-        raise ValueError(f"A x has shape {tuple(z.shape)}, but y {tuple(y.shape)}")
+    kind = value.device.type
+    if not torch.amp.is_autocast_available(kind):  # as for "meta"
+        return contextlib.nullcontext()
+    return torch.autocast(kind, enabled=False)
 
 
 def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:

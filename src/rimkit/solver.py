@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rimkit import tree
-from rimkit.problem import Problem, check_fit
+from rimkit.problem import Problem
 
 Reason = Literal["converged", "steps"]
 
@@ -204,8 +204,7 @@ class Solver(nn.Module, abc.ABC):
             start = self.init(y, problem)
         else:
             check_measurement(y)
-        with torch.autocast(y.device.type, enabled=False):
-            check_fit(problem.operator.A(start.x), y)
+        problem.check_fit(start.x, y)
         return start
 
     def _advance(self, current: Iterate, y: Tensor, problem: Problem, number: int) -> Iterate:
