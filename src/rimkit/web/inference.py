@@ -100,7 +100,8 @@ def infer(
     levels = offer.known_levels(values)
     measured = measure(values, wish.degradation, channels=offer.channels, levels=levels)
     solver = offer.build(measured.sigma or 1 / LEVELS)
-    if measured.sigma == 0:
+    taken = measured.truth is None  # as it is
+    if measured.sigma == 0 or (taken and measured.sigma < offer.least_sigma):
         steps = 0  # nothing to do: the image stays
     files = {"measurement": looks.png(looks.values_of(measured.shown))}
     if measured.truth is not None:

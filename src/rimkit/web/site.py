@@ -15,7 +15,7 @@ from rimkit.onnx import export as onnx_export
 from rimkit.onnx.contents import contents_of
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS, DenoisingTask
-from rimkit.trained import knows_levels
+from rimkit.trained import knows_levels, least_sigma
 from rimkit.web.app import static_folder
 from rimkit.web.limits import Limits
 from rimkit.web.runtime import copy_runtime
@@ -112,6 +112,7 @@ def _described(name: str, file: str, model: str, loaded: RIM) -> dict[str, Any]:
         "channels": loaded.config.network.channels,
         "start": loaded.config.start,
         "variance_floor": contents.variance_floor,
+        "least_sigma": least_sigma(loaded.training_record),
         "levels": LEVELS if knows_levels(loaded.training_record) else None,
         "states": [{"channels": s.channels, "stride": s.stride} for s in contents.states],
         "trained": ["photograph", "noise"],

@@ -43,6 +43,8 @@ class Offer:
         How many samples like (H, W, channels) fit into the memory at once.
     known_levels
         To which an image was rounded, if the likelihood is to know.
+    least_sigma
+        Noise below which an image that is taken as it is stays; see `rimkit.denoiser.Denoiser`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Offer:
     build: Callable[[float], Solver]
     together: Callable[[Array], int]
     known_levels: Callable[[Array], int | None] = lambda _: None
+    least_sigma: float = 0.0
 
 
 def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
@@ -114,4 +117,5 @@ def _learned(model: str, memory: float) -> Offer:
         build=build,
         together=denoiser.together,
         known_levels=functools.partial(known_levels, loaded),
+        least_sigma=denoiser.least_sigma,
     )

@@ -43,7 +43,8 @@ async function start({ wish, pixels, solver }) {
   const measured = measure(image, degradation, { ...size, levels: solver.levels });
   // Samples of a model of one channel are the colours.
   const shape = solver.channels === 1 ? [channels, 1, height, width] : [1, channels, height, width];
-  const zero = measured.sigma === 0;
+  // So little noise that the model would add more errors than it takes away: the image stays.
+  const little = degradation.kind === "photograph" && measured.sigma < solver.least_sigma;
   walk = {
     ...measured, size, shape, solver, session: loaded,
     still: wish.degradation.kind === "photograph" ? quiet(image, size) : null,
@@ -52,7 +53,7 @@ async function start({ wish, pixels, solver }) {
   };
   const files = { measurement: rgba(measured.y, size) };
   if (measured.truth) files.truth = rgba(measured.truth, size);
-  return { facts: { steps: zero ? 0 : wish.steps, width, height, sigma: 255 * measured.sigma }, files, turn };
+  return { facts: { steps: little || measured.sigma === 0 ? 0 : wish.steps, width, height, sigma: 255 * measured.sigma }, files, turn };
 }
 
 function emptyStates({ solver, shape }) {

@@ -227,7 +227,8 @@ async function happen(mine, event) {
     viewer.size(event.width, event.height);
     $("stage").hidden = $("panel").hidden = false;
     $("inside").hidden = !(mine.wish.inspect && event.steps > 0);
-    say(`It walks. Noise: ${event.sigma.toFixed(1)} grey levels.`);
+    const noise = `Noise: ${event.sigma.toFixed(1)} grey levels`;
+    say(event.steps > 0 ? `It walks. ${noise}.` : `${noise}: so little that the image stays.`);
     listComparisons(mine);
     await compareWith();
   } else if (event.kind === "step") {
