@@ -73,8 +73,8 @@ def test_only_samples_that_have_walked_far_are_to_rest(
     for rest in (0.0, 1e3):
         extra = [f"loss.rest={rest}", "loss.rest_after=4"]
         training = module([*overrides, *extra], monkeypatch)
-        torch.nn.init.normal_(training.model.network.out.weight, std=0.1)
         torch.manual_seed(0)
+        torch.nn.init.normal_(training.model.network.out.weight, std=0.1)
         losses[rest] = [
             training.training_step((update, torch.rand(2, 1, 16, 16)), 0).item()
             for update in range(3)
