@@ -15,6 +15,7 @@ from rimkit.estimation import estimate_sigma
 from rimkit.operators import Window
 from rimkit.pixels import (
     Array,
+    check_alike,
     check_image,
     is_floating,
     to_unit,
@@ -184,10 +185,7 @@ class Denoiser(Restorer):
         ]
         if not parts:
             return
-        if len(kinds := {(image.values.shape, str(image.values.dtype)) for image in images}) > 1:
-            raise ValueError(
-                f"images that are denoised together have one shape and depth, got {sorted(kinds)}"
-            )
+        check_alike([image.values for image in images])
         spare = self.memory - sum(image.values.nbytes for image in images)
         self._run(parts, memory=spare, on_progress=on_progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,14 @@ def check_image(values: Array, *, smallest: int) -> None:
         raise ValueError(
             f"floating point has black 0 and white 1, and the mean here is {mean:g}; "
             "are these grey levels of 255? divide by 255"
+        )
+
+
+def check_alike(images: Sequence[Array]) -> None:
+    """Raise ``ValueError`` unless all images have one shape and depth: they are solved together."""
+    if len(kinds := {(values.shape, str(values.dtype)) for values in images}) > 1:
+        raise ValueError(
+            f"images that are restored together have one shape and depth, got {sorted(kinds)}"
         )
 
 

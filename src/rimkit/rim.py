@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -63,22 +63,16 @@ class RIMConfig:
 
     def __post_init__(self) -> None:
         settings.check_types(self, where="model")
-        if self.link not in LINKS:
-            raise ValueError(f"link is one of {sorted(LINKS)}, got {self.link!r}")
         if self.steps < 1:
             raise ValueError(f"steps is at least 1, got {self.steps}")
         if not (math.isfinite(self.score_scale) and self.score_scale > 0):
             raise ValueError(f"score_scale is positive and finite, got {self.score_scale}")
-        if self.score_scaling not in get_args(Literal["raw", "whitened"]):
-            raise ValueError(f'score_scaling is "raw" or "whitened", got {self.score_scaling!r}')
         none = self.variance_floor == 0 and not self.variance_floor_trained
         if not (none or (math.isfinite(self.variance_floor) and self.variance_floor > 0)):
             raise ValueError(
                 "variance_floor is positive and finite, or 0 where it is not trained "
                 f"(variance_floor_trained = false), got {self.variance_floor}"
             )
-        if self.start not in get_args(Literal["initial", "zeros"]):
-            raise ValueError(f'start is "initial" or "zeros", got {self.start!r}')
 
 
 class RIM(Solver):
@@ -141,10 +135,9 @@ class RIM(Solver):
         if y.device != self._weight.device:
             raise ValueError(f"y is on {y.device}, the model on {self._weight.device}")
         floor = self.variance_floor
-        with torch.autocast(y.device.type, enabled=False):
-            x = problem.initial(y)
-            check_start(x, problem.score(x, y, variance_floor=floor))
-            spread = [score_spread(problem, x, y, variance_floor=floor)] if self._whitens else []
+        x = problem.initial(y)
+        check_start(x, problem.score(x, y, variance_floor=floor))
+        spread = [score_spread(problem, x, y, variance_floor=floor)] if self._whitens else []
         channels, *sides = x.shape[1:]
         if channels != self.config.network.channels:
             raise ValueError(
@@ -161,11 +154,10 @@ class RIM(Solver):
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take one step: `update` with the score of equation 15."""
-        with torch.autocast(iterate.eta.device.type, enabled=False):
-            floor = self.variance_floor.to(iterate.eta)
-            score = problem.score(iterate.x, y, variance_floor=floor)
-            if self._whitens:
-                score = score / iterate.state[-1]
+        floor = self.variance_floor.to(iterate.eta)
+        score = problem.score(iterate.x, y, variance_floor=floor)
+        if self._whitens:
+            score = score / iterate.state[-1]
         return self.update(iterate, score)
 
     def update(self, iterate: Iterate, score: Tensor) -> Iterate:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rimkit.denoiser import check_level
 from rimkit.operators import DownsamplingPart, Window
-from rimkit.pixels import ROWS, Array, check_image, to_unit, write_unit
+from rimkit.pixels import ROWS, Array, check_alike, check_image, to_unit, write_unit
 from rimkit.problem import Problem, SuperResolution
 from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
@@ -116,10 +116,7 @@ class Upscaler(Restorer):
         """
         for values in images:
             self.check(values)
-        if len(kinds := {(values.shape, str(values.dtype)) for values in images}) > 1:
-            raise ValueError(
-                f"images made larger together have one shape and depth, got {sorted(kinds)}"
-            )
+        check_alike(images)
         if self.scale == 1 or not images:
             return [values.copy() for values in images]
         results = [np.empty((*self.size(i), i.shape[2]), i.dtype) for i in images]

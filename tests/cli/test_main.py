@@ -48,6 +48,7 @@ def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> Non
         (["train", "denoise-gray", "--data", "."], "images"),
         (["evaluate", "nothing"], 'no "nothing"'),
         (["evaluate", "none.safetensors"], "there are no weights"),
+        (["evaluate", "super-resolution"], "is trained for super-resolution, not for denoising"),
     ],
     ids=str,
 )

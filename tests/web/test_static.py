@@ -90,6 +90,16 @@ def test_what_is_downloaded_is_what_rimkit_restore_writes(
     assert "s. Move" in page.inner_text("#status"), "the time is shown"
 
 
+def test_too_little_noise_stays(page: Any, tmp_path: Path) -> None:
+    source = tmp_path / "photo.png"
+    source.write_bytes(encoded(61, 83, channels=1))
+    restore(page, source, sigma=1)
+    assert "so little that the image stays" in page.inner_text("#status")
+    assert downloaded(page, tmp_path / "page.png") == "photo-restored.png"
+    found = pixels((tmp_path / "page.png").read_bytes())[..., :3]
+    assert np.array_equal(found, colours(pixels(source.read_bytes())))
+
+
 @pytest.mark.parametrize("level", [8, 30, 60])  # at 60 much is cut off
 def test_sigma_is_estimated_as_by_rimkit(page: Any, tmp_path: Path, level: int) -> None:
     clean = np.linspace(60, 190, 128)[None, :, None] + np.zeros((96, 1, 3))

@@ -227,8 +227,7 @@ async function happen(mine, event) {
     viewer.size(event.width, event.height);
     $("stage").hidden = $("panel").hidden = false;
     $("inside").hidden = !(mine.wish.inspect && event.steps > 0);
-    const noise = `Noise: ${event.sigma.toFixed(1)} grey levels`;
-    say(event.steps > 0 ? `It walks. ${noise}.` : `${noise}: so little that the image stays.`);
+    say(`It walks. Noise: ${event.sigma.toFixed(1)} grey levels.`);
     listComparisons(mine);
     await compareWith();
   } else if (event.kind === "step") {
@@ -241,7 +240,10 @@ async function happen(mine, event) {
     const { url, title } = await mine.run.result();
     Object.assign($("download"), { href: url, download: title });
     $("download").hidden = false;
-    say(`Done: ${mine.started.steps} steps in ${event.seconds.toFixed(1)} s. Move through them below.`);
+    const { steps, sigma } = mine.started;
+    const walked = `Done: ${steps} steps in ${event.seconds.toFixed(1)} s. Move through them below.`;
+    const stayed = `Done. Noise: ${sigma.toFixed(1)} grey levels, so little that the image stays.`;
+    say(steps > 0 ? walked : stayed);
   } else {
     const why = event.detail ? `: ${event.detail}` : "";
     say(event.kind === "cancelled" ? `Stopped${why}.` : event.detail, event.kind === "failed");
