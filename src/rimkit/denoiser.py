@@ -230,4 +230,8 @@ class _InPlace:
         return torch.where(without_noise(y), y, x)
 
     def write(self, top: int, x: Tensor) -> None:
-        write_unit(self._values[top : top + x.shape[1]], x)
+        rows = self._values[top : top + x.shape[1]]
+        before = rows.copy() if rows.dtype.itemsize > x.dtype.itemsize else None
+        write_unit(rows, x)
+        if before is not None:  # what has not changed keeps the digits that x has no place for
+            np.copyto(rows, before, where=rows == before.astype(np.float32))

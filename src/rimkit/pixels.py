@@ -68,19 +68,13 @@ def to_unit(values: Array) -> Tensor:
 
 
 def write_unit(values: Array, x: Tensor) -> None:
-    """Write x (C, H, W) with white 1 into (H, W, C) of any kind; whole numbers are rounded.
-
-    What `to_unit` makes the same number of keeps all its digits.
-    """
+    """Write x (C, H, W) with white 1 into (H, W, C) of any kind; whole numbers are rounded."""
     top_value = white(values)
     for top in range(0, len(values), ROWS):
-        rows, there = x[:, top : top + ROWS], values[top : top + ROWS]
+        rows = x[:, top : top + ROWS]
         if top_value > 1:
             rows = (rows.clamp(0, 1) * top_value).round()
-        new = rows.permute(1, 2, 0).numpy()
-        if there.dtype.itemsize > new.dtype.itemsize:
-            new = np.where(there.astype(new.dtype) == new, there, new)
-        there[:] = new
+        values[top : top + ROWS] = rows.permute(1, 2, 0).numpy()
 
 
 def without_noise(y: Tensor) -> Tensor:

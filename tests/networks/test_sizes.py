@@ -43,3 +43,9 @@ def test_the_wide_feed_forward_network_has_as_many_parameters(name: str) -> None
     few, wide = ablated(whole, "ffn"), ablated(whole, "ffn-wide")
     assert parameters(few.build()) < 0.95 * parameters(whole.build())
     assert parameters(wide.build()) == pytest.approx(parameters(whole.build()), rel=0.02)
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.1, float("inf")])
+def test_a_machine_that_could_not_move_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match="network.delta_scale is"):
+        CompactConfig(delta_scale=scale)

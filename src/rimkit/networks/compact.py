@@ -23,6 +23,11 @@ class CompactConfig(NetworkConfig):
     blocks: int = 5
     delta_scale: float = 0.1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.delta_scale == 0:
+            raise ValueError("network.delta_scale is positive, got 0: the machine would not move")
+
     def build(self) -> CompactNetwork:
         """Return the network with fresh weights."""
         return CompactNetwork(self)
