@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, get_args
@@ -16,7 +15,7 @@ from rimkit.operators import Window
 from rimkit.problem import Problem
 from rimkit.provenance import Precision, fastest_precision
 from rimkit.rim import RIM
-from rimkit.tiling import Tile, check_can_be_cut, inside, plan, reach
+from rimkit.tiling import Tile, blend, check_can_be_cut, plan, reach
 
 # What the allocator leaves in holes, and the convolutions take, beside the tensors. Where an image
 # is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore
@@ -168,25 +167,14 @@ class Restorer:
 
     def _run_tiled(self, part: Part, tiles: Sequence[Tile], progress: _Progress) -> None:
         """Go down the image in bands of tiles."""
-        channels, height, width = part.shape
         sigma = torch.tensor(float(part.sigma))
-        bands = [
-            list(band) for _, band in itertools.groupby(tiles, lambda tile: tile.kept[0].start)
-        ]
-        shared = torch.zeros(channels, 0, width)  # rows on which the last band has worked, too
-        for band, following in itertools.zip_longest(bands, bands[1:]):
-            kept = band[0].kept[0]
-            part.hold(band[0].outer[0])
-            sums = torch.zeros(channels, kept.stop - kept.start, width)
-            sums[:, : shared.shape[1]] = shared
-            for tile in band:
-                y = part.measurement(tile.outer)[None]
-                x = self._solve(y, part.problem(sigma, tile.outer), progress)
-                sums[..., tile.kept[1]] += tile.weight * part.settle(x, y)[0, :, *inside(tile)]
-            done = (following[0].kept[0].start if following else height) - kept.start
-            part.write(kept.start, sums[:, :done])
-            shared = sums[:, done:].clone()  # a view would keep the whole band
-            del sums
+
+        def solve(tile: Tile) -> Tensor:
+            y = part.measurement(tile.outer)[None]
+            return part.settle(self._solve(y, part.problem(sigma, tile.outer), progress), y)[0]
+
+        blend(tiles, solve, part.write, begin=part.hold)
+        height = part.shape[1]
         part.hold(slice(height, height))  # nothing
 
     def _solve(self, y: Tensor, problem: Problem, progress: _Progress) -> Tensor:

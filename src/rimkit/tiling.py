@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -101,12 +102,54 @@ def solve_tiled(
         are too small.
     """
     check_can_be_cut(solver)
-    x = torch.zeros_like(problem.initial(y))
-    for tile in plan(*x.shape[-2:], pixels=pixels, overlap=overlap):
+    x = torch.empty_like(problem.initial(y))
+
+    def solve(tile: Tile) -> Tensor:
         part, measured = problem.crop(y, tile.outer)
-        estimate = solver.solve(measured, part, steps=steps).x
-        x[..., *tile.kept] += tile.weight.to(x) * estimate[..., *inside(tile)]
+        return solver.solve(measured, part, steps=steps).x
+
+    def write(top: int, rows: Tensor) -> None:
+        x[..., top : top + rows.shape[-2], :] = rows
+
+    blend(plan(*x.shape[-2:], pixels=pixels, overlap=overlap), solve, write)
     return x
+
+
+def blend(
+    tiles: Sequence[Tile],
+    solve: Callable[[Tile], Tensor],
+    write: Callable[[int, Tensor], object],
+    *,
+    begin: Callable[[slice], object] = lambda rows: None,
+) -> None:
+    """Fade estimates of tiles into each other, in the memory of one band of tiles.
+
+    Parameters
+    ----------
+    tiles
+        As `plan` has cut an image.
+    solve
+        From a tile to the estimate (..., H, W) of its ``outer``.
+    write
+        Takes rows (..., h, W) of the whole image that are done, and the number of the first.
+    begin
+        Is told which rows of the image the tiles of the next band see.
+    """
+    bands = [list(band) for _, band in itertools.groupby(tiles, lambda tile: tile.kept[0].start)]
+    shared = torch.empty(0, 1)  # rows on which the last band has worked, too
+    for band, following in itertools.zip_longest(bands, bands[1:]):
+        rows, width = band[0].kept[0], band[-1].kept[1].stop
+        begin(band[0].outer[0])
+        for tile in band:
+            x = solve(tile)[..., *inside(tile)]
+            if tile is band[0]:
+                sums = x.new_zeros(*x.shape[:-1], width)
+                sums[..., : shared.shape[-2], :] = shared
+            sums[..., tile.kept[1]] += tile.weight.to(x) * x
+        done = (following[0].kept[0].start if following else rows.stop) - rows.start
+        write(rows.start, sums[..., :done, :])
+        shared = sums[..., done:, :].clone()  # a view would keep the whole band
+        del sums
 
 
 def check_can_be_cut(solver: Solver) -> None:
