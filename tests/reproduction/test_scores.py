@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rimkit.evaluation.protocols import CleanImage, Condition
-from rimkit.reproduction.scores import Method, Scores
+from rimkit.reproduction.scores import DenoisingMethod, Scores
 
 CONDITIONS = [Condition(25), Condition(25, quantised=True)]
 
@@ -34,7 +34,7 @@ def test_what_is_there_is_not_measured_again(tmp_path: Path) -> None:
     file = tmp_path / "scores.csv"
     said: list[str] = []
     restore = Counted()
-    method = Method("as it is", restore, "nothing, version 1")
+    method = DenoisingMethod("as it is", restore, "nothing, version 1")
     first = Scores(file, say=said.append).of(method, images(2), CONDITIONS)
     assert [(s.image, s.condition) for s in first] == [
         (name, condition) for name in ("0", "1") for condition in CONDITIONS
@@ -63,7 +63,9 @@ def test_lines_of_an_older_file_do_not_say_what_measured_them(tmp_path: Path) ->
     file.write_text(
         "method,image,sigma,quantised,psnr_db,ssim,settings\nold,0,25,no,30,0.9,older\n"
     )
-    Scores(file, say=print).of(Method("as it is", Counted(), "newer"), images(1), CONDITIONS)
+    Scores(file, say=print).of(
+        DenoisingMethod("as it is", Counted(), "newer"), images(1), CONDITIONS
+    )
     first, *others = csv.DictReader(file.read_text().splitlines())
     assert first["measured_by"] == ""
     assert all(line["measured_by"] for line in others)
@@ -73,7 +75,7 @@ def test_other_settings_are_measured_and_both_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "scores.csv"
     restore = Counted()
     for settings in ("version 1", "version 2", "version 1"):
-        method = Method("as it is", restore, settings)
+        method = DenoisingMethod("as it is", restore, settings)
         Scores(file, say=lambda _: None).of(method, images(1), CONDITIONS)
     assert len(restore.calls) == 4
     lines = list(csv.DictReader(file.read_text().splitlines()))
@@ -86,7 +88,7 @@ def test_weights_that_get_another_name_keep_their_scores(tmp_path: Path) -> None
     restore = Counted()
     for name in ("run", "other", "in the package"):
         settings = "other" if name == "other" else "version 1"
-        method = Method(name, restore, settings)
+        method = DenoisingMethod(name, restore, settings)
         Scores(file, say=lambda _: None).of(method, images(1), CONDITIONS)
     assert len(restore.calls) == 4
     lines = list(csv.DictReader(file.read_text().splitlines()))

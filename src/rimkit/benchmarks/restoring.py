@@ -182,7 +182,7 @@ def _denoising(denoiser: Denoiser, y: npt.NDArray[np.float32]) -> Callable[[], o
     return lambda: denoiser.denoise([Noisy(y.copy(), SIGMA)])
 
 
-def _calling(method: baselines.Method, y: npt.NDArray[np.float32]) -> Callable[[], object]:
+def _calling(method: baselines.Denoise, y: npt.NDArray[np.float32]) -> Callable[[], object]:
     return lambda: method(y, SIGMA)
 
 

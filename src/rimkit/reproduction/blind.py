@@ -20,7 +20,7 @@ from rimkit.evaluation.protocols import (
 )
 from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.tables import columns
-from rimkit.reproduction.scores import Method, Scores, settings_of
+from rimkit.reproduction.scores import DenoisingMethod, Scores, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import LEVELS
 from rimkit.trained import knows_levels
@@ -38,8 +38,8 @@ def blind(setup: Setup) -> str:
     restore = solver_restore(model, knows_levels=knows)
     settings = settings_of(_MODEL, model, knows_levels=knows)
     kept = Scores(setup.output / "blind-images.csv", say=setup.say)
-    known = Method("sigma known", restore, f"{settings}, sigma known")
-    estimated = Method(
+    known = DenoisingMethod("sigma known", restore, f"{settings}, sigma known")
+    estimated = DenoisingMethod(
         "sigma estimated", _estimating(restore), f"{settings}, sigma from fine frequencies"
     )
     lines = [["sigma", "estimate", "spread", "bias", "PSNR known", "difference in dB"]]

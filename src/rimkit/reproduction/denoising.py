@@ -34,7 +34,7 @@ from rimkit.evaluation.tables import (
     published_rows,
     write_rows,
 )
-from rimkit.reproduction.scores import KNOWS, Method, Scores, settings_of
+from rimkit.reproduction.scores import KNOWS, DenoisingMethod, Scores, settings_of
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
 from rimkit.trained import check_trained_for, knows_levels, trained_on_rounded_alone
@@ -64,7 +64,7 @@ def table2(setup: Setup) -> str:
     return _table("table2", setup, channels=1, others=[], theirs=published.denoise_gray())
 
 
-def grey_methods(setup: Setup) -> list[Method]:
+def grey_methods(setup: Setup) -> list[DenoisingMethod]:
     """Everything that stands in Table 2 and was not published: ours, and what is installed."""
     return [*_ours(1, setup), *(installed(1) if setup.others else [])]
 
@@ -74,7 +74,7 @@ def _table(
     setup: Setup,
     *,
     channels: int,
-    others: Sequence[Method],
+    others: Sequence[DenoisingMethod],
     theirs: Sequence[PublishedScore],
 ) -> str:
     images = list(load_test_images(setup.images or 100, channels=channels))
@@ -114,7 +114,7 @@ def _table(
     return setup.write(f"{name}.txt", "\n".join(parts) + "\n")
 
 
-def _seconds(method: Method, images: Sequence[CleanImage]) -> float:
+def _seconds(method: DenoisingMethod, images: Sequence[CleanImage]) -> float:
     condition = Condition(25.0, quantised=method.rounded_only)
     ys = [noisy(image, condition) for image in images]
     return seconds_of([functools.partial(method.restore, y, condition) for y in ys])
@@ -123,7 +123,7 @@ def _seconds(method: Method, images: Sequence[CleanImage]) -> float:
 _PROJECTIONS = RandomProjectionsTask.table_name
 
 
-def _ours(channels: int, setup: Setup) -> list[Method]:
+def _ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
     """All denoisers in the package for so many channels, and those that were asked for.
 
     Each with the plain likelihood, and with the one that knows of levels. Machines for random
@@ -156,9 +156,9 @@ def _ours(channels: int, setup: Setup) -> list[Method]:
     return ours
 
 
-def _model(name: str, *, knows: bool = False) -> Method:
+def _model(name: str, *, knows: bool = False) -> DenoisingMethod:
     model = weights.load(name)
-    return Method(
+    return DenoisingMethod(
         record.title(name, model.training_record) + (KNOWS if knows else ""),
         solver_restore(model, knows_levels=knows),
         settings_of(name, model, knows_levels=knows),
@@ -168,7 +168,7 @@ def _model(name: str, *, knows: bool = False) -> Method:
     )
 
 
-def _by_channel(name: str) -> Method:
+def _by_channel(name: str) -> DenoisingMethod:
     """A grey model on every channel, with the likelihood that it learned."""
     knows = knows_levels(weights.load(name).training_record)
     whole = _model(name, knows=knows)
@@ -178,10 +178,10 @@ def _by_channel(name: str) -> Method:
     )
 
 
-def installed(channels: int) -> list[Method]:
+def installed(channels: int) -> list[DenoisingMethod]:
     """Other denoisers whose packages are there."""
     return [
-        Method(
+        DenoisingMethod(
             f"{name} (package {package})",
             _by_numpy(method),
             f"{package} {importlib.metadata.version(package)}{_TUNED.get(name, '')}",
@@ -199,7 +199,7 @@ def _each_channel(restore: Restore) -> Restore:
     return run
 
 
-def _by_numpy(method: baselines.Method) -> Restore:
+def _by_numpy(method: baselines.Denoise) -> Restore:
     def run(y: Tensor, condition: Condition) -> Tensor:
         image = np.ascontiguousarray(y[0].permute(1, 2, 0).numpy())
         grey = image.shape[2] == 1

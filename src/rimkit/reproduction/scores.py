@@ -16,6 +16,7 @@ from rimkit.evaluation.protocols import (
     score_denoising,
 )
 from rimkit.reproduction.kept import Kept
+from rimkit.reproduction.method import Method
 from rimkit.rim import RIM
 
 KNOWS = ", knows of levels"
@@ -23,36 +24,16 @@ KNOWS = ", knows of levels"
 
 
 @dataclasses.dataclass(frozen=True)
-class Method:
+class DenoisingMethod(Method[Restore]):
     """A denoiser in a table.
 
     Attributes
     ----------
-    name
-        In the table.
-    restore
-        What it does.
-    settings
-        All that its scores depend on: checksum of the weights, steps, likelihood, version.
-    parameters
-        How many it has; None if it has none that are learned.
-    about
-        What else is to be known of it; its scores do not depend on it.
     rounded_only
         Whether it differs from another method, or was trained, for rounded images alone.
     """
 
-    name: str
-    restore: Restore
-    settings: str
-    parameters: int | None = None
-    about: str = ""
     rounded_only: bool = False
-
-    @property
-    def described(self) -> str:
-        """Its settings, and what else is to be known."""
-        return "; ".join(filter(None, (self.settings, self.about)))
 
 
 class Scores:
@@ -71,7 +52,7 @@ class Scores:
         self._say = say
 
     def of(
-        self, method: Method, images: Sequence[CleanImage], conditions: Sequence[Condition]
+        self, method: DenoisingMethod, images: Sequence[CleanImage], conditions: Sequence[Condition]
     ) -> list[ImageScore]:
         """Score a method on every image under every condition, in that order."""
         self._kept.rename(method.name, method.settings)
@@ -83,7 +64,9 @@ class Scores:
                 self._say(f"{method.name}: {number} of {len(images)}")
         return scores
 
-    def _score(self, method: Method, image: CleanImage, condition: Condition) -> ImageScore:
+    def _score(
+        self, method: DenoisingMethod, image: CleanImage, condition: Condition
+    ) -> ImageScore:
         def measure() -> dict[str, str]:
             (score,) = score_denoising([image], [condition], method.restore)
             return {"psnr_db": f"{score.psnr:.4f}", "ssim": f"{score.ssim:.5f}"}

@@ -19,7 +19,7 @@ from rimkit.reproduction.super_resolution_methods import (
     BETWEEN,
     BICUBIC,
     SCALES,
-    Method,
+    UpscalingMethod,
     interpolation,
     machines,
     total_variation,
@@ -80,7 +80,7 @@ def table3(setup: Setup) -> str:
     return setup.write("table3.txt", "\n".join(parts) + "\n")
 
 
-def _scored(method: Method, kept: Kept, setup: Setup) -> Scores:
+def _scored(method: UpscalingMethod, kept: Kept, setup: Setup) -> Scores:
     """Score a method; what is kept is not measured again."""
     kept.rename(method.name, method.settings)
     scores: dict[float, list[Score]] = {}
@@ -91,7 +91,7 @@ def _scored(method: Method, kept: Kept, setup: Setup) -> Scores:
     return scores
 
 
-def _score(method: Method, pair: Pair, kept: Kept) -> Score:
+def _score(method: UpscalingMethod, pair: Pair, kept: Kept) -> Score:
     def measure() -> dict[str, str]:
         psnr, ssim = score_luma(method.restore(pair), pair)
         return {"psnr": str(psnr), "ssim": str(ssim)}
@@ -101,7 +101,7 @@ def _score(method: Method, pair: Pair, kept: Kept) -> Score:
     return Score(pair.image, pair.scale, float(line["psnr"]), float(line["ssim"]))
 
 
-def _seconds(method: Method) -> dict[float, float]:
+def _seconds(method: UpscalingMethod) -> dict[float, float]:
     """By scale."""
     return {
         scale: seconds_of([functools.partial(method.restore, p) for p in load_pairs(scale, _TIMED)])
@@ -115,7 +115,7 @@ def _values(scores: Sequence[Score], *, ssim: bool) -> list[float]:
 
 def _means(
     title: str,
-    methods: Sequence[Method],
+    methods: Sequence[UpscalingMethod],
     scores: Mapping[str, Scores],
     seconds: Mapping[str, Mapping[float, float]],
     *,
@@ -206,7 +206,7 @@ def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
 
 
 def _write(
-    methods: Sequence[Method],
+    methods: Sequence[UpscalingMethod],
     scores: Mapping[str, Scores],
     seconds: Mapping[str, Mapping[float, float]],
     path: Path,

@@ -9,6 +9,7 @@ from rimkit import weights
 from rimkit.classical import TotalVariation
 from rimkit.data.images import Bytes
 from rimkit.evaluation.super_resolution import Pair, bicubic, to_bytes
+from rimkit.reproduction.method import Method
 from rimkit.reproduction.scores import settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import LEVELS, SuperResolutionTask
@@ -27,44 +28,24 @@ BICUBIC = "bicubic (imresize)"
 
 
 @dataclasses.dataclass(frozen=True)
-class Method:
-    """What makes images larger.
+class UpscalingMethod(Method[Callable[[Pair], Bytes]]):
+    """What makes images larger: from a pair, of which it sees the small image, to 8 bits.
 
     Attributes
     ----------
-    name
-        In the table.
-    restore
-        From a pair, of which it sees the small image, to an estimate of 8 bits.
-    settings
-        All that its scores depend on.
     scales
         At which it is scored.
-    parameters
-        How many it has; None if it has none that are learned.
-    about
-        What else is to be known of it; its scores do not depend on it.
     """
 
-    name: str
-    restore: Callable[[Pair], Bytes]
-    settings: str
     scales: Sequence[float] = (*SCALES, *BETWEEN)
-    parameters: int | None = None
-    about: str = ""
-
-    @property
-    def described(self) -> str:
-        """Its settings, and what else is to be known."""
-        return "; ".join(filter(None, (self.settings, self.about)))
 
 
-def interpolation() -> Method:
+def interpolation() -> UpscalingMethod:
     """Bicubic interpolation as it was published."""
-    return Method(BICUBIC, bicubic, "8 bits, rounded between the passes")
+    return UpscalingMethod(BICUBIC, bicubic, "8 bits, rounded between the passes")
 
 
-def total_variation(weight: float | None = None) -> Method:
+def total_variation(weight: float | None = None) -> UpscalingMethod:
     """Total variation through the same operator; ``weight`` if not the one of each scale."""
     sigma = SuperResolutionTask.sigma
 
@@ -76,10 +57,10 @@ def total_variation(weight: float | None = None) -> Method:
     by_scale = ", ".join(f"{value:g} at x{scale:g}" for scale, value in TV_WEIGHTS.items())
     chosen = by_scale if weight is None else f"{weight:g}"
     settings = f"weight {chosen}; {TV_STEPS} steps, sigma {sigma:g} of 255"
-    return Method("total variation", restore, settings, SCALES)
+    return UpscalingMethod("total variation", restore, settings, scales=SCALES)
 
 
-def machines(setup: Setup) -> list[Method]:
+def machines(setup: Setup) -> list[UpscalingMethod]:
     """The model in the package, where there is one, and those that were asked for.
 
     Scales that no machine is trained for are the question to that of the package alone.
@@ -91,7 +72,7 @@ def machines(setup: Setup) -> list[Method]:
     ]
 
 
-def _machine(name: str, scales: Sequence[float]) -> Method:
+def _machine(name: str, scales: Sequence[float]) -> UpscalingMethod:
     model = weights.load(name)
     check_trained_for(SuperResolutionTask, model.training_record, model=name)
     sigma = trained_sigma(model.training_record)
@@ -101,11 +82,11 @@ def _machine(name: str, scales: Sequence[float]) -> Method:
 
     settings = f"{settings_of(name, model)}, sigma {sigma * LEVELS:g} of 255"
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Method(
+    return UpscalingMethod(
         record.title(name, model.training_record),
         restore,
         settings,
-        scales,
         parameters,
-        about=record.described(model),
+        record.described(model),
+        scales,
     )

@@ -38,7 +38,7 @@ _PROTOCOL = "protocol 1"  # another number where scores would differ
 
 
 @dataclasses.dataclass(frozen=True)
-class Method:
+class TransferMethod:
     """What solves every problem.
 
     Attributes
@@ -121,25 +121,27 @@ def transfer(setup: Setup) -> str:
     return setup.write("transfer.txt", "\n".join(parts) + "\n")
 
 
-def _machine(name: str) -> Method:
+def _machine(name: str) -> TransferMethod:
     model = load_grey(name)
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     digest = weights.sha256(name)[:16]
     settings = f"weights {digest}, {model.steps} and {STEPS} steps, {network_precision()}"
-    return Method(Path(name).stem, lambda _: model, lambda _: settings, learned=True)
+    return TransferMethod(Path(name).stem, lambda _: model, lambda _: settings, learned=True)
 
 
-def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> Method:
+def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> TransferMethod:
     def settings(problem: Transfer) -> str:
         solver = tuned(problem)
         floor = problem.variance_floor
         said = f"{name}, {setting} {getattr(solver, setting):g}, {solver.steps} steps, float32"
         return said + (f", variance floor {floor:g}" if floor else "")
 
-    return Method(name, tuned, settings)
+    return TransferMethod(name, tuned, settings)
 
 
-def _scored(method: Method, images: Sequence[CleanImage], kept: Kept, setup: Setup) -> Scores:
+def _scored(
+    method: TransferMethod, images: Sequence[CleanImage], kept: Kept, setup: Setup
+) -> Scores:
     """Score a method; what is kept is not measured again."""
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
@@ -156,7 +158,7 @@ def _scored(method: Method, images: Sequence[CleanImage], kept: Kept, setup: Set
     return scores
 
 
-def _measured(method: Method, problem: Transfer, image: CleanImage) -> dict[str, str]:
+def _measured(method: TransferMethod, problem: Transfer, image: CleanImage) -> dict[str, str]:
     solver = method.solver(problem)
     late = STEPS if method.learned else solver.steps
     bfloat16 = method.learned and computes_in_bfloat16()
