@@ -14,6 +14,7 @@ from rimkit.links import LINKS, Link
 from rimkit.networks import NETWORKS, NetworkConfig, ablated
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import (
+    ORIENTATIONS,
     Blur,
     DenseProjection,
     Downsampling,
@@ -24,6 +25,7 @@ from rimkit.operators import (
     Identity,
     Mask,
     Operator,
+    Oriented,
     SaturatingSensor,
     gaussian_kernel,
     line_mask,
@@ -94,6 +96,8 @@ OPERATORS: dict[str, Operator] = {
     "smaller-8": Downsampling(8, size=(11, 14)),
     "smaller-1": Downsampling(1),
     "smaller-part": DownsamplingPart(2.7, size=(40, 37), window=((9, 20), (23, 37))),
+    "oriented": Oriented(Blur(_KERNELS, padding="replicate"), ORIENTATIONS[6]),
+    "oriented-sensor": Oriented(SaturatingSensor(), ORIENTATIONS[3]),
     "sensor": SaturatingSensor(),
     "sensor-linear-light": SaturatingSensor(gain=0.5, gamma=1.0),
     **{name: tree.move(operator, dtype=torch.float64) for name, operator in _SIGNED.items()},

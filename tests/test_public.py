@@ -30,6 +30,7 @@ ORDER = [
     "tiling",
     "pixels",
     "footprint",
+    "ensemble",
     "baselines",
     "estimation",
     "tasks",

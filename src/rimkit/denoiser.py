@@ -114,6 +114,8 @@ class Denoiser(Restorer):
     precision
         In which the network computes; ``"auto"``: bfloat16 where the processor multiplies in it,
         else float32.
+    self_ensemble
+        Whether the model is run in eight orientations (`rimkit.SelfEnsemble`).
 
     Raises
     ------
@@ -128,8 +130,11 @@ class Denoiser(Restorer):
         steps: int | None = None,
         memory: float = 1e9,
         precision: Precision | Literal["auto"] = "float32",
+        self_ensemble: bool = False,
     ) -> None:
-        super().__init__(model, steps=steps, memory=memory, precision=precision)
+        super().__init__(
+            model, steps=steps, memory=memory, precision=precision, self_ensemble=self_ensemble
+        )
 
     @property
     def least_sigma(self) -> float:

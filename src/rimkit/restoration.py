@@ -21,6 +21,7 @@ def restore(
     sigma: Sigma = "auto",
     scale: float | None = None,
     model: str | RIM | None = None,
+    self_ensemble: bool = False,
     memory: float = 1e9,
     on_progress: Callable[[float], object] | None = None,
 ) -> npt.NDArray[Any]:
@@ -41,6 +42,9 @@ def restore(
         A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
         ``"denoise-gray"`` or ``"denoise-color"``, as the image is, or with a scale
         ``"super-resolution"``.
+    self_ensemble
+        Whether the image is restored in eight orientations and the mean is kept: a little better,
+        at eight times the computation.
     memory
         Bytes that may be taken, the estimate included: large images are solved in tiles.
     on_progress
@@ -66,7 +70,9 @@ def restore(
         check_scale(scale)
         loaded = _load(model or "super-resolution", SuperResolutionTask)
         level = trained_sigma(loaded.training_record) if sigma == "auto" else sigma
-        upscaler = Upscaler(loaded, scale=scale, sigma=level, memory=memory)
+        upscaler = Upscaler(
+            loaded, scale=scale, sigma=level, memory=memory, self_ensemble=self_ensemble
+        )
         values = array if array.ndim == 3 else array[..., None]
         (x,) = upscaler.upscale([values], on_progress=on_progress)
         return x.reshape(*x.shape[:2], *array.shape[2:])
@@ -75,7 +81,8 @@ def restore(
     noisy = Noisy(values, noise_level(values, sigma))
     suited = "denoise-gray" if values.shape[2] == 1 else "denoise-color"
     loaded = _load(model or suited, DenoisingTask)
-    Denoiser(loaded, memory=memory).denoise([noisy], on_progress=on_progress)
+    denoiser = Denoiser(loaded, memory=memory, self_ensemble=self_ensemble)
+    denoiser.denoise([noisy], on_progress=on_progress)
     return x
 
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
+from rimkit.ensemble import SelfEnsemble
 from rimkit.footprint import bytes_per_pixel, give_back
 from rimkit.operators import Window
 from rimkit.problem import Problem
@@ -84,6 +85,8 @@ class Restorer:
     precision
         In which the network computes; ``"auto"``: bfloat16 where the processor multiplies in it,
         else float32.
+    self_ensemble
+        Whether the model is run in eight orientations (`rimkit.SelfEnsemble`).
 
     Raises
     ------
@@ -99,6 +102,7 @@ class Restorer:
         steps: int | None = None,
         memory: float = 1e9,
         precision: Precision | Literal["auto"] = "float32",
+        self_ensemble: bool = False,
     ) -> None:
         if model.training:
             raise ValueError("the model is in training mode: call model.eval() first")
@@ -109,11 +113,12 @@ class Restorer:
         self.model = model
         self.scale = scale
         self.memory = memory
+        self._solver = SelfEnsemble(model) if self_ensemble else model
         self._steps = model.steps if steps is None else steps
         self._precision = fastest_precision() if precision == "auto" else precision
         self._channels = model.config.network.channels
         with self._computing():
-            counted = bytes_per_pixel(model, channels=self._channels, scale=scale)
+            counted = bytes_per_pixel(self._solver, channels=self._channels, scale=scale)
         self._bytes_per_pixel = counted * (_MARGIN if scale == 1 else _MARGIN_LARGER)
 
     def _run(
@@ -142,13 +147,13 @@ class Restorer:
             give_back()  # for writing it
 
     def _plan(self, part: Part, memory: float) -> list[Tile]:
-        check_can_be_cut(self.model)
+        check_can_be_cut(self._solver)
         channels, height, width = part.shape
         # A tile of a by a pixels takes a^2 of these, and buffers of a rows of the image.
         row, each = part.row_bytes, self._bytes_per_pixel
         side = (math.sqrt(row**2 + 4 * each * max(memory, 0)) - row) / (2 * each)
         overlap = reach(
-            self.model, part.sigma, channels=channels, scale=self.scale, steps=self._steps
+            self._solver, part.sigma, channels=channels, scale=self.scale, steps=self._steps
         )
         try:
             return plan(height, width, pixels=int(side**2), overlap=overlap)
@@ -179,7 +184,7 @@ class Restorer:
 
     def _solve(self, y: Tensor, problem: Problem, progress: _Progress) -> Tensor:
         x = problem.initial(y)
-        for iterate in self.model.iterate(y, problem, steps=self._steps):
+        for iterate in self._solver.iterate(y, problem, steps=self._steps):
             x = iterate.x
             progress.add(x.shape[0] * math.prod(x.shape[-2:]))
         return x

@@ -46,7 +46,7 @@ class Upscaler(Restorer):
         How many times larger images become, from 1 to 4; need not be whole.
     sigma
         Standard deviation of what the small images have besides, where white is 1.
-    steps, memory, precision
+    steps, memory, precision, self_ensemble
         As in `rimkit.restorer.Restorer`.
 
     Raises
@@ -64,11 +64,19 @@ class Upscaler(Restorer):
         steps: int | None = None,
         memory: float = 1e9,
         precision: Precision | Literal["auto"] = "float32",
+        self_ensemble: bool = False,
     ) -> None:
         check_scale(scale)
         SuperResolution(scale, sigma=sigma)  # which checks it
         check_level(sigma)
-        super().__init__(model, scale=scale, steps=steps, memory=memory, precision=precision)
+        super().__init__(
+            model,
+            scale=scale,
+            steps=steps,
+            memory=memory,
+            precision=precision,
+            self_ensemble=self_ensemble,
+        )
         self.sigma = sigma
 
     def check(self, values: Array) -> None:

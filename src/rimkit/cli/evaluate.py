@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rimkit import weights
+from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
 from rimkit.evaluation.protocols import (
     Condition,
@@ -51,7 +52,10 @@ def run(options: argparse.Namespace) -> int:
     conditions = [Condition(sigma, which) for which in quantised for sigma in SIGMAS]
     knows = knows_levels(record)
     restore = solver_restore(
-        model, steps=options.steps, precision=options.precision, knows_levels=knows
+        SelfEnsemble(model) if options.self_ensemble else model,
+        steps=options.steps,
+        precision=options.precision,
+        knows_levels=knows,
     )
     scores = list(
         tqdm(
@@ -71,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         memory=peak_memory(),
         settings=f"{options.steps or model.steps} steps, {options.precision}, "
         f"weights {weights.sha256(options.model)[:16]}"
+        f"{', self-ensemble' if options.self_ensemble else ''}"
         f"{KNOWS if options.quantised and knows else ''}",
     )
     theirs = published.denoise_gray() if channels == 1 else published.denoise_color()

@@ -114,7 +114,12 @@ def _restorer(loaded: _Loaded, options: argparse.Namespace) -> Denoiser | Upscal
     if loaded.runtime == "onnx":
         precision = "float32"
     if options.scale is None:
-        return Denoiser(model, steps=options.steps, precision=precision)
+        return Denoiser(
+            model,
+            steps=options.steps,
+            precision=precision,
+            self_ensemble=options.self_ensemble,
+        )
     trained = trained_sigma(model.training_record)
     return Upscaler(
         model,
@@ -122,6 +127,7 @@ def _restorer(loaded: _Loaded, options: argparse.Namespace) -> Denoiser | Upscal
         sigma=trained if options.sigma == "auto" else options.sigma / LEVELS,
         steps=options.steps,
         precision=precision,
+        self_ensemble=options.self_ensemble,
     )
 
 
@@ -175,6 +181,7 @@ def _write_report(
         "rimkit": rimkit.__version__,
         "models": [{"name": each.name, "weights_sha256": each.weights_sha256} for each in loaded],
         "runtime": loaded[0].runtime,
+        "self_ensemble": options.self_ensemble,
         **({} if options.scale is None else {"scale": options.scale}),
         "files": [dataclasses.asdict(outcome) for outcome in outcomes],
     }

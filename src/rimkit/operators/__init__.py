@@ -11,6 +11,7 @@ from rimkit.operators.base import (
 )
 from rimkit.operators.blur import Blur, gaussian_kernel
 from rimkit.operators.fourier import FourierMask, line_mask
+from rimkit.operators.oriented import ORIENTATIONS, Orientation, Oriented
 from rimkit.operators.pixelwise import Identity, Mask
 from rimkit.operators.projections import (
     DenseProjection,
@@ -22,6 +23,7 @@ from rimkit.operators.resampling import Downsampling, DownsamplingPart, matlab_i
 from rimkit.operators.sensor import SaturatingSensor
 
 __all__ = [
+    "ORIENTATIONS",
     "A_vjp",
     "Blur",
     "DenseProjection",
@@ -34,6 +36,8 @@ __all__ = [
     "LinearOperator",
     "Mask",
     "Operator",
+    "Orientation",
+    "Oriented",
     "SaturatingSensor",
     "Window",
     "adjoint_error",

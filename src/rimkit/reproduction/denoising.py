@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rimkit import baselines, weights
+from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
 from rimkit.evaluation.protocols import (
     CleanImage,
@@ -55,13 +56,14 @@ _TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 
 def table1(setup: Setup) -> str:
     """Colour denoising."""
-    grey = _by_channel("denoise-gray")
-    return _table("table1", setup, channels=3, others=[grey], theirs=published.denoise_color())
+    others = [_self_ensemble("denoise-color"), _by_channel("denoise-gray")]
+    return _table("table1", setup, channels=3, others=others, theirs=published.denoise_color())
 
 
 def table2(setup: Setup) -> str:
     """Grey denoising."""
-    return _table("table2", setup, channels=1, others=[], theirs=published.denoise_gray())
+    others = [_self_ensemble("denoise-gray")]
+    return _table("table2", setup, channels=1, others=others, theirs=published.denoise_gray())
 
 
 def grey_methods(setup: Setup) -> list[DenoisingMethod]:
@@ -168,13 +170,31 @@ def _model(name: str, *, knows: bool = False) -> DenoisingMethod:
     )
 
 
-def _by_channel(name: str) -> DenoisingMethod:
-    """A grey model on every channel, with the likelihood that it learned."""
+def _as_learned(name: str) -> DenoisingMethod:
+    """A model with the likelihood that it learned."""
     knows = knows_levels(weights.load(name).training_record)
-    whole = _model(name, knows=knows)
-    title = f"{whole.name.removesuffix(KNOWS)}, by channel"
+    method = _model(name, knows=knows)
+    return dataclasses.replace(method, name=method.name.removesuffix(KNOWS), rounded_only=False)
+
+
+def _by_channel(name: str) -> DenoisingMethod:
+    """A grey model on every channel."""
+    method = _as_learned(name)
     return dataclasses.replace(
-        whole, name=title, restore=_each_channel(whole.restore), rounded_only=False
+        method, name=f"{method.name}, by channel", restore=_each_channel(method.restore)
+    )
+
+
+def _self_ensemble(name: str) -> DenoisingMethod:
+    """A model in eight orientations."""
+    method, model = _as_learned(name), weights.load(name)
+    return dataclasses.replace(
+        method,
+        name=f"{method.name}, self-ensemble",
+        restore=solver_restore(
+            SelfEnsemble(model), knows_levels=knows_levels(model.training_record)
+        ),
+        settings=f"{method.settings}, self-ensemble",
     )
 
 

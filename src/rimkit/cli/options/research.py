@@ -80,6 +80,9 @@ def _add_evaluate(commands: Commands) -> None:
         "--steps", type=values.positive, help="number of steps (default: the model's)"
     )
     parser.add_argument(
+        "--self-ensemble", action="store_true", help="in eight orientations, and the mean of them"
+    )
+    parser.add_argument(
         "--precision",
         default="float32",
         choices=["float32", "bfloat16"],
