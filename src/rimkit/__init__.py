@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rimkit.classical import GradientDescent, TotalVariation
+    from rimkit.ensemble import SelfEnsemble
     from rimkit.estimation import estimate_sigma
     from rimkit.metrics import psnr, ssim
     from rimkit.noises import GaussianNoise, PoissonNoise, QuantisedGaussianNoise
