@@ -317,6 +317,38 @@ def test_the_command(
     assert main(["experiments", "nothing"]) == 1
 
 
+@pytest.mark.usefixtures("slow")
+def test_a_choice_can_be_trained_again(
+    tmp_path: Path,
+    images: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, table = tmp_path / "my.toml", tmp_path / "my.csv"
+    settings = ", ".join(f'"{setting}"' for setting in TINY)
+    file.write_text(
+        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
+        '[[choices]]\nname = "first"\n[[choices]]\nname = "of old"\n'
+        '[[choices]]\nname = "last"\nupdates_of = "first"\n'
+    )
+    data = ["--data", str(images), "--output", str(tmp_path / "out")]
+    old = [result(name, 0, 10.0, 10.0) for name in ("first", "of old", "last")]
+    table.write_text(to_csv(old))
+    where = ["experiments", str(file), "--from", str(table), "--csv", str(table)]
+    assert main([*where, "--again", "of old", *data]) == 0
+    assert "--from my.csv --again 'of old': " in capsys.readouterr().out
+    first, new, last = from_csv(load_study(str(file)), table.read_text())
+    assert [first.choice.name, new.choice.name, last.choice.name] == ["first", "of old", "last"]
+    assert first.looks == old[0].looks
+    assert last.looks == old[2].looks
+    assert new.looks[-1].psnr != old[1].looks[-1].psnr
+    assert [place.name for place in (tmp_path / "out").glob("*-0")] == ["of-old-0"]
+    assert main([*where, "--again", "young"]) == 1
+    assert 'no "young"' in capsys.readouterr().err
+    assert main([*where, "--again", "last"]) == 1  # how many updates "first" gets is not known
+    assert main(["experiments", str(file), "--again", "first"]) == 1
+    assert "--from" in capsys.readouterr().err
+
+
 def test_figures_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
     from rimkit.experiments.figures import curves_figure, gains_figure

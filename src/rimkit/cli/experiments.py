@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
 from rimkit import atomic
 from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
-from rimkit.experiments.run import run_study
+from rimkit.experiments.run import Result, run_study
 from rimkit.experiments.study import load_study
 from rimkit.provenance import stamp
 from rimkit.training.data import training_paths
@@ -20,19 +21,27 @@ def run(options: argparse.Namespace) -> int:
     if options.seeds is not None:
         study = study.with_seeds(options.seeds)
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
+    if options.again and options.read is None:
+        raise ValueError("--again goes with --from, which says where the other choices are")
+    trained = study.only(options.again) if options.again else study
+    results: list[Result] = []
     if options.read is not None:
-        results = from_csv(study, options.read.read_text())
-    else:
-        results = run_study(
-            study,
+        kept = from_csv(study, options.read.read_text())
+        results += [result for result in kept if result.choice.name not in options.again]
+    if options.read is None or options.again:
+        results += run_study(
+            trained,
             training_paths(*options.data),
             output,
             jobs=options.jobs,
             say=lambda line: print(line, file=sys.stderr, flush=True),
         )
+    order = {choice.name: place for place, choice in enumerate(study.choices)}
+    results.sort(key=lambda result: (order[result.choice.name], result.seed))
     command = f"rimkit experiments {Path(options.study).stem}"
     command += "" if options.seeds is None else f" --seeds {options.seeds}"
     command += "" if options.read is None else f" --from {options.read.name}"
+    command += "".join(f" --again {shlex.quote(name)}" for name in options.again)
     text = f"{command}: {stamp()}\n\n{to_text(study.title, summarise(results))}"
     for path, content in ((options.text, text), (options.csv, to_csv(results))):
         if path is not None:

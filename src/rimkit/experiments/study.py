@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from importlib import resources
 from typing import Literal
 
@@ -126,6 +127,21 @@ class Study:
         """Return the study with at most so many seeds of every choice."""
         choices = (dataclasses.replace(c, seeds=min(c.seeds, most)) for c in self.choices)
         return dataclasses.replace(self, choices=tuple(choices))
+
+    def only(self, names: Sequence[str]) -> Study:
+        """Return the study with the choices of these names alone.
+
+        Raises
+        ------
+        ValueError
+            If one is not there, or has the updates of one that is not among them.
+        """
+        known = [choice.name for choice in self.choices]
+        for name in names:
+            if name not in known:
+                raise ValueError(settings.unknown_key(name, known, where="study"))
+        kept = tuple(choice for choice in self.choices if choice.name in names)
+        return dataclasses.replace(self, choices=kept)
 
     def recipe_of(self, choice: Choice, *, updates: int, seed: int = 0) -> Recipe:
         """Return the recipe of one training."""

@@ -166,6 +166,13 @@ def _add_experiments(commands: Commands) -> None:
         help="train nothing: make table and figure of what --csv wrote",
     )
     parser.add_argument(
+        "--again",
+        metavar="CHOICE",
+        action="append",
+        default=[],
+        help="with --from, train this choice all the same, and put it in its place; repeatable",
+    )
+    parser.add_argument(
         "--figure",
         metavar="FILE",
         type=Path,
