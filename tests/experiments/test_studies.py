@@ -2,8 +2,12 @@
 
 import csv
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("lightning", reason="needs rimkit[train]")
@@ -192,6 +196,27 @@ def test_what_was_interrupted_goes_on(tmp_path: Path, images: Path) -> None:  # 
     assert (tmp_path / "cut" / "only-0" / "last.ckpt").exists()
     (cut,) = run_study(study, paths, tmp_path / "cut", say=print)
     assert cut.looks[-1] == whole.looks[-1]
+
+
+def test_a_request_to_end_reaches_the_trainings(tmp_path: Path, images: Path) -> None:  # noqa: F811
+    file, place = tmp_path / "my.toml", tmp_path / "out" / "long-0"
+    settings = ", ".join(f'"{setting}"' for setting in TINY)
+    file.write_text(
+        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
+        '[[choices]]\nname = "long"\nupdates = 100000\n'
+    )
+    arguments = ["experiments", str(file), "--data", str(images), "--output", str(place.parent)]
+    process = subprocess.Popen([sys.executable, "-m", "rimkit", *arguments])
+    deadline = time.monotonic() + 120
+    while not list(place.glob("log/*/metrics.csv")):
+        assert time.monotonic() < deadline, "no training within two minutes"
+        assert process.poll() is None
+        time.sleep(0.05)
+    trainings = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    assert process.wait(timeout=60) != 0
+    assert psutil.wait_procs(trainings, timeout=10)[1] == []
+    assert (place / "last.ckpt").exists()
 
 
 def test_after_an_error_nothing_else_is_trained(tmp_path: Path, images: Path) -> None:  # noqa: F811

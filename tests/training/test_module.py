@@ -220,17 +220,19 @@ def test_a_machine_that_diverges_when_it_is_looked_at_is_trained_on(
     assert own == {name: expected[name] for name in own}
 
 
-def test_a_training_that_fails_gives_the_interrupt_back() -> None:
-    before = signal.getsignal(signal.SIGINT)
+def test_a_training_that_fails_gives_the_signals_back() -> None:
+    ending = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in ending]
     stop = Stop(None)
     trainer, training = (
         lightning.Trainer(logger=False, accelerator="cpu"),
         lightning.LightningModule(),
     )
-    stop.on_fit_start(trainer, training)
-    assert signal.getsignal(signal.SIGINT) != before
+    stop.on_train_start(trainer, training)
+    taken = [signal.getsignal(number) for number in ending]
+    assert all(new != old for new, old in zip(taken, before, strict=True))
     stop.on_exception(trainer, training, ValueError())
-    assert signal.getsignal(signal.SIGINT) == before
+    assert [signal.getsignal(number) for number in ending] == before
 
 
 class Unregistered:

@@ -204,14 +204,15 @@ def test_a_training_stopped_by_the_clock_again_and_again_ends_in_the_same_bits(
     assert same_bits(load_file(whole), load_file(last))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_a_checkpoint_and_gives_the_same_bits(
-    tmp_path: Path, images: Path, overrides: list[str]
+    tmp_path: Path, images: Path, overrides: list[str], number: signal.Signals
 ) -> None:
     recipe = load_recipe("denoise-gray", overrides=overrides)
     paths = training_paths(images)
     whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
     arguments = (tmp_path / "run.py", images, tmp_path / "cut", 1, *overrides)
-    code, printed = start_and_signal(signal.SIGINT, tmp_path / "cut", *arguments)
+    code, printed = start_and_signal(number, tmp_path / "cut", *arguments)
     assert code == 0, printed
     early = store.read_metadata(tmp_path / "cut" / "weights.safetensors")["training"]
     assert not early["finished"]
@@ -236,7 +237,10 @@ def test_a_finished_training_is_left_alone(
 ) -> None:
     overrides += ["optimizer.updates=4", "validate_every=4"]
     recipe = load_recipe("denoise-gray", overrides=overrides)
+    ending = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in ending]
     kept = train(recipe, training_paths(images), options(tmp_path / "run"))
+    assert [signal.getsignal(number) for number in ending] == handlers
     before = kept.read_bytes()
     with pytest.raises(ValueError, match="has finished: it took all its 4 updates"):
         train(recipe, training_paths(images), options(tmp_path / "run", resume=True))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
 import itertools
 import json
 import multiprocessing
+import signal
 import statistics
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -103,12 +107,16 @@ def run_study(
         if seed < choice.seeds
     ]
     results: dict[tuple[str, int], Result] = {}
-    with ProcessPoolExecutor(
-        jobs,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(max(1, torch.get_num_threads() // jobs),),
-    ) as pool:
+    threads = max(1, torch.get_num_threads() // jobs)
+    with (
+        _request_to_end_passed_on(),
+        ProcessPoolExecutor(
+            jobs,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=torch.set_num_threads,
+            initargs=(threads,),
+        ) as pool,
+    ):
         waiting = iter(trainings)
         running: set[Future[Result]] = set()
         while len(results) < len(trainings):
@@ -124,6 +132,25 @@ def run_study(
                 results[result.choice.name, result.seed] = result
                 say(f"{len(results)}/{len(trainings)} {_summary(result)}")
     return [results[c.name, seed] for c in study.choices for seed in range(c.seeds)]
+
+
+@contextlib.contextmanager
+def _request_to_end_passed_on() -> Iterator[None]:
+    """Let SIGTERM end the trainings, too, with a checkpoint: Ctrl-C reaches them by itself."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for training in multiprocessing.active_children():
+            training.terminate()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _summary(result: Result) -> str:

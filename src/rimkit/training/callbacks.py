@@ -91,26 +91,34 @@ class ScheduleFree(lightning.Callback):
             getattr(optimizer, mode)()
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
 class Stop(lightning.Callback):
-    """Stops after an update, on an interrupt (Ctrl-C) or after so many seconds of this run.
+    """Stops after an update: on Ctrl-C, on a request to end (SIGTERM), after so many seconds.
 
     Lightning's own timer counts earlier runs, too, and its own interrupt leaves no checkpoint.
-    A second interrupt is not caught.
+    A second signal is not caught.
     """
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
         self._began = time.monotonic()
         self._interrupted = False
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Start the clock and listen."""
+        """Start the clock."""
         self._began = time.monotonic()
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Listen instead of Lightning, which ends without a checkpoint where SIGTERM comes."""
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
+            self._before = {n: signal.signal(n, self._interrupt) for n in _ENDING}
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
@@ -124,10 +132,10 @@ class Stop(lightning.Callback):
         if stop:
             trainer.should_stop = True
 
-    def teardown(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Give the interrupt back."""
+        """Give the signals back, before Lightning gives back what it had taken itself."""
         self._give_back()
 
     def on_exception(
@@ -136,14 +144,14 @@ class Stop(lightning.Callback):
         pl_module: lightning.LightningModule,
         exception: BaseException,
     ) -> None:
-        """Give it back, too: there is no teardown then."""
+        """Give them back, too."""
         self._give_back()
 
     def _give_back(self) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before = {}
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._interrupted = True
-        signal.signal(signal.SIGINT, self._before)
+        signal.signal(number, self._before[number])
