@@ -219,6 +219,26 @@ def test_an_interrupt_leaves_a_checkpoint_and_gives_the_same_bits(
     assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))
 
 
+def test_an_early_end_saves_before_the_last_look(
+    tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends SIGTERM kills soon, and held-out images may take minutes."""
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    paths = training_paths(images)
+    whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RIMTraining, "validation_step", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(recipe, paths, options(tmp_path / "cut", minutes=1e-9))
+    saved = torch.load(tmp_path / "cut" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 1
+    assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_can_be_trained(
     tmp_path: Path, images: Path, overrides: list[str], network: str

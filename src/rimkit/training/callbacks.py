@@ -46,11 +46,20 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
 class FinalCheckpoint(lightning.Callback):
     """Saves where a training stopped, whatever stopped it in good order.
 
-    It runs before the average replaces the weights, so that resuming finds both.
+    It runs before the average replaces the weights, so that resuming finds both. Where it is to
+    stop early it saves before Lightning looks at the held-out images for the last time, too: who
+    asked for the end may not wait for that. It stands behind `Stop`.
     """
 
     def __init__(self, output: Path) -> None:
         self._output = output
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
+    ) -> None:
+        """Save where this was the last batch of all."""
+        if trainer.should_stop:
+            trainer.save_checkpoint(self._output / LAST)
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

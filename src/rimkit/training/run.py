@@ -202,8 +202,8 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
                 enable_version_counter=False,
                 train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
             ),
-            FinalCheckpoint(options.output),
             Stop(60 * options.minutes if options.minutes is not None else None),
+            FinalCheckpoint(options.output),
         ],
     )
 
