@@ -388,4 +388,5 @@ def test_figures_can_be_drawn(tmp_path: Path) -> None:
     assert len(axis.lines) == 3
     assert [float(v) for v in axis.lines[0].get_ydata()] == [27.0, 28.0]
     assert [float(v) for v in axis.lines[0].get_xdata()] == pytest.approx([0.05, 0.1])
+    assert axis.get_ylim()[0] == pytest.approx(28.2 - 3)  # the third is far below
     figure.savefig(tmp_path / "curves.png")

@@ -39,6 +39,9 @@ def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
     return figure
 
 
+_SHOWN = 3.0  # dB below the best: what falls further leaves the figure
+
+
 def curves_figure(title: str, results: Sequence[Result]) -> Figure:
     """Mean PSNR over the held-out images against minutes of training, one curve a training."""
     with mpl.rc_context({"font.size": 9}):
@@ -55,6 +58,8 @@ def curves_figure(title: str, results: Sequence[Result]) -> Figure:
                 label=_name(result) if result.seed == 0 else None,
             )
         axis.set_xscale("log")
+        best = max(look.mean for result in results for look in result.looks)
+        axis.set_ylim(bottom=max(axis.get_ylim()[0], best - _SHOWN))
         ticks = [tick for tick in (1, 2, 5, 10, 15, 30, 60, 120, 240) if _within(tick, axis)]
         axis.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
         axis.set_xticks([], minor=True)
