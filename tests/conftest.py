@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from rimkit.data import bsds300
+from rimkit.networks import CompactConfig
+from rimkit.rim import RIM, RIMConfig
 
 torch.set_num_threads(
     max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -31,6 +33,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def model() -> RIM:
+    """Small, with a stride, and far from doing nothing."""
+    torch.manual_seed(0)
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
+    torch.nn.init.normal_(model.network.out.weight, std=0.1)
+    return model
 
 
 @pytest.fixture(scope="session")

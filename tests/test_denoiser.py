@@ -22,14 +22,6 @@ from rimkit.tiling import Tile
 DENOISERS = [name for name in rimkit.model_names() if name.startswith("denoise-")]
 
 
-@pytest.fixture
-def model() -> RIM:
-    torch.manual_seed(0)
-    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
-    torch.nn.init.normal_(model.network.out.weight, std=0.1)
-    return model
-
-
 def run(model: RIM, image: np.ndarray, sigma: Sigma, **options: object) -> np.ndarray:
     values = image.copy()
     Denoiser(model, **options).denoise([Noisy(values, noise_level(values, sigma))])

@@ -11,11 +11,10 @@ from rimkit.classical import GradientDescent
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.ensemble import SelfEnsemble
 from rimkit.footprint import bytes_per_pixel
-from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise
 from rimkit.operators import ORIENTATIONS, Blur, Downsampling, Mask, Operator, Oriented
 from rimkit.problem import Denoising, Problem
-from rimkit.rim import RIM, RIMConfig
+from rimkit.rim import RIM
 from rimkit.tiling import reach
 
 LOPSIDED: dict[str, Operator] = {
@@ -23,14 +22,6 @@ LOPSIDED: dict[str, Operator] = {
     "blur": Blur(uniform(1, 5, 3), padding="replicate"),
     "smaller": Downsampling(2.7, size=(18, 25)),
 }
-
-
-@pytest.fixture
-def model() -> RIM:
-    torch.manual_seed(0)
-    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
-    torch.nn.init.normal_(model.network.out.weight, std=0.1)
-    return model
 
 
 def test_the_orientations_are_all_there_are_and_the_first_is_upright() -> None:

@@ -7,19 +7,10 @@ import pytest
 import torch
 from tests.cases import uniform
 
-from rimkit.networks import CompactConfig
 from rimkit.problem import Denoising
 from rimkit.restoration import restore
-from rimkit.rim import RIM, RIMConfig
+from rimkit.rim import RIM
 from rimkit.weights import store
-
-
-@pytest.fixture
-def model() -> RIM:
-    torch.manual_seed(0)
-    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2)).eval()
-    torch.nn.init.normal_(model.network.out.weight, std=0.1)
-    return model
 
 
 @pytest.fixture
