@@ -19,7 +19,8 @@ from rimkit.benchmarks.updates import UpdateTime
 from rimkit.cli.main import main
 from rimkit.experiments import run
 from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
-from rimkit.experiments.run import Look, Result, run_study
+from rimkit.experiments.result import Look, Result, read_log
+from rimkit.experiments.run import run_study
 from rimkit.experiments.study import Choice, Study, load_study, study_names
 from rimkit.training.data import training_paths
 from rimkit.training.run import RunOptions, train
@@ -148,11 +149,14 @@ def test_a_study_is_run_once(tmp_path: Path, images: Path) -> None:  # noqa: F81
 
 def test_costs_are_measured_once_for_a_recipe(tmp_path: Path, images: Path) -> None:  # noqa: F811
     said: list[str] = []
+    known: dict[str, float] = {}
 
     def measured(*choices: Choice) -> dict[str, float]:
         said.clear()
         study = tiny(choices=choices, looks=1)
-        return run._costs(study, training_paths(images), tmp_path, said.append)
+        return run._costs(
+            study, choices, training_paths(images), tmp_path, known=known, say=said.append
+        )
 
     first = measured(Choice("a"), Choice("b", updates_of="a"), Choice("c", updates=5))
     assert first.keys() == {"a"}
@@ -160,9 +164,13 @@ def test_costs_are_measured_once_for_a_recipe(tmp_path: Path, images: Path) -> N
     assert len(said) == 3
     assert measured(Choice("a")) == first
     assert not said
-    other = measured(Choice("a", set=("data.batch=8",)))
+    larger = Choice("a", set=("data.batch=8",))
+    other = measured(larger)
     assert len(said) == 3
     assert other != first
+    known.update(a=60.0, b=60.0)  # the folder knows better
+    assert measured(larger, Choice("b")) == {**other, "b": 60.0}
+    assert not said
 
 
 def test_a_choice_with_updates_costs_what_its_training_took(
@@ -232,7 +240,7 @@ def test_a_line_of_the_log_that_was_cut_is_left_out(tmp_path: Path) -> None:
     log = tmp_path / "log" / "from-0000000" / "metrics.csv"
     log.parent.mkdir(parents=True)
     log.write_text("step,train/loss,val/psnr_sigma_25\n1,,20.5\n3,,21.5\n5,,2")
-    assert [(look.update, look.own) for look in run._read_log(tmp_path, ())] == [
+    assert [(look.update, look.own) for look in read_log(tmp_path, ())] == [
         (2, {"sigma_25": 20.5}),
         (4, {"sigma_25": 21.5}),
     ]
@@ -369,7 +377,9 @@ def test_a_choice_can_be_trained_again(
     assert [place.name for place in (tmp_path / "out").glob("*-0")] == ["of-old-0"]
     assert main([*where, "--again", "young"]) == 1
     assert 'no "young"' in capsys.readouterr().err
-    assert main([*where, "--again", "last"]) == 1  # how many updates "first" gets is not known
+    assert main([*where, "--again", "last", *data]) == 0
+    _, _, last = from_csv(load_study(str(file)), table.read_text())
+    assert last.updates == int(60 / first.seconds_per_update) == 100
     assert main(["experiments", str(file), "--again", "first"]) == 1
     assert "--from" in capsys.readouterr().err
 

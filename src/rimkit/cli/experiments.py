@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rimkit import atomic
 from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
-from rimkit.experiments.run import Result, run_study
+from rimkit.experiments.result import Result
+from rimkit.experiments.run import run_study
 from rimkit.experiments.study import load_study
 from rimkit.provenance import stamp
 from rimkit.training.data import training_paths
@@ -23,16 +24,17 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
     if options.again and options.read is None:
         raise ValueError("--again goes with --from, which says where the other choices are")
-    trained = study.only(options.again) if options.again else study
     results: list[Result] = []
     if options.read is not None:
         kept = from_csv(study, options.read.read_text())
         results += [result for result in kept if result.choice.name not in options.again]
     if options.read is None or options.again:
         results += run_study(
-            trained,
+            study,
             training_paths(*options.data),
             output,
+            only=options.again,
+            costs={result.choice.name: result.seconds_per_update for result in results},
             jobs=options.jobs,
             say=lambda line: print(line, file=sys.stderr, flush=True),
         )

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from rimkit.experiments.report import Line
-from rimkit.experiments.run import Result
+from rimkit.experiments.result import Result
 
 
 def gains_figure(title: str, lines: Sequence[Line]) -> Figure:

@@ -8,7 +8,7 @@ import io
 import statistics
 from collections.abc import Sequence
 
-from rimkit.experiments.run import Look, Result
+from rimkit.experiments.result import Look, Result
 from rimkit.experiments.study import Choice, Study
 
 _PLACE = ("group", "choice", "set", "seed", "update", "minutes")

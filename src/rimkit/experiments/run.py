@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import dataclasses
 import hashlib
 import itertools
 import json
 import multiprocessing
 import signal
-import statistics
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from types import FrameType
@@ -23,6 +20,7 @@ import torch
 from rimkit import atomic, settings
 from rimkit.benchmarks.updates import time_update
 from rimkit.data.images import Bytes
+from rimkit.experiments.result import Result, read_log
 from rimkit.experiments.study import Choice, Study
 from rimkit.training import folder
 from rimkit.training.callbacks import LAST
@@ -32,54 +30,18 @@ from rimkit.weights import store
 
 _COSTS = "seconds-per-update.json"
 _SECONDS, _OF = "seconds", "of"
-_LATE = "_late"
 _PASSES = 3  # over all choices, the shortest counts: a slow minute of the machine harms no choice
 
 
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """What the held-out images showed after so many updates: PSNR in dB by its name in the log.
-
-    ``logged``: the newest values of the study's ``columns``, by their names in the log.
-    """
-
-    update: int
-    psnr: dict[str, float]
-    logged: dict[str, float] = dataclasses.field(default_factory=dict)
-
-    @property
-    def own(self) -> dict[str, float]:
-        """After the machine's own number of steps, by the name of the validation problem."""
-        return {k: db for k, db in self.psnr.items() if not k.endswith(_LATE)}
-
-    @property
-    def mean(self) -> float:
-        """Mean over the validation problems after the machine's own number of steps."""
-        return statistics.mean(self.own.values())
-
-    @property
-    def late_mean(self) -> float:
-        """The same after ``late`` times as many steps."""
-        return statistics.mean(self.psnr[name + _LATE] for name in self.own)
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """One training of a study."""
-
-    choice: Choice
-    seed: int
-    seconds_per_update: float
-    updates: int
-    looks: list[Look]
-
-    def minutes(self, look: Look) -> float:
-        """Minutes of training before a look, nothing else running."""
-        return look.update * self.seconds_per_update / 60
-
-
 def run_study(
-    study: Study, paths: list[Path], output: Path, *, jobs: int = 1, say: Callable[[str], None]
+    study: Study,
+    paths: list[Path],
+    output: Path,
+    *,
+    only: Sequence[str] = (),
+    costs: Mapping[str, float] | None = None,
+    jobs: int = 1,
+    say: Callable[[str], None],
 ) -> list[Result]:
     """Train every choice with every seed and return what they reached, in the study's order.
 
@@ -93,17 +55,28 @@ def run_study(
         Clean images; the recipe says which are held out.
     output
         Folder of all trainings.
+    only
+        Names of the choices that are trained: all where none is named.
+    costs
+        Seconds per update by the names of choices, where they are known from before. What the
+        folder says counts more; what neither says is measured.
     jobs
         Trainings at a time, each with its share of the processor's cores. What an update costs is
         measured alone in any case, so that the budgets stay what they are.
     say
         Told of every training that ends.
+
+    Raises
+    ------
+    ValueError
+        If the study has no choice of a name, or a training in the folder is not the study's.
     """
-    costs = _costs(study, paths, output, say)
+    choices = study.named(only)
+    costs = _costs(study, choices, paths, output, known=costs or {}, say=say)
     trainings = [
         (choice, seed)
-        for seed in range(max(choice.seeds for choice in study.choices))
-        for choice in study.choices
+        for seed in range(max(choice.seeds for choice in choices))
+        for choice in choices
         if seed < choice.seeds
     ]
     results: dict[tuple[str, int], Result] = {}
@@ -131,7 +104,7 @@ def run_study(
             for result in (training.result() for training in done):
                 results[result.choice.name, result.seed] = result
                 say(f"{len(results)}/{len(trainings)} {_summary(result)}")
-    return [results[c.name, seed] for c in study.choices for seed in range(c.seeds)]
+    return [results[c.name, seed] for c in choices for seed in range(c.seeds)]
 
 
 @contextlib.contextmanager
@@ -159,18 +132,24 @@ def _summary(result: Result) -> str:
 
 
 def _costs(
-    study: Study, paths: list[Path], output: Path, say: Callable[[str], None]
+    study: Study,
+    choices: Sequence[Choice],
+    paths: list[Path],
+    output: Path,
+    *,
+    known: Mapping[str, float],
+    say: Callable[[str], None],
 ) -> dict[str, float]:
     """Seconds per update of the choices that get minutes, not updates, by name.
 
-    Those in the folder are taken if they are of the same recipe and precision.
+    Those in the folder are taken if they are of the same recipe and precision, then those known.
     """
-    by_minutes = {c.updates_of or c.name for c in study.choices if not c.updates}
+    by_minutes = {c.updates_of or c.name for c in choices if not c.updates}
     timed = [choice for choice in study.choices if choice.name in by_minutes]
     file = output / _COSTS
     kept: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
     said = {choice.name: _timed_as(study, choice) for choice in timed}
-    costs = {
+    costs = {name: known[name] for name in said if name in known} | {
         name: float(kept[name][_SECONDS])
         for name, what in said.items()
         if kept.get(name, {}).get(_OF) == what
@@ -182,7 +161,7 @@ def _costs(
             costs[choice.name] = min(seconds, costs.get(choice.name, seconds))
             say(f"pass {measuring + 1}, {choice.name}: {seconds:.3f} s an update")
     if missing:
-        table = {name: {_SECONDS: costs[name], _OF: what} for name, what in said.items()}
+        table = kept | {name: {_SECONDS: costs[name], _OF: what} for name, what in said.items()}
         with atomic.replacing(file) as stream:
             stream.write(json.dumps(table, indent=1).encode() + b"\n")
     return costs
@@ -243,7 +222,7 @@ def _train(
         if folder.ended_after(place) != updates:  # an interrupt ends a training in good order
             raise KeyboardInterrupt
     (place / LAST).unlink(missing_ok=True)
-    looks = _read_log(place, study.columns)
+    looks = read_log(place, study.columns)
     if not looks or looks[-1].update < updates:
         raise ValueError(f"the log in {place} does not go to the end of the training")
     absent = [column for column in study.columns if column not in looks[-1].logged]
@@ -253,27 +232,3 @@ def _train(
         training = store.read_metadata(place / folder.WEIGHTS)["training"]
         cost = training["seconds"] / training["updates"]
     return Result(choice, seed, cost, updates, looks)
-
-
-def _read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
-    prefix = "val/psnr_"
-    looks: dict[int, dict[str, float]] = {}
-    others: dict[int, dict[str, float]] = {}
-    for log in sorted(folder.glob("log/*/metrics.csv")):
-        lines = log.read_text().splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):  # a process was killed while it wrote
-            del lines[-1]
-        for row in csv.DictReader(lines):
-            update = int(row["step"]) + 1
-            values = {name: float(value) for name, value in row.items() if value}
-            psnr = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
-            if psnr:
-                looks[update] = psnr
-            others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
-    newest: dict[str, float] = {}
-    found = []
-    for update in sorted(others):
-        newest = newest | others[update]
-        if update in looks:
-            found.append(Look(update, looks[update], newest))
-    return found

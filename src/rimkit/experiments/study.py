@@ -128,20 +128,19 @@ class Study:
         choices = (dataclasses.replace(c, seeds=min(c.seeds, most)) for c in self.choices)
         return dataclasses.replace(self, choices=tuple(choices))
 
-    def only(self, names: Sequence[str]) -> Study:
-        """Return the study with the choices of these names alone.
+    def named(self, names: Sequence[str]) -> tuple[Choice, ...]:
+        """Return the choices of these names in the study's order; all of them for no name.
 
         Raises
         ------
         ValueError
-            If one is not there, or has the updates of one that is not among them.
+            If one is not there.
         """
         known = [choice.name for choice in self.choices]
         for name in names:
             if name not in known:
                 raise ValueError(settings.unknown_key(name, known, where="study"))
-        kept = tuple(choice for choice in self.choices if choice.name in names)
-        return dataclasses.replace(self, choices=kept)
+        return tuple(choice for choice in self.choices if not names or choice.name in names)
 
     def recipe_of(self, choice: Choice, *, updates: int, seed: int = 0) -> Recipe:
         """Return the recipe of one training."""

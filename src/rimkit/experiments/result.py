@@ -1,0 +1,88 @@
+"""What a training of a study reached: looks at the held-out images, as its log has them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from rimkit.experiments.study import Choice
+
+_LATE = "_late"
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What the held-out images showed after so many updates: PSNR in dB by its name in the log.
+
+    ``logged``: the newest values of the study's ``columns``, by their names in the log.
+    """
+
+    update: int
+    psnr: dict[str, float]
+    logged: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def own(self) -> dict[str, float]:
+        """After the machine's own number of steps, by the name of the validation problem."""
+        return {k: db for k, db in self.psnr.items() if not k.endswith(_LATE)}
+
+    @property
+    def mean(self) -> float:
+        """Mean over the validation problems after the machine's own number of steps."""
+        return statistics.mean(self.own.values())
+
+    @property
+    def late_mean(self) -> float:
+        """The same after ``late`` times as many steps."""
+        return statistics.mean(self.psnr[name + _LATE] for name in self.own)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One training of a study."""
+
+    choice: Choice
+    seed: int
+    seconds_per_update: float
+    updates: int
+    looks: list[Look]
+
+    def minutes(self, look: Look) -> float:
+        """Minutes of training before a look, nothing else running."""
+        return look.update * self.seconds_per_update / 60
+
+
+def read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
+    """Read all looks of a training, also of one that was interrupted and went on.
+
+    Parameters
+    ----------
+    folder
+        Of the training.
+    columns
+        What else of the log is wanted, by its names there.
+    """
+    prefix = "val/psnr_"
+    looks: dict[int, dict[str, float]] = {}
+    others: dict[int, dict[str, float]] = {}
+    for log in sorted(folder.glob("log/*/metrics.csv")):
+        lines = log.read_text().splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):  # a process was killed while it wrote
+            del lines[-1]
+        for row in csv.DictReader(lines):
+            update = int(row["step"]) + 1
+            values = {name: float(value) for name, value in row.items() if value}
+            psnr = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
+            if psnr:
+                looks[update] = psnr
+            others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
+    newest: dict[str, float] = {}
+    found = []
+    for update in sorted(others):
+        newest = newest | others[update]
+        if update in looks:
+            found.append(Look(update, looks[update], newest))
+    return found
