@@ -6,13 +6,13 @@ from unittest.mock import MagicMock
 
 import pytest
 import torch
-from tests.cases import normal, uniform
+from tests.cases import PROBLEMS, SHAPE, generator, normal, uniform
 from torch import nn
 
 from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise, PoissonNoise
 from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
-from rimkit.problem import Denoising, Problem, as_problem
+from rimkit.problem import Denoising, Problem, as_problem, score_error
 from rimkit.rim import RIM, RIMConfig
 
 
@@ -116,3 +116,48 @@ def test_the_real_deepinv(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=3)).eval()
     torch.testing.assert_close(model(mask * x, theirs), model(mask * x, ours))
+
+
+def test_score_error_finds_what_is_wrong() -> None:
+    class Gamma:
+        def __init__(self, exponent: float) -> None:
+            self.exponent = exponent
+
+        def A(self, x: torch.Tensor) -> torch.Tensor:
+            return x.clamp(min=1e-3) ** 2.2
+
+        def initial(self, y: torch.Tensor) -> torch.Tensor:
+            return y.clamp(min=1e-3) ** (1 / 2.2)
+
+        def A_vjp(self, x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+            return self.exponent * x.clamp(min=1e-3) ** 1.2 * v
+
+    x = 0.1 + 0.8 * uniform(2, 1, 8, 9)
+    y = Problem(Gamma(2.2), GaussianNoise(0.1)).simulate(x, generator=generator(0))
+    right, wrong = (score_error(Problem(Gamma(e), GaussianNoise(0.1)), x, y) for e in (2.2, 0.5))
+    assert right.shape == (2,)
+    assert right.max() < 1e-14
+    torch.testing.assert_close(wrong, torch.full((2,), 1.7 / 2.2).double())
+    assert not right.requires_grad
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_the_scores_of_the_library_are_right(name: str) -> None:
+    problem = PROBLEMS[name]
+    x = 0.1 + 0.8 * uniform(*SHAPE)
+    y = problem.simulate(x, generator=generator(1))
+    assert score_error(problem, x, y).max() < 1e-9
+
+
+def test_problems_are_made_of_an_operator_and_a_noise() -> None:
+    with pytest.raises(ValueError, match=r"a noise has .* got float .*GaussianNoise\(sigma\)"):
+        Problem(Identity(), 0.1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="an operator has a method A"):
+        Problem(None, GaussianNoise(0.1))  # type: ignore[arg-type]
+
+
+def test_grey_levels_for_sigma_are_noticed() -> None:
+    with pytest.warns(UserWarning, match="sigma is 25 where white is 1; are these grey levels"):
+        Denoising(25)
+    with pytest.warns(UserWarning, match="sigma is 50 "):
+        Denoising(torch.tensor([0.1, 50.0]))

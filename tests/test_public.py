@@ -19,6 +19,7 @@ ORDER = [
     "tree",
     "metrics",
     "provenance",
+    "extensions",
     "operators",
     "noises",
     "problem",

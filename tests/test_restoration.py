@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.cases import uniform
 
 from rimkit.problem import Denoising
@@ -114,3 +115,9 @@ def test_whole_numbers_are_levels_of_noise(model: RIM) -> None:
 def test_grey_levels_are_noticed_with_a_scale_too() -> None:
     with pytest.raises(ValueError, match="are these grey levels of 255"):
         restore(np.zeros((12, 9), np.uint8), scale=2, sigma=25.0)
+
+
+@pytest.mark.parametrize("image", ["photo.png", torch.zeros(8, 8), Image.new("L", (9, 8))])
+def test_what_is_no_array_is_said(image: object) -> None:
+    with pytest.raises(ValueError, match=r"an array of numpy, got .*numpy.asarray"):
+        restore(image)  # type: ignore[arg-type]

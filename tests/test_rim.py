@@ -3,10 +3,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.cases import NETWORK_CASES, ComplexRotation, normal, uniform
+from tests.cases import NETWORK_CASES, ComplexRotation, generator, normal, uniform
 from torch import Tensor, nn
 from torch.func import functional_call
 
+import rimkit
 from rimkit.classical import GradientDescent
 from rimkit.networks import CompactConfig, NetworkConfig, PaperConfig
 from rimkit.networks.base import State, UpdateNetwork
@@ -377,3 +378,16 @@ def test_a_network_in_bf16_gets_what_it_takes() -> None:
 def test_floors_of_any_size() -> None:
     for floor in (1e-6, 1.0, 1000.0):
         assert RIM(RIMConfig(variance_floor=floor)).variance_floor.item() == pytest.approx(floor)
+
+
+def test_an_estimate_that_has_left_the_measurement_is_said() -> None:
+    model = rimkit.load("random-projections")
+    x = torch.nn.functional.interpolate(uniform(1, 1, 6, 6).float(), (48, 48), mode="bicubic")
+    problem = Problem(Blur(gaussian_kernel(1.5)), GaussianNoise(1 / 255))
+    y = problem.simulate(x.clamp(0, 1), generator=generator(0))
+    both = torch.cat([y, y])
+    with pytest.warns(UserWarning, match=r"far worse than the start did \(samples \[0, 1\] of 2\)"):
+        model.solve(both, problem)
+    model.solve(y, Denoising(0.1))  # where it is at home nothing is said
+    model.training_record = {}
+    model.solve(y, problem)  # nor where nothing is known

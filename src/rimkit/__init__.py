@@ -25,11 +25,11 @@ if TYPE_CHECKING:
         gaussian_kernel,
         line_mask,
     )
-    from rimkit.problem import Denoising, Problem, SuperResolution, as_problem
+    from rimkit.problem import Denoising, Problem, SuperResolution, as_problem, score_error
     from rimkit.restoration import restore
     from rimkit.rim import RIM, RIMConfig
     from rimkit.solver import Iterate, Solution, Solver
-    from rimkit.weights import load, model_names
+    from rimkit.weights import load, model_names, save
 
 __version__ = "0.1.0"
 
@@ -67,6 +67,8 @@ _HOMES = {
     "model_names": "weights",
     "psnr": "metrics",
     "restore": "restoration",
+    "save": "weights",
+    "score_error": "problem",
     "ssim": "metrics",
 }
 
@@ -103,6 +105,8 @@ __all__ = [
     "model_names",
     "psnr",
     "restore",
+    "save",
+    "score_error",
     "ssim",
 ]
 

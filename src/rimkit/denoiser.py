@@ -23,15 +23,13 @@ from rimkit.pixels import (
     without_noise,
     write_unit,
 )
-from rimkit.problem import Denoising, Problem
+from rimkit.problem import UNLIKELY, Denoising, Problem
 from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.trained import knows_levels, least_sigma
 
 Sigma = float | Literal["auto"]
-
-_LARGEST_SIGMA = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +88,9 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
 
 def check_level(level: float) -> None:
     """Raise ``ValueError`` if a noise level is none, or so large that it must be in other units."""
-    Denoising(level)  # which checks that it is one
-    if level > _LARGEST_SIGMA:
+    if UNLIKELY < level < math.inf:
         raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
+    Denoising(level)  # which checks that it is one
 
 
 class Denoiser(Restorer):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from numbers import Real
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from rimkit import tree
 _NARROW = 0.01  # bins, in standard deviations, in which the density hardly bends
 
 
+@runtime_checkable
 class Noise(Protocol):
     """How a measurement y (N, ...) scatters around z = A(x) (N, ...)."""
 

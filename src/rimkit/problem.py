@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
+import warnings
 from typing import Any
 
 import torch
@@ -13,6 +15,9 @@ from rimkit import operators, tree
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import Downsampling, Identity, Operator, Window
 from rimkit.operators.checks import check_precision
+
+UNLIKELY = 4.0
+"""A larger sigma is hardly one where white is 1: mostly such are in grey levels of 255."""
 
 _ROUNDING = 1 / (255 * 12**0.5)  # of a uniform error of one grey level
 
@@ -29,10 +34,27 @@ class Problem:
         deepinv works as it stands.
     noise
         How y scatters around A(x).
+
+    Raises
+    ------
+    ValueError
+        If one of the two is something else.
     """
 
     operator: Operator
     noise: Noise
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.operator, Operator):
+            raise ValueError(
+                f"an operator has a method A(x), got {type(self.operator).__name__} (none at all: "
+                "rimkit.Identity())"
+            )
+        if not isinstance(self.noise, Noise):
+            raise ValueError(
+                "a noise has the methods sample, log_prob and score, got "
+                f"{type(self.noise).__name__} (of one level: rimkit.GaussianNoise(sigma))"
+            )
 
     def simulate(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw a measurement y of x (N, C, H, W)."""
@@ -115,9 +137,48 @@ def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:
     levels
         Where y was clipped to [0, 1] and rounded, the steps between 0 and 1: 255 for 8 bits. None:
         it was not, or the likelihood is not to know.
+
+    Warns
+    -----
+    UserWarning
+        If a sigma is so large that it must be in other units.
     """
+    largest = max(sigma.flatten().tolist(), default=0.0) if isinstance(sigma, Tensor) else sigma
+    if UNLIKELY < largest < math.inf:
+        warnings.warn(
+            f"sigma is {largest:g} where white is 1; are these grey levels of 255?", stacklevel=2
+        )
     noise = GaussianNoise(sigma) if levels is None else QuantisedGaussianNoise(sigma, levels)
     return Problem(operator=Identity(), noise=noise)
+
+
+def score_error(problem: Problem, x: Tensor, y: Tensor) -> Tensor:
+    """How far a score is from the gradient of the log-likelihood: ``|score - g| / |g|``.
+
+    What an operator's own ``A_vjp``, or a noise's own ``score``, has wrong shows here. Near the
+    rounding of the precision (1e-15 in float64) if they are right.
+
+    Parameters
+    ----------
+    problem
+        The problem, its tensors in x's precision.
+    x
+        Where the gradient is taken (N, C, H, W); float64 tells the most.
+    y
+        A measurement, such as ``problem.simulate(x)``.
+
+    Returns
+    -------
+    Tensor
+        One value per sample (N,).
+    """
+    with torch.enable_grad():
+        point = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(problem.log_prob(point, y).sum(), point)
+        off: Tensor = (problem.score(x, y) - gradient).flatten(1).norm(dim=1)
+        size: Tensor = gradient.flatten(1).norm(dim=1)
+        relative = off / size.clamp(min=torch.finfo(x.dtype).tiny)
+    return relative.detach()
 
 
 def SuperResolution(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from rimkit import weights
@@ -64,6 +65,11 @@ def restore(
         If the array, sigma or the scale is not what it should be, the model is trained for
         something else, or the memory does not suffice.
     """
+    if not isinstance(array, np.ndarray):
+        raise ValueError(
+            f"an image is an array of numpy, got {type(array).__name__} (of a file: "
+            "numpy.asarray(PIL.Image.open(file)); of tensors: rimkit.load(name)(y, problem))"
+        )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ValueError(f"an image is (H, W) or (H, W, 3), got shape {array.shape}")
     if scale is not None:

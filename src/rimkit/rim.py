@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import Any, Literal
 
 import torch
@@ -19,6 +20,7 @@ from rimkit.solver import Iterate, Solver, check_measurement, check_start
 SMALLEST_SIDE = 8
 
 _PROBE = 0.01  # in x: small beside what noise of any kind does
+_LOST = 12.0  # of the log-likelihood, a measurement: Gaussian residuals of five sigma
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +184,19 @@ class RIM(Solver):
         )
         eta = eta + delta[..., : eta.shape[-2], : eta.shape[-1]].to(eta)
         return Iterate(eta, self.link(eta), (*(part.to(weights) for part in state), *spread))
+
+    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> None:
+        """Warn where trained weights end far from the measurement, and further than they began."""
+        if not self.training_record:
+            return
+        lost = problem.log_prob(first, y) - problem.log_prob(last, y)
+        far = (lost > _LOST * y[0].numel()).nonzero()[:, 0].tolist()
+        if far:
+            warnings.warn(
+                f"the estimate explains y far worse than the start did (samples {far} of "
+                f"{len(lost)}): the problem is unlike those that the model was trained for",
+                stacklevel=3,
+            )
 
     def _pad(self, image: Tensor) -> Tensor:
         """Continue the image to the right and bottom until the network's stride divides it."""

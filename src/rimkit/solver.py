@@ -182,6 +182,7 @@ class Solver(nn.Module, abc.ABC):
                 trajectory.append(current.x)
             if on_step is not None:
                 on_step(number + 1, current)
+        self._judge(trajectory[0], current.x, measurement, problem)
         reasons = ("steps" if running else "converged" for running in active.tolist())
         return Solution(
             x=current.x.to(_dtype_of_x(y)),
@@ -199,7 +200,15 @@ class Solver(nn.Module, abc.ABC):
             current = self._advance(current, measurement, problem, number)
         return current.x.to(_dtype_of_x(y))
 
+    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> None:
+        """Say what is wrong with an estimate; solvers that can leave the measurement do."""
+
     def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
+        if not isinstance(problem, Problem):
+            raise ValueError(
+                f"a problem is a rimkit.Problem, got {type(problem).__name__} (noise of one level: "
+                "rimkit.Denoising(sigma))"
+            )
         if start is None:
             start = self.init(y, problem)
         else:
@@ -228,6 +237,7 @@ class Solver(nn.Module, abc.ABC):
 
 def check_measurement(y: Tensor) -> None:
     """Raise ``ValueError`` unless y is a batch of finite floating or complex numbers."""
+    _check_tensor(y)
     if y.ndim < 2 or 0 in y.shape:
         raise ValueError(f"y is a batch (N, ...) that is not empty, got shape {tuple(y.shape)}")
     if not y.isfinite().all():
@@ -257,8 +267,14 @@ def _dtype_of_x(y: Tensor) -> torch.dtype:
     return y.dtype.to_real() if y.is_complex() else y.dtype
 
 
+def _check_tensor(y: object) -> None:
+    if not isinstance(y, Tensor):
+        raise ValueError(f"y is a tensor of torch (N, ...), got {type(y).__name__}")
+
+
 def _floating(y: Tensor) -> Tensor:
     """Y itself, raised to float32 where its precision is lower."""
+    _check_tensor(y)
     if not (y.is_floating_point() or y.is_complex()):
         raise ValueError(
             f"y is floating point, images in [0, 1], got {y.dtype}; divide bytes by 255"

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from rimkit.operators import DenseProjection, FourierProjection, LinearOperator,
 from rimkit.operators.rows import row_count
 from rimkit.problem import Denoising, Problem, SuperResolution
 
+T = TypeVar("T")
+
 LEVELS = 255
 """Grey levels between black and white: sigma = 25 on the outside is 25 / LEVELS inside."""
 
@@ -28,8 +30,8 @@ Measure = Callable[[Tensor, torch.Generator], tuple[Problem, Tensor]]
 class Task(Protocol):
     """What a machine is trained for; a frozen dataclass whose fields are read from recipes.
 
-    ``table_name`` is its name there. Optional: ``on_patches = True`` where the problem is for
-    patches alone, and so the held-out images are cut into some.
+    ``table_name`` is its name there, once the class is known (`register`). Optional: ``on_patches =
+    True`` where the problem is for patches alone, and so the held-out images are cut into some.
     """
 
     table_name: ClassVar[str]
@@ -43,9 +45,34 @@ class Task(Protocol):
         ...
 
 
+TASKS: dict[str, type[Any]] = {}
+"""Those that recipes may name."""
+
+
+def register(task: type[T]) -> type[T]:
+    """Let recipes, and the weights of what is trained for it, know a task by its ``table_name``.
+
+    A decorator. The module of a task of one's own must be imported wherever it is named.
+
+    Raises
+    ------
+    ValueError
+        If another task has that name.
+    """
+    name: str = task.table_name  # type: ignore[attr-defined]
+    other = TASKS.get(name, task)
+    if (other.__module__, other.__qualname__) != (task.__module__, task.__qualname__):
+        raise ValueError(
+            f"a task is called {name!r} already: {other.__qualname__} of {other.__module__}"
+        )
+    TASKS[name] = task  # written again, as in a notebook
+    return task
+
+
 Quantised = Literal["no", "unknown", "known", "half"]
 
 
+@register
 @dataclasses.dataclass(frozen=True)
 class DenoisingTask:
     """Additive Gaussian noise, sigma uniform in a range, one value per sample.
@@ -105,6 +132,7 @@ def _noisy(
     return assumed, true.simulate(x, generator=generator)
 
 
+@register
 @dataclasses.dataclass(frozen=True)
 class SuperResolutionTask:
     """Images made smaller by MATLAB's ``imresize``, rounded to 8 bits; one scale a batch.
@@ -160,6 +188,7 @@ ENSEMBLES: dict[Ensemble, Callable[..., LinearOperator]] = {
 """How the operators of the paper's Section 4.4 are drawn."""
 
 
+@register
 @dataclasses.dataclass(frozen=True)
 class RandomProjectionsTask:
     """Random projections of patches (Section 4.4): one ensemble and one p a batch.
@@ -241,11 +270,6 @@ class RandomProjectionsTask:
         return problem, problem.simulate(x, generator=generator)
 
 
-TASKS: dict[str, type[Any]] = {
-    task.table_name: task for task in (DenoisingTask, SuperResolutionTask, RandomProjectionsTask)
-}
-
-
 def task_from_table(table: Mapping[str, Any]) -> Task:
     """Build a task from a table that says its ``name``; denoising if it says none.
 
@@ -258,6 +282,7 @@ def task_from_table(table: Mapping[str, Any]) -> Task:
         raise ValueError(f"a task is a table with a name ({', '.join(TASKS)}), got {table!r}")
     name = table.get("name", DenoisingTask.table_name)
     if name not in TASKS:
-        raise ValueError(settings.unknown_key(str(name), TASKS, where="task"))
+        unknown = settings.unknown_key(str(name), TASKS, where="task")
+        raise ValueError(f"{unknown} (one of your own: rimkit.tasks.register, --import)")
     task: Task = settings.from_table(TASKS[name], table, where="recipe.task")
     return task

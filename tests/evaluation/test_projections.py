@@ -14,7 +14,7 @@ from rimkit.evaluation.projections import (
     psnr_by_step,
 )
 from rimkit.evaluation.protocols import CleanImage, noisy
-from rimkit.evaluation.transfer import TRANSFERS, FilledMask
+from rimkit.evaluation.transfer import TRANSFERS
 from rimkit.metrics import psnr
 from rimkit.operators import adjoint_error
 from rimkit.problem import Denoising
@@ -95,19 +95,6 @@ def test_noise_is_that_of_table_2() -> None:
     problem = next(problem for problem in TRANSFERS if problem.name == "denoise-25")
     assert problem.condition is not None
     assert torch.equal(problem.measure(IMAGE).y, noisy(IMAGE, problem.condition))
-
-
-def test_missing_pixels_start_at_the_mean_of_those_nearby() -> None:
-    mask = (uniform(1, 1, 20, 22) > 0.5).float()
-    operator = FilledMask(mask)
-    flat = torch.full((2, 1, 20, 22), 0.7)
-    torch.testing.assert_close(operator.initial(operator.A(flat)), flat)
-    y = operator.A(uniform(2, 1, 20, 22).float())
-    start = operator.initial(y)
-    seen = mask.expand_as(y) == 1
-    assert torch.equal(start[seen], y[seen])
-    assert start.min() >= 0
-    assert start.max() <= 1
 
 
 @pytest.mark.parametrize("ensemble", ["gaussian", "binary", "fourier"])

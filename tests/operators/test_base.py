@@ -48,7 +48,7 @@ def test_the_start_has_a_gradient_where_nothing_was_seen() -> None:
     y = torch.zeros(2, 1, 4, 4)
     y[0] = 0.5
     y.requires_grad_()
-    start = operators.initial(operators.Mask(torch.ones(1, 1, 4, 4)), y)
+    start = operators.initial(operators.Blur(operators.gaussian_kernel(0.5)), y)
     (gradient,) = torch.autograd.grad(start.sum(), y)
     assert gradient.isfinite().all()
 

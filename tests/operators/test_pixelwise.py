@@ -2,6 +2,7 @@ import re
 
 import pytest
 import torch
+from tests.cases import uniform
 
 from rimkit.operators import FourierMask, Identity, Mask
 
@@ -41,3 +42,38 @@ def test_mask_refuses_other_shapes_and_values() -> None:
         Mask(torch.ones(4, 4))
     with pytest.raises(ValueError, match="holds 0"):
         Mask(torch.full((1, 1, 4, 4), 0.5))
+
+
+def test_missing_pixels_start_at_means_of_those_nearby() -> None:
+    mask = (uniform(2, 1, 21, 22) > 0.5).float()
+    operator = Mask(mask)
+    flat = torch.tensor([0.2, 0.7, 0.9]).view(1, 3, 1, 1).expand(2, 3, 21, 22)
+    torch.testing.assert_close(operator.initial(operator.A(flat)), flat)
+    y = operator.A(uniform(2, 3, 21, 22).float())
+    start = operator.initial(y)
+    seen = mask.expand_as(y) == 1
+    assert torch.equal(start[seen], y[seen])
+    assert y[seen].min() <= start.min()
+    assert start.max() <= y[seen].max()
+    rising = torch.linspace(0, 1, 22).expand(2, 3, 21, 22)
+    assert (operator.initial(operator.A(rising)) - rising).abs().mean() < 0.01
+
+
+def test_large_holes_start_at_the_nearest_means() -> None:
+    mask = torch.ones(1, 1, 64, 96)
+    mask[..., 20:50, 30:70] = 0
+    left = (torch.arange(96) < 48).float().expand(1, 1, 64, 96)
+    start = Mask(mask).initial(left * mask)
+    assert start[..., 35, 32].item() > 0.9
+    assert start[..., 35, 67].item() < 0.1
+
+
+def test_where_nothing_is_seen_the_start_is_black_and_has_a_gradient() -> None:
+    mask = torch.ones(2, 1, 9, 8)
+    mask[1] = 0
+    y = torch.full((2, 1, 9, 8), 0.5, requires_grad=True)
+    start = Mask(mask).initial(y)
+    assert start[0].eq(0.5).all()
+    assert start[1].eq(0).all()
+    (gradient,) = torch.autograd.grad(start.sum(), y)
+    assert torch.equal(gradient, mask)

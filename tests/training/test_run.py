@@ -265,9 +265,16 @@ def test_a_finished_training_is_left_alone(
     with pytest.raises(ValueError, match="has finished: it took all its 4 updates"):
         train(recipe, training_paths(images), options(tmp_path / "run", resume=True))
     assert kept.read_bytes() == before
-    longer = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, updates=6))
+    optimizer = dataclasses.replace(recipe.optimizer, updates=6)
+    longer = dataclasses.replace(recipe, optimizer=optimizer, validate_every=2)
     train(longer, training_paths(images), options(tmp_path / "run", resume=True))
     assert store.read_metadata(kept)["training"]["updates"] == 6
+    looked = []
+    for log in sorted((tmp_path / "run").glob("log/*/metrics.csv")):
+        with log.open() as lines:
+            rows = [row for row in csv.DictReader(lines) if row.get("val/psnr_sigma_25")]
+        looked += [int(row["step"]) + 1 for row in rows]
+    assert looked == [4, 6]
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "schedule-free"])

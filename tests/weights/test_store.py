@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ import safetensors.torch
 import torch
 from tests.cases import uniform
 
+import rimkit
 from rimkit import weights
 from rimkit.networks import CompactConfig, PaperConfig
 from rimkit.problem import Denoising
@@ -186,3 +188,23 @@ def test_no_random_number_is_drawn(saved: Path, monkeypatch: pytest.MonkeyPatch)
     state = torch.default_generator.get_state()
     store.read(saved)
     assert torch.equal(torch.default_generator.get_state(), state)
+
+
+def test_a_compiled_model_is_saved_as_it_was_before(tmp_path: Path) -> None:
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=1)).eval()
+    rimkit.save(torch.compile(model, backend="eager"), str(tmp_path / "a.safetensors"))
+    inner = copy.deepcopy(model)
+    inner.network = torch.compile(inner.network, backend="eager")
+    rimkit.save(inner, tmp_path / "b.safetensors")
+    for name in ("a", "b"):
+        back = rimkit.load(str(tmp_path / f"{name}.safetensors"))
+        assert back.state_dict().keys() == model.state_dict().keys()
+        assert torch.equal(back.network.out.weight, model.network.out.weight)  # type: ignore[union-attr]
+
+
+def test_weights_that_would_not_come_back_are_not_written(tmp_path: Path) -> None:
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1)))
+    model.network.extra = torch.nn.Linear(2, 2)
+    with pytest.raises(ValueError, match=r"network\.extra\.bias, network\.extra\.weight"):
+        rimkit.save(model, tmp_path / "a.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""``rimkit evaluate``."""
+"""``rimkit evaluate``: on the test images of BSDS300, or on images of one's own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rimkit import weights
+from rimkit.data.images import list_images
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
+from rimkit.evaluation.own_images import PATCH, score_task, to_text
 from rimkit.evaluation.protocols import (
     Condition,
+    load_image,
     load_test_images,
     noisy,
     peak_memory,
@@ -31,23 +34,61 @@ from rimkit.evaluation.tables import (
     write_rows,
 )
 from rimkit.reproduction.scores import KNOWS
-from rimkit.tasks import DenoisingTask, RandomProjectionsTask
+from rimkit.rim import RIM
+from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
 from rimkit.trained import check_trained_for, knows_levels
 
 _TIMED = 10  # images, at sigma 25
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score a denoiser on the test images and print its row beside the published ones."""
+    """Score a denoiser on the test images beside the published rows, or a model on one's own."""
+    for path in filter(None, (options.csv, options.per_image)):
+        if not Path(path).absolute().parent.is_dir():
+            raise ValueError(f"{path}: there is no such folder to write to")
     model = weights.load(options.model)
+    return _on_test_images(model, options) if options.data is None else _on_own(model, options)
+
+
+def _on_own(model: RIM, options: argparse.Namespace) -> int:
+    if options.quantised or options.csv or options.images is not None:
+        raise ValueError(
+            "--images, --quantised and --csv are for the test images: with --data the model's own "
+            "task says the problems, and --per-image writes the scores"
+        )
+    table = model.training_record.get("recipe", {})
+    task = task_from_table(model.training_record.get("task", {}))
+    paths = list_images(options.data)
+    images = (load_image(path, channels=model.config.network.channels) for path in paths)
+    scores = list(
+        tqdm(
+            score_task(
+                SelfEnsemble(model) if options.self_ensemble else model,
+                task,
+                images,
+                steps=options.steps,
+                precision=options.precision,
+                patch=table.get("data", {}).get("patch", PATCH),
+            ),
+            total=len(paths) * len(task.validation()),
+            unit="image",
+            file=sys.stderr,
+            disable=None,
+        )
+    )
+    print(to_text(scores))
+    print(f"means over {len(paths)} images; PSNR in dB; start: where the solver starts")
+    if options.per_image:
+        write_csv([dataclasses.asdict(score) for score in scores], options.per_image)
+    return 0
+
+
+def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
     record = model.training_record
     if record.get("task", {}).get("name") != RandomProjectionsTask.table_name:  # which denoise, too
         check_trained_for(DenoisingTask, record, model=options.model)
     channels = model.config.network.channels
-    for path in filter(None, (options.csv, options.per_image)):
-        if not Path(path).absolute().parent.is_dir():
-            raise ValueError(f"{path}: there is no such folder to write to")
-    images = list(load_test_images(options.images, channels=channels))
+    images = list(load_test_images(options.images or 100, channels=channels))
     quantised = (False, True) if options.quantised else (False,)
     conditions = [Condition(sigma, which) for which in quantised for sigma in SIGMAS]
     knows = knows_levels(record)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import rimkit
+from rimkit import extensions
 from rimkit.cli.options import research, using
 from rimkit.cli.options.parser import Parser
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong arguments."""
     options = build_parser().parse_args(arguments)
     try:
+        extensions.load(options.imports)
         command = importlib.import_module(f"rimkit.cli.{options.command}")
         code: int = command.run(options)
         if sys.stdout is not None:  # it may have been closed
@@ -30,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        return fail(f'this needs {error.name}: pip install "rimkit[{extra}]"')
+        return fail(
+            f"this needs {error.name}, of the extra {extra}: pip install '.[{extra}]' "
+            "in a copy of the repository"
+        )
     except ValueError as error:
         return fail(str(error))
     except OSError as error:
@@ -69,6 +74,15 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"rimkit {rimkit.__version__}")
+    parser.add_argument(
+        "--import",
+        metavar="MODULE",
+        dest="imports",
+        action="append",
+        default=[],
+        help="import a module of your own first, by its name or its .py file: its networks and "
+        "tasks are known then; repeatable",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     using.add(commands)
     research.add(commands)

@@ -99,3 +99,12 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
             ]
             yield update, to_unit(patches)
             update += 1
+
+
+def spread_patches(image: Tensor, side: int, *, count: int) -> Tensor:
+    """Some patches (n, C, side, side) of an image (C, H, W), evenly spread, none over another.
+
+    At most ``count``; as many as there are where an image has fewer.
+    """
+    tiles = image.unfold(1, side, side).unfold(2, side, side).flatten(1, 2).movedim(1, 0)
+    return tiles[torch.linspace(0, len(tiles) - 1, min(len(tiles), count)).long()]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rimkit import tree
 from rimkit.data.patches import seeded
 from rimkit.evaluation.projections import Measured
 from rimkit.evaluation.protocols import CleanImage, Condition, noisy
@@ -19,7 +18,6 @@ from rimkit.problem import Denoising, Problem
 from rimkit.tasks import LEVELS
 
 _SEED = 47
-_NEAR = 1.0  # pixels: width of the means that stand for missing pixels at the start
 
 MISSING = 0.5
 """Share of the pixels that is missing where some are."""
@@ -32,23 +30,6 @@ COLUMNS = 0.4
 
 COUNTS = 60
 """What white is worth where light is counted."""
-
-
-@tree.register
-@dataclasses.dataclass(frozen=True)
-class FilledMask(Mask):
-    """A mask whose solvers start at the seen pixels, and at the mean of seen ones nearby elsewhere.
-
-    From the adjoint they would start at black where a pixel is missing, which is far from any image
-    (docs/decisions.md, 19).
-    """
-
-    def initial(self, y: Tensor) -> Tensor:
-        """Fill y (N, C, H, W)."""
-        mask = self.mask.to(y)
-        near = Blur(gaussian_kernel(_NEAR))
-        means = near.A(y * mask) / near.A(mask.expand_as(y)).clamp(min=torch.finfo(y.dtype).eps)
-        return torch.where(mask == 1, y, means)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +71,7 @@ def _denoising(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
 
 def _inpainting(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
     seen = torch.rand((1, 1, *x.shape[-2:]), generator=generator) >= MISSING
-    return Problem(FilledMask(seen.to(x)), GaussianNoise(sigma / LEVELS))
+    return Problem(Mask(seen.to(x)), GaussianNoise(sigma / LEVELS))
 
 
 def _deblurring(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from rimkit import atomic, settings
+from rimkit import atomic, extensions, settings
 from rimkit.benchmarks.updates import time_update
 from rimkit.data.images import Bytes
 from rimkit.experiments.result import Result, read_log
@@ -86,7 +86,7 @@ def run_study(
         ProcessPoolExecutor(
             jobs,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=torch.set_num_threads,
+            initializer=_begin,
             initargs=(threads,),
         ) as pool,
     ):
@@ -105,6 +105,12 @@ def run_study(
                 results[result.choice.name, result.seed] = result
                 say(f"{len(results)}/{len(trainings)} {_summary(result)}")
     return [results[c.name, seed] for c in choices for seed in range(c.seeds)]
+
+
+def _begin(threads: int) -> None:
+    """Make a process ready for trainings."""
+    extensions.load_inherited()
+    torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager

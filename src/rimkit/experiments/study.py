@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Literal
 
 from rimkit import settings
@@ -168,11 +169,17 @@ def load_study(name: str) -> Study:
     Parameters
     ----------
     name
-        A name from `study_names`, or the path of a TOML file.
+        A name from `study_names`, or the path of a TOML file, by whose folder the paths of recipes
+        go that it names.
 
     Raises
     ------
     ValueError
         If the study, a key or a value is not what it should be.
     """
-    return settings.from_table(Study, settings.read_toml(name, _FOLDER), where="study")
+    table = settings.read_toml(name, _FOLDER)
+    if name not in study_names():
+        for part in (table, *table.get("choices", ())):
+            if str(part.get("recipe", "")).endswith(".toml"):
+                part["recipe"] = str(Path(name).parent / part["recipe"])
+    return settings.from_table(Study, table, where="study")

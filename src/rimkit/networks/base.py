@@ -135,5 +135,7 @@ def network_from_table(table: Mapping[str, Any]) -> NetworkConfig:
     name = table["name"]
     if name not in _KNOWN:
         unknown = settings.unknown_key(str(name), _KNOWN, where="network")
-        raise ValueError(f"{unknown} (one of your own is known once its module is imported)")
+        raise ValueError(
+            f"{unknown} (one of your own is known once its module is imported: --import)"
+        )
     return settings.from_table(_KNOWN[name], table, where=f"network.{name}")

@@ -9,6 +9,7 @@ from torch import Tensor
 from rimkit import tree
 from rimkit.operators.base import Window
 from rimkit.operators.checks import check_mask
+from rimkit.operators.filling import fill
 
 
 @tree.register
@@ -68,6 +69,15 @@ class Mask:
         """Set the missing pixels of y (N, C, H, W) to zero."""
         check_mask("y", y, self.mask)
         return y * self.mask.to(y)
+
+    def initial(self, y: Tensor) -> Tensor:
+        """Start at what is seen of y (N, C, H, W), and at means of seen pixels nearby elsewhere.
+
+        From the adjoint solvers would start at black where a pixel is missing, which is far from
+        any image (docs/decisions.md, 19).
+        """
+        check_mask("y", y, self.mask)
+        return fill(y, self.mask)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Mask, Tensor]:
         """Cut mask and y (N, C, H, W)."""

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rimkit.data import bsds300
 from rimkit.data.images import Bytes, list_images, load_bytes, to_unit
-from rimkit.data.patches import PatchBatches, Share
+from rimkit.data.patches import PatchBatches, Share, spread_patches
 from rimkit.training.recipe import Recipe
 
 T = TypeVar("T")
@@ -62,7 +62,8 @@ class PatchData(lightning.LightningDataModule):
         """
         images = [to_unit(image) for image in self._held_out]
         if self._recipe.on_patches:
-            batches = [_patches(image, self._recipe.data.patch) for image in images]
+            side = self._recipe.data.patch
+            batches = [spread_patches(i, side, count=_VALIDATION_PATCHES) for i in images]
         else:
             batches = [_middle(image)[None] for image in images]
         return _loader(batches)  # type: ignore[arg-type]
@@ -169,9 +170,3 @@ def _middle(image: Tensor) -> Tensor:
     h, w = image.shape[-2:]
     top, left = max(0, (h - _VALIDATION_SIDE) // 2), max(0, (w - _VALIDATION_SIDE) // 2)
     return image[:, top : top + _VALIDATION_SIDE, left : left + _VALIDATION_SIDE]
-
-
-def _patches(image: Tensor, side: int) -> Tensor:
-    """Some patches (n, C, side, side), evenly spread and none over another."""
-    tiles = image.unfold(1, side, side).unfold(2, side, side).flatten(1, 2).movedim(1, 0)
-    return tiles[torch.linspace(0, len(tiles) - 1, min(len(tiles), _VALIDATION_PATCHES)).long()]

@@ -149,6 +149,13 @@ class RIMTraining(lightning.LightningModule):
             for label, step in ((name, own), (f"{name}_late", late)):
                 self.log(f"val/psnr_{label}", scores[step], prog_bar=label == name, sync_dist=True)
 
+    def on_validation_epoch_end(self) -> None:
+        """Say to the log after which update this was, counted from 0.
+
+        Lightning's own count is one too high where a training that had ended goes on.
+        """
+        self.log("step", float(self.trainer.global_step - 1))
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule by the update."""
         settings = self.recipe.optimizer

@@ -138,7 +138,7 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
                 "read": count_images([*training, *held_out]),
                 **({} if start is None else {"start": start}),
                 "updates": update,
-                "seconds": round(module.seconds),
+                "seconds": round(module.seconds, 1),
                 "finished": update >= recipe.optimizer.updates,
             },
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,28 @@ from rimkit.rim import RIM, RIMConfig
 
 FORMAT = 1
 _KEY = "rimkit"
+_COMPILED = "_orig_mod."  # what torch.compile puts before the names of weights
 
 
-def save(model: RIM, path: Path, *, training: dict[str, Any] | None = None) -> None:
-    """Write a model with its configuration, whole or not at all.
+def save(
+    model: RIM, path: str | os.PathLike[str], *, training: dict[str, Any] | None = None
+) -> None:
+    """Write a model with its configuration, whole or not at all: `rimkit.load` reads it again.
 
     Parameters
     ----------
     model
-        The model; saved as it is.
+        The model; saved as it is, and where it is compiled, as it was before.
     path
-        Where to.
+        Where to; a safetensors file.
     training
-        What the model was trained for and how; kept in the metadata. None: what the model says.
+        What the model was trained for and how; kept in the metadata. None: what the model says
+        (its ``training_record``).
 
     Raises
     ------
     ValueError
-        If the configuration of the model could not be read again.
+        If configuration and weights of the model could not be read again.
     """
     config = settings.to_table(model.config)
     if settings.from_table(RIMConfig, json.loads(json.dumps(config))) != model.config:
@@ -46,8 +51,18 @@ def save(model: RIM, path: Path, *, training: dict[str, Any] | None = None) -> N
         "config": config,
         "training": model.training_record if training is None else training,
     }
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    with atomic.replacing(path) as file:
+    state = {
+        name.replace(_COMPILED, ""): value.detach().cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
+    with torch.device("meta"):
+        expected = RIM(model.config).state_dict().keys()
+    if state.keys() != expected:
+        raise ValueError(
+            "the weights are not those of the configuration, and would not come back from a file: "
+            f"{', '.join(sorted(state.keys() ^ expected))}"
+        )
+    with atomic.replacing(Path(path)) as file:
         file.write(safetensors.torch.save(state, metadata={_KEY: json.dumps(metadata)}))
 
 

@@ -69,12 +69,18 @@ def _add_train(commands: Commands) -> None:
 def _add_evaluate(commands: Commands) -> None:
     parser = commands.add_parser(
         "evaluate",
-        help="score a denoiser on the test images, beside the published rows",
+        help="score a denoiser on the test images, or a model on images of your own",
+        description="Score a denoiser on the test images of BSDS300 and print its row beside the "
+        "published ones; or with --data any model on images of your own, in the problems that its "
+        "training is watched on.",
         allow_abbrev=False,
     )
     parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
     parser.add_argument(
-        "--images", type=int, choices=[68, 100], default=100, help="how many (default: %(default)s)"
+        "--data", metavar="DIR", type=Path, help="clean images of your own, below a folder"
+    )
+    parser.add_argument(
+        "--images", type=int, choices=[68, 100], help="how many test images (default: 100)"
     )
     parser.add_argument(
         "--steps", type=values.positive, help="number of steps (default: the model's)"

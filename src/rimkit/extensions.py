@@ -1,0 +1,77 @@
+"""Modules of one's own, whose networks and tasks the command line is to know."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_VARIABLE = "RIMKIT_IMPORT"
+
+
+def load(modules: Sequence[str]) -> None:
+    """Import modules, here and in the processes that this one starts.
+
+    Parameters
+    ----------
+    modules
+        Names, looked for in the present folder, too, or paths of .py files.
+
+    Raises
+    ------
+    ValueError
+        If one cannot be imported.
+    """
+    if not modules:
+        return
+    os.environ[_VARIABLE] = os.pathsep.join([*_inherited(), *map(_absolute, modules)])
+    load_inherited()
+
+
+def load_inherited() -> None:
+    """Import what the process that started this one had imported by `load`.
+
+    Raises
+    ------
+    ValueError
+        If one cannot be imported.
+    """
+    for module in _inherited():
+        try:
+            _load(module)
+        except (ImportError, OSError) as error:
+            raise ValueError(f"{module} cannot be imported: {error}") from error
+
+
+def _inherited() -> list[str]:
+    return [module for module in os.environ.get(_VARIABLE, "").split(os.pathsep) if module]
+
+
+def _absolute(module: str) -> str:
+    return str(Path(module).absolute()) if module.endswith(".py") else module
+
+
+def _load(module: str) -> None:
+    if not module.endswith(".py"):
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
+        importlib.import_module(module)
+        return
+    name = Path(module).stem
+    if name in sys.modules:
+        there = getattr(sys.modules[name], "__file__", None)
+        if there != module:
+            raise ImportError(f"a module {name} is there already ({there}): rename the file")
+        return
+    spec = importlib.util.spec_from_file_location(name, module)
+    if spec is None or spec.loader is None:
+        raise ImportError("it is no Python file")
+    sys.modules[name] = loaded = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(loaded)
+    except BaseException:
+        del sys.modules[name]
+        raise
