@@ -34,7 +34,10 @@ WITH_PYTHON = [
 
 @pytest.mark.parametrize("name", WITH_PYTHON)
 @pytest.mark.usefixtures("one_thread")
-def test_python_in_the_documents_runs(name: str) -> None:
+def test_python_in_the_documents_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     x = torch.rand(1, 1, 24, 20, generator=torch.Generator().manual_seed(0))
     space = {"x": x, "y": x, "gain": torch.ones(1, 1, 24, 20), "array": np.zeros((9, 9), np.uint8)}
     for _, text in blocks(name, "python"):
