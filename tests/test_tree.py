@@ -99,3 +99,19 @@ def test_per_sample_broadcasts_over_any_rank() -> None:
     assert tree.per_sample(0.5, uniform(3, 2)) == 0.5
     with pytest.raises(ValueError, match="3 samples, but 2"):
         tree.per_sample(uniform(3), uniform(2, 1, 4, 4))
+
+
+def test_trees_are_equal_where_their_tensors_are() -> None:
+    one, same = problem([0.1, 0.2]), problem([0.1, 0.2])
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != problem([0.1, 0.3])
+    assert one != problem([0.1])
+    assert one != tree.move(one, dtype=torch.float64)
+    assert one != Problem(Identity(), one.noise)
+    assert one != "a problem"
+    assert Problem(Identity(), GaussianNoise(0.1)) == Problem(Identity(), GaussianNoise(0.1))
+    assert Problem(Identity(), GaussianNoise(0.1)) != Problem(Identity(), GaussianNoise(0.2))
+    mixed = [GaussianNoise(0.1), GaussianNoise(torch.tensor([0.1]))]
+    assert mixed[0] != mixed[1]
+    assert mixed[1] != mixed[0]

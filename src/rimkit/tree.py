@@ -20,7 +20,8 @@ def register(cls: type[T]) -> type[T]:
     """Make a frozen dataclass a tree whose children are its fields, in order.
 
     Rebuilding a tree sets the fields as they are: what the constructor validates and converts has
-    been validated and converted once already.
+    been validated and converted once already. Two trees are equal where all tensors have the same
+    shapes, types and values, and all else is equal.
     """
     names = tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
 
@@ -33,10 +34,29 @@ def register(cls: type[T]) -> type[T]:
             object.__setattr__(value, name, child)
         return value
 
+    def equal(self: T, other: object) -> Any:
+        if type(other) is not cls:
+            return NotImplemented
+        pairs = zip(flatten(self)[0], flatten(other)[0], strict=True)
+        return all(_same(one, another) for one, another in pairs)
+
+    def hashed(self: T) -> int:
+        return hash((cls, *settings(self)))
+
+    cls.__eq__ = equal  # type: ignore[method-assign,assignment]
+    cls.__hash__ = hashed  # type: ignore[method-assign,assignment]
     _pytree.register_pytree_node(
         cls, flatten, unflatten, serialized_type_name=f"{cls.__module__}.{cls.__qualname__}"
     )
     return cls
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return one.device == other.device and one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return not isinstance(one, Tensor) and not isinstance(other, Tensor) and bool(one == other)
 
 
 def tensors(tree: Any) -> list[Tensor]:

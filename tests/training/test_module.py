@@ -253,7 +253,7 @@ def test_samples_of_problems_that_cannot_be_told_apart_do_not_go_on() -> None:
     with pytest.raises(ValueError, match="register Unregistered"):
         pool.keep(rollout(problem), fresh=3, generator=generator)
     for number in range(256):
-        pool.keep(rollout(Denoising(0.1 + number)), fresh=3, generator=generator)
+        pool.keep(rollout(Denoising(0.1 + number / 256)), fresh=3, generator=generator)
     pool.keep(rollout(Denoising(0.1)), fresh=3, generator=generator)  # a kind that it knows
     with pytest.raises(ValueError, match="more than 256 kinds"):
         pool.keep(rollout(Denoising(0.05)), fresh=3, generator=generator)
