@@ -1,6 +1,7 @@
 import copy
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from rimkit import weights
 from rimkit.networks import CompactConfig, PaperConfig
 from rimkit.problem import Denoising
 from rimkit.rim import RIM, RIMConfig
-from rimkit.weights import store
+from rimkit.weights import models, store
 
 
 @pytest.fixture
@@ -41,6 +42,11 @@ def test_a_model_comes_back_with_its_configuration(tmp_path: Path) -> None:
     y = uniform(1, 1, 9, 10).float()
     assert torch.equal(back(y, Denoising(0.1)), model.eval()(y, Denoising(0.1)))
     assert back.training_record == {"seconds": 5}
+
+
+def test_kernels_are_loaded_with_channels_last() -> None:
+    kernel = weights.load("denoise-gray").network.enter.weight
+    assert kernel.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_loading_leaves_the_random_numbers_alone(saved: Path) -> None:
@@ -123,6 +129,18 @@ def test_files_that_are_no_weights(tmp_path: Path, saved: Path) -> None:
 def test_a_wrong_checksum_is_refused(saved: Path) -> None:
     with pytest.raises(ValueError, match="wrong checksum"):
         store.read(saved, sha256="0" * 64)
+
+
+def test_a_model_of_the_package_is_held_to_the_checksum_of_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, file = tmp_path / "denoise-gray.toml", models.path_of("denoise-gray")
+    shutil.copy(file, tmp_path)
+    text = file.with_suffix(".toml").read_text()
+    card.write_text(text.replace(weights.card("denoise-gray").sha256, "0" * 64))
+    monkeypatch.setattr(models, "_folder", lambda: tmp_path)
+    with pytest.raises(ValueError, match="wrong checksum"):
+        weights.load("denoise-gray")
 
 
 def test_a_failing_save_leaves_what_was_there(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
