@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("lightning", reason="needs rimkit[train]")
 
 from rimkit.data import bsds300
-from rimkit.training.data import count_images, split_images, training_paths
+from rimkit.data.images import Bytes, to_unit
+from rimkit.training.data import PatchData, count_images, split_images, training_paths
+from rimkit.training.recipe import load_recipe
 
 TRAIN = sorted(bsds300.names("train"))
 TEST = sorted(bsds300.names("test"))
@@ -87,3 +92,30 @@ def test_no_image_is_there_twice(copy: Path, tmp_path: Path) -> None:
     for folders in ((folder, folder), (tmp_path / "more", Path(os.path.relpath(folder)))):
         with pytest.raises(ValueError, match="is read twice"):
             split_images(training_paths(*folders), held_out_every=20)
+
+
+def patch_data(image: Bytes, overrides: list[str]) -> PatchData:
+    data = PatchData(
+        load_recipe("denoise-gray", overrides=overrides), images=[image], held_out=[image]
+    )
+    data.trainer = types.SimpleNamespace(global_step=0, global_rank=0, world_size=1)
+    return data
+
+
+def test_a_batch_leaves_room_for_samples_that_go_on_and_follows_the_seed(
+    overrides: list[str],
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, 40, 50), dtype=np.uint8)
+    overrides += ["data.batch=4", "unroll.continued=0.25"]
+    first, second = (
+        next(iter(patch_data(image, [*overrides, f"seed={seed}"]).train_dataloader()))[1]
+        for seed in (0, 1)
+    )
+    assert first.shape == second.shape == (3, 1, 16, 16)
+    assert not torch.equal(first, second)
+
+
+def test_held_out_images_are_cut_around_their_middle(overrides: list[str]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, 266, 300), dtype=np.uint8)
+    (batch,) = patch_data(image, overrides).val_dataloader()
+    assert torch.equal(batch[0], to_unit(image)[:, 5:261, 22:278])

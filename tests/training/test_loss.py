@@ -2,7 +2,7 @@ import pytest
 import torch
 from tests.cases import uniform
 
-from rimkit.training.loss import DISTANCES, motion, trajectory_loss
+from rimkit.training.loss import DISTANCES, log_mse, motion, trajectory_loss
 
 
 def test_is_equation_13_over_the_sum_of_the_weights() -> None:
@@ -44,6 +44,10 @@ def test_a_perfect_estimate_has_finite_gradients() -> None:
         assert estimate.grad.isfinite().all()
 
 
+def test_a_perfect_estimate_is_a_tenth_of_a_grey_level_away() -> None:
+    assert log_mse(torch.zeros(2, 1, 4, 4)).exp().item() == pytest.approx((0.1 / 255) ** 2)
+
+
 def test_motion_is_the_change_in_a_step_over_the_error() -> None:
     x = uniform(2, 1, 4, 5)
     path = [x + 0.5, x + torch.tensor([0.3, 0.5]).view(2, 1, 1, 1), x + 0.1]
@@ -53,9 +57,10 @@ def test_motion_is_the_change_in_a_step_over_the_error() -> None:
 
 def test_an_estimate_does_not_come_to_rest_by_getting_worse() -> None:
     x = uniform(2, 1, 4, 5)
-    before, after = x + 0.1, (x + 0.05).requires_grad_()
+    before, after = x - 0.1, (x + 0.05).requires_grad_()
     motion([before, after], x).sum().backward()
     assert after.grad is not None
-    # Downhill is towards where it was, by the change alone.
-    assert (after.grad < 0).all()
+    # Downhill is towards where it was, by the change alone: though that is further from the truth,
+    # and the share of the error that moved would fall the other way, too.
+    assert (after.grad > 0).all()
     assert motion([x, x], x).tolist() == [0, 0]

@@ -11,6 +11,7 @@ from rimkit.noises import GaussianNoise
 from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import DivergenceError, Iterate
+from rimkit.training import module as training_module
 from rimkit.training.callbacks import Stop, moving_average
 from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients, rate_factor
 from rimkit.training.pool import Pool, Rollout
@@ -85,12 +86,25 @@ def test_only_samples_that_have_walked_far_are_to_rest(
     assert losses[1e3][2] > 2 * losses[0.0][2]
 
 
-def test_pool_is_renewed_in_time(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    overrides += ["unroll.continued=0.5", "unroll.lifetime=1.0", "unroll.steps=[1, 1]"]
-    training = module(overrides, monkeypatch)
+@pytest.mark.parametrize("lifetime", [1.0, 4.0])
+def test_a_sample_takes_part_in_as_many_updates_as_its_lifetime(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch, lifetime: float
+) -> None:
+    overrides += ["data.batch=1000", "unroll.continued=0.5", "unroll.steps=[1, 1]"]
+    training = module([*overrides, f"unroll.lifetime={lifetime}"], monkeypatch)
     training.training_step((0, torch.zeros(2, 1, 16, 16)), 0)
     training.training_step((1, torch.ones(2, 1, 16, 16)), 0)
-    assert kept(training).x.unique().tolist() == [1.0]
+    renewed = kept(training).x.flatten(1).mean(1)
+    assert renewed.shape == (500,)
+    assert renewed.mean().item() == pytest.approx(1 / lifetime, abs=0.05)
+
+
+def test_any_new_sample_may_go_on() -> None:
+    pool, batch = Pool(places=20, lifetime=4), rollout(Denoising(0.1))
+    pool.keep(batch, fresh=3, generator=torch.Generator().manual_seed(0))
+    going_on = pool.like(batch)
+    assert going_on is not None
+    assert len(going_on.x.unique(dim=0)) == 3
 
 
 def test_samples_that_are_not_finite_do_not_stay(
@@ -124,6 +138,66 @@ def test_samples_go_on_with_those_of_their_kind(
         assert not torch.equal(y * 255, (y * 255).round())
 
 
+def test_every_rank_measures_with_noise_of_its_own(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    for rank in (0, 1):
+        training = module(overrides, monkeypatch)
+        monkeypatch.setattr(RIMTraining, "global_rank", rank)
+        training.training_step((0, torch.full((3, 1, 16, 16), 0.5)), 0)
+        drawn.append(kept(training).y)
+    assert not torch.equal(*drawn)
+
+
+def test_updates_take_every_number_of_steps_that_the_recipe_allows(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides += ["unroll.lifetime=1.0", "unroll.steps=[1, 3]"]
+    training, taken = module(overrides, monkeypatch), set[int]()
+    for update in range(20):
+        training.training_step((update, torch.rand(2, 1, 16, 16)), 0)
+        taken |= set(kept(training).steps.tolist())
+    assert taken == {1, 2, 3}
+
+
+def test_what_the_recipe_says_of_unroll_and_loss_is_done(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, object] = {}
+
+    def spy_on(name: str) -> None:
+        original = getattr(training_module, name)
+
+        def spied(*arguments: Any, **settings: Any) -> Any:
+            seen.update(settings)
+            return original(*arguments, **settings)
+
+        monkeypatch.setattr(training_module, name, spied)
+
+    spy_on("unroll")
+    spy_on("trajectory_loss")
+    overrides += ["unroll.steps=[3, 3]", "unroll.segment=2", "unroll.through_score=false"]
+    overrides += ["loss.early_weight=0.5", "loss.distance=l1"]
+    module(overrides, monkeypatch).training_step((0, torch.rand(3, 1, 16, 16)), 0)
+    assert seen == {
+        "steps": 3,
+        "segment": 2,
+        "through_score": False,
+        "weights": [0.5, 0.5, 1.0],
+        "distance": "l1",
+    }
+
+
+def test_trainings_of_two_seeds_begin_with_other_weights(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (
+        module([*overrides, f"seed={seed}"], monkeypatch).model.network for seed in (0, 1)
+    )
+    assert not torch.equal(first.enter.weight, second.enter.weight)
+
+
 def test_muon_gets_the_hidden_kernels_and_adamw_the_rest() -> None:
     model = RIM(RIMConfig())
     optimizer = build_optimizer(model, OptimizerRecipe())
@@ -133,6 +207,13 @@ def test_muon_gets_the_hidden_kernels_and_adamw_the_rest() -> None:
     assert {"phi_epsilon", "network.out.weight", "network.enter.bias"} <= adamw
     assert muon | adamw == set(names.values())
     assert not muon & adamw
+
+
+@pytest.mark.parametrize("name", ["adamw", "schedule-free", "muon"])
+def test_adamw_has_its_betas_and_decays_no_weight(name: str) -> None:
+    settings = OptimizerRecipe(name=name, decay=0.0, average=0.0)
+    *_, group = build_optimizer(RIM(), settings).param_groups
+    assert (group["betas"], group["weight_decay"]) == ((0.9, 0.99), 0.0)
 
 
 def test_rates_rise_stay_and_fall_to_zero() -> None:
@@ -164,6 +245,17 @@ def test_gradients_are_clipped_and_those_that_overflow_are_dropped() -> None:
     assert not any(parameter.grad.any() for parameter in model.parameters())  # type: ignore[union-attr]
 
 
+def test_gradients_are_clipped_where_the_recipe_says(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = module([*overrides, "optimizer.clip=0.25"], monkeypatch)
+    for parameter in training.model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    training.configure_gradient_clipping(build_optimizer(training.model, OptimizerRecipe()))
+    gradients = [parameter.grad.flatten() for parameter in training.model.parameters()]  # type: ignore[union-attr]
+    assert torch.cat(gradients).norm().item() == pytest.approx(0.25, rel=1e-3)
+
+
 def test_validation_looks_after_the_own_number_of_steps_and_later(
     overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,13 +275,23 @@ def test_validation_looks_after_the_own_number_of_steps_and_later(
     assert seen[2]["val/psnr_sigma_25"] != seen[2]["val/psnr_sigma_25_late"]
 
 
-def looked_at(training: RIMTraining, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+def looked_at(
+    training: RIMTraining, monkeypatch: pytest.MonkeyPatch, *, number: int = 0
+) -> dict[str, float]:
     seen: dict[str, float] = {}
     monkeypatch.setattr(training, "log", lambda name, value, **_: seen.update({name: float(value)}))
     x = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        training.validation_step(x, 0)
+        training.validation_step(x, number)
     return seen
+
+
+def test_every_held_out_image_has_noise_of_its_own(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = module(overrides, monkeypatch)
+    first, second = (looked_at(training, monkeypatch, number=number) for number in (0, 1))
+    assert all(first[name] != second[name] for name in first)
 
 
 def test_trainings_of_all_seeds_are_looked_at_on_the_same_measurements(

@@ -25,6 +25,7 @@ from rimkit.data.images import load_bytes
 from rimkit.data.patches import PatchBatches, Share
 from rimkit.networks import NETWORKS
 from rimkit.training import folder
+from rimkit.training.callbacks import Stop
 from rimkit.training.data import PatchData, split_images, training_paths
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
@@ -438,6 +439,20 @@ def test_there_is_no_best_checkpoint_to_be_wrong_about(tmp_path: Path) -> None:
     trainer = build_trainer(load_recipe("denoise-gray"), options(tmp_path))
     assert isinstance(trainer.checkpoint_callback, ModelCheckpoint)
     assert trainer.checkpoint_callback.monitor is None
+
+
+def test_a_training_is_stopped_after_its_minutes(tmp_path: Path) -> None:
+    trainer = build_trainer(load_recipe("denoise-gray"), options(tmp_path, minutes=2.0))
+    (stop,) = (each for each in trainer.callbacks if isinstance(each, Stop))
+    assert stop._seconds == 120
+
+
+def test_the_average_is_that_of_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decays: list[float] = []
+    monkeypatch.setattr("rimkit.training.run.moving_average", decays.append)
+    recipe = load_recipe("denoise-gray", overrides=["optimizer.average=0.9"])
+    build_trainer(recipe, options(tmp_path))
+    assert decays == [0.9]
 
 
 def test_a_folder_in_use_is_not_overwritten(
