@@ -18,6 +18,7 @@ from rimkit.evaluation.transfer import TRANSFERS
 from rimkit.metrics import psnr
 from rimkit.operators import adjoint_error
 from rimkit.problem import Denoising
+from rimkit.rim import RIM
 
 IMAGE = CleanImage("7", uniform(1, 1, 40, 51).float())
 
@@ -62,6 +63,15 @@ def test_a_walk_is_that_of_the_solver() -> None:
     torch.testing.assert_close(values, expected, rtol=0, atol=0)
 
 
+def test_a_walk_may_be_one_in_bfloat16(model: RIM) -> None:
+    measured = measure(IMAGE, Panel("fourier", 0.4), count=2)
+    exact, coarse = (
+        psnr_by_step(model, measured, steps=2, bfloat16=bfloat16) for bfloat16 in (False, True)
+    )
+    assert not torch.equal(exact, coarse)
+    torch.testing.assert_close(exact, coarse, atol=1.0, rtol=0)
+
+
 def test_a_patch_that_is_met_exactly_does_not_hide_the_others() -> None:
     white = torch.ones(2, 1, 32, 32)
     measured = Measured(white, Denoising(0.1), 1.5 * white)
@@ -89,6 +99,16 @@ def test_transfers_are_always_the_same_and_start_near_the_image(problem) -> None
     assert psnr(start, image.x) > 13
     operator = first.problem.operator
     assert adjoint_error(operator, image.x.double()).max() < 1e-6
+
+
+def test_half_of_the_pixels_are_missing_and_others_in_every_problem() -> None:
+    first, second = (
+        problem.measure(IMAGE).problem.operator.mask
+        for problem in TRANSFERS
+        if problem.name.startswith("inpaint")
+    )
+    assert first.mean().item() == pytest.approx(0.5, abs=0.05)
+    assert not torch.equal(first, second)
 
 
 def test_noise_is_that_of_table_2() -> None:

@@ -19,6 +19,7 @@ from rimkit.evaluation.protocols import (
 )
 from rimkit.noises import GaussianNoise, Noise, QuantisedGaussianNoise
 from rimkit.problem import Problem
+from rimkit.rim import RIM
 from rimkit.solver import Iterate, Solver
 
 
@@ -89,6 +90,15 @@ def test_a_solver_knows_of_levels_where_it_is_told_to() -> None:
             restore(y, Condition(25, quantised))
     plain, files = GaussianNoise(25 / 255), QuantisedGaussianNoise(25 / 255)
     assert seen == [plain, plain, plain, files]
+
+
+def test_a_solver_computes_in_bfloat16_where_it_is_told_to(model: RIM) -> None:
+    y = images()[0].x
+    exact, coarse = (
+        solver_restore(model, precision=precision)(y, LOW) for precision in ("float32", "bfloat16")
+    )
+    assert not torch.equal(exact, coarse)
+    torch.testing.assert_close(exact, coarse, atol=0.05, rtol=0)
 
 
 def test_a_mean_is_over_the_first_images_of_one_condition() -> None:

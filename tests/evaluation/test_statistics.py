@@ -1,9 +1,11 @@
 """Means with their error bars, and paired comparisons."""
 
+import math
+
 import numpy as np
 import pytest
 
-from rimkit.evaluation.statistics import bootstrap_mean, compare
+from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
 
 
 def test_the_deviation_of_a_mean_is_that_of_theory() -> None:
@@ -27,6 +29,11 @@ def test_a_paired_comparison_sees_what_the_means_do_not() -> None:
     back = compare(second.tolist(), first.tolist())
     assert back.difference.value == pytest.approx(-result.difference.value)
     assert back.wins == result.images - result.wins
+
+
+def test_what_is_no_number_is_the_lowest_of_all() -> None:
+    assert or_lowest(math.nan) == -math.inf
+    assert or_lowest(-3.5) == -3.5
 
 
 def test_other_images_are_refused() -> None:

@@ -72,12 +72,15 @@ def test_what_is_not_known_stays_empty() -> None:
 
 
 def test_csv_has_one_line_a_score(tmp_path: Path) -> None:
-    psnr = {(68, Condition(25)): known(28.5), (100, Condition(25, quantised=True)): known(28.25)}
+    psnr = {
+        (68, Condition(25)): Mean(30.0, 0.1),
+        (100, Condition(25, quantised=True)): known(28.25),
+    }
     write_rows([Row("a", psnr, parameters=5)], tmp_path / "t.csv")
     rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
     names = ("images", "quantised", "psnr_db", "deviation", "parameters")
     assert [tuple(row[name] for name in names) for row in rows] == [
-        ("68", "no", "28.5", "", "5"),
+        ("68", "no", "30", "0.1000", "5"),
         ("100", "yes", "28.25", "", "5"),
     ]
 

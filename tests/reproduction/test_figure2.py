@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 from tests.cases import uniform
+from torch import Tensor
 
 pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
 
 from rimkit.classical import GradientDescent
-from rimkit.evaluation.projections import PANELS, Panel, measure
-from rimkit.evaluation.protocols import CleanImage
+from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
+from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.networks import CompactConfig
 from rimkit.reproduction import curves, figure2, tuned, walkers
 from rimkit.reproduction.curves import Curve, Curves, Walker, Walks, average
@@ -24,8 +25,10 @@ from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
+from rimkit.solver import Solver
 from rimkit.weights import store
 
+ROOT = Path(__file__).parents[2]
 TWO = (PANELS[0], PANELS[-1])
 
 
@@ -67,6 +70,31 @@ def test_every_panel_has_its_classical_solvers() -> None:
     for panel in PANELS:
         assert tuned.gradient_descent(panel).steps > 0
         assert tuned.total_variation(panel).weight > 0
+        for walker in walkers.classical():
+            assert walker.steps(panel) == walker.solver(panel).steps
+
+
+def test_classical_solvers_have_the_settings_that_were_found() -> None:
+    said = (ROOT / "results" / "tune-projections.txt").read_text()
+    for name, descent in tuned.DESCENTS.items():
+        assert f'"{name}": Descent({descent.step_size:g}, {descent.steps}),' in said
+    for name, variation in tuned.VARIATIONS.items():
+        assert f'"{name}": Variation({variation.weight:g}, {variation.steps}),' in said
+
+
+@pytest.mark.data
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    "panel", [Panel("fourier", 0.2), Panel("gaussian", 0.1)], ids=lambda panel: panel.title
+)
+def test_curves_are_those_that_were_committed(panel: Panel, tmp_path: Path) -> None:
+    walker, *_ = walkers.classical()
+    found = Curves(tmp_path, say=lambda _: None).of(walker, [panel], list(load_test_images(1)))
+    curve = found.curves[panel]
+    with np.load(ROOT / "results" / "figure2" / f"{walker.label}.npz") as kept:
+        committed = kept[tuned.key(panel)][:, :1]
+    for values, expected in zip((curve.means, curve.squares), committed, strict=True):
+        np.testing.assert_allclose(values[:, [0, -1]], expected[:, [0, -1]], rtol=1e-4)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -119,6 +147,10 @@ def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.M
         assert means.shape == (3, 5)
         assert np.isfinite(means[:, [0, -1]]).all()  # of a classical solver the ends are kept
         assert np.isnan(means[:, 1:-1]).all()
+    fewer = kept.of(walker, TWO, few[:2])
+    for panel in TWO:
+        means = whole.curves[panel].means[:2]
+        assert np.array_equal(fewer.curves[panel].means, means, equal_nan=True)
     other = dataclasses.replace(walker, settings=lambda _: "another weight")
     kept.of(other, TWO[:1], few[:1])  # what has other settings takes the place of what was there
     assert seen == ["1", "2"] * 2 + ["0"]
@@ -146,6 +178,23 @@ def test_what_is_kept_stands_in_the_figure_where_it_is_whole(
     for read in (lambda: kept.besides([], TWO, images(1)), lambda: kept.of(walker, TWO, images(1))):
         with pytest.raises(ValueError, match=r"late-seed3\.npz holds no curves"):
             read()
+
+
+def test_machines_walk_in_bfloat16_and_classical_solvers_from_grey(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walkers, "computes_in_bfloat16", lambda: True)
+    seen: list[tuple[str, bool]] = []
+
+    def spied(solver: Solver, which: Measured, *, steps: int, bfloat16: bool) -> Tensor:
+        seen.append((type(which.problem.operator).__name__, bfloat16))
+        return psnr_by_step(solver, which, steps=steps)
+
+    monkeypatch.setattr(curves, "psnr_by_step", spied)
+    kept = Curves(setup.output / "figure2", say=setup.say)
+    for walker in (walkers.learned(setup)[0], *walkers.classical()):
+        kept.of(dataclasses.replace(walker, steps=lambda _: 2), TWO[:1], images(1))
+    assert seen == [("DenseProjection", True), ("FromGrey", False), ("FromGrey", False)]
 
 
 def test_means_and_deviations_are_those_over_all_patches() -> None:

@@ -9,15 +9,18 @@ import math
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 import pytest
 import torch
 from tests.cases import uniform
 
 from rimkit import baselines, weights
 from rimkit.cli.main import main
+from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation.protocols import (
     CleanImage,
     Condition,
+    noisy,
     score_denoising,
     solver_restore,
 )
@@ -97,6 +100,37 @@ def test_methods_are_compared_image_by_image(setup: Setup, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("one_thread")
+def test_a_row_is_restored_as_its_name_says(setup: Setup) -> None:
+    (image,) = denoising.load_test_images(1)
+    condition = Condition(50, quantised=True)
+    y, model = noisy(image, condition), weights.load("denoise-gray")
+    for method, solver, knows in (
+        (denoising._model("denoise-gray"), model, False),
+        (denoising._model("denoise-gray", knows=True), model, True),
+        (denoising._self_ensemble("denoise-gray"), SelfEnsemble(model), True),
+    ):
+        expected = solver_restore(solver, knows_levels=knows)(y, condition)
+        assert torch.equal(method.restore(y, condition), expected), method.name
+
+
+def test_other_packages_are_told_sigma_in_the_unit_range(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def denoise(y: np.ndarray, sigma: float) -> np.ndarray:
+        seen.append(sigma)
+        return y
+
+    monkeypatch.setattr(baselines, "installed", lambda *, channels: {"FFDNet": denoise})
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "9.9")
+    (method,) = denoising.installed(1)
+    (image,) = denoising.load_test_images(1)
+    assert torch.equal(method.restore(image.x, Condition(25)), image.x)
+    assert seen == [25 / 255]
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_row_says_its_training_and_what_it_saw_besides(setup: Setup, tmp_path: Path) -> None:
     plan = {"optimizer": {"updates": 200_000}}
     training = {"updates": 9000, "seconds": 7200, "finished": False, "recipe": plan}
@@ -173,6 +207,21 @@ def test_rest_is_what_far_more_steps_lose(setup: Setup, monkeypatch: pytest.Monk
             assert float(value) == pytest.approx(mean(s.psnr for s in scores), abs=0.002)
         assert float(row[8]) == pytest.approx(float(row[4]) - float(row[6]), abs=0.002)
         assert float(row[8]) >= 0
+
+
+def test_rest_names_the_best_step_and_what_is_lost_from_there(
+    tmp_path: Path, model: RIM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+    assert model.steps == 2
+    monkeypatch.setattr(rest, "_MODELS", ("small",))
+    monkeypatch.setattr(rest.weights, "load", lambda _: model)
+    monkeypatch.setattr(rest, "training_paths", list)
+    monkeypatch.setattr(rest, "split_images", lambda _, *, held_out_every: ([], []))
+    monkeypatch.setattr(rest, "_psnr_by_step", lambda *_: [1.0, 2.5, 3.0, 2.25])
+    text = rest.rest(Setup(output=tmp_path, say=lambda _: None))
+    row, *_ = (line.split() for line in text.splitlines() if line.startswith("small"))
+    assert row[2:] == ["2.500", "(2)", "3.000", "(3)", "2.250", "(4)", "0.750"]
 
 
 @pytest.mark.parametrize(

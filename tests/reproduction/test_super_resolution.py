@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from rimkit.classical import TotalVariation
 from rimkit.evaluation.super_resolution import Pair, make_pair
 from rimkit.networks import CompactConfig
+from rimkit.noises import GaussianNoise, Noise
+from rimkit.problem import Problem
 from rimkit.reproduction import figure4, super_resolution, super_resolution_methods
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
+from rimkit.solver import Solution
 from rimkit.weights import store
 
 IMAGES = ("101085", "101087")
@@ -78,6 +83,22 @@ def test_table3(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(RIM, "solve", lambda *_, **__: pytest.fail("measured again"))
         again = super_resolution.table3(setup)
     assert again.splitlines()[1:] == text.splitlines()[1:]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_total_variation_is_told_the_noise_in_grey_levels(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Noise] = []
+    solve = TotalVariation.solve
+
+    def spied(self: TotalVariation, y: Tensor, problem: Problem) -> Solution:
+        seen.append(problem.noise)
+        return solve(self, y, problem)
+
+    monkeypatch.setattr(TotalVariation, "solve", spied)
+    super_resolution_methods.total_variation().restore(next(few_pairs(3.0)))
+    assert seen == [GaussianNoise(0.4 / 255)]
 
 
 @pytest.mark.usefixtures("one_thread")
