@@ -9,6 +9,7 @@ import tifffile
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD
 
+from rimkit.files.metadata import Metadata
 from rimkit.files.picture import Picture, read_picture, write_picture
 
 RNG = np.random.default_rng(0)
@@ -182,6 +183,21 @@ def test_floats_in_grey_levels_are_refused(tmp_path: Path) -> None:
         read_picture(tmp_path / "a.tif")
 
 
+def test_levels_below_zero_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.full((9, 12), -5, np.int16))
+    with pytest.raises(ValueError, match="are not supported"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_exif_that_jpeg_cannot_hold_is_refused(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000  # description
+    long = Picture(GREY[..., None], Metadata(exif=exif.tobytes()))
+    with pytest.raises(ValueError, match="too long for JPEG"):
+        write_picture(long, tmp_path / "a.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.bmp"])
 def test_transparency_is_refused_where_it_would_be_lost(tmp_path: Path, name: str) -> None:
     for channels in (2, 4):
@@ -189,12 +205,18 @@ def test_transparency_is_refused_where_it_would_be_lost(tmp_path: Path, name: st
             write_picture(Picture(np.zeros((9, 9, channels), np.uint8)), tmp_path / name)
 
 
+def packed(values: np.ndarray, bits: int) -> np.ndarray:
+    """Rows of whole numbers, each of so many bits, one behind the other."""
+    whole = np.unpackbits(values.astype(">u2").view(np.uint8), axis=1)
+    kept = whole.reshape(*values.shape, 16)[..., 16 - bits :]
+    return np.packbits(kept.reshape(len(values), -1), axis=1)
+
+
 @pytest.mark.parametrize(("depth", "level"), [(2, 1), (4, 5), (16, 777)])
 def test_a_transparent_level_of_any_depth(tmp_path: Path, depth: int, level: int) -> None:
     values = RNG.integers(0, 2**depth, (9, 8), dtype=np.uint16)
     values[0, 0] = level
-    bits = np.unpackbits(values.astype(">u2").view(np.uint8), axis=1).reshape(9, 8, 16)
-    rows = np.packbits(bits[..., 16 - depth :].reshape(9, -1), axis=1)
+    rows = packed(values, depth)
     header = struct.pack(">IIBBBBB", 8, 9, depth, 0, 0, 0, 0)
     content = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
     chunks = [(b"IHDR", header), (b"tRNS", struct.pack(">H", level)), (b"IDAT", content)]
@@ -208,6 +230,50 @@ def test_a_transparent_level_of_any_depth(tmp_path: Path, depth: int, level: int
     assert np.array_equal(grey, values.astype(int) * full // (2**depth - 1))
     assert np.array_equal(alpha == 0, values == level)
     assert alpha.max() == full
+
+
+def save_tiff(path: Path, values: np.ndarray, bits: int, *, palette: bytes = b"") -> None:
+    """Whole numbers (H, W) of so many bits, as they are; with a palette they are its colours."""
+    height, width = values.shape
+    data = packed(values, bits).tobytes()
+    end = 14 + 12 * (10 if palette else 9)
+    tags = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, bits), (259, 3, 1, 1),
+        (262, 3, 1, 3 if palette else 1), (273, 4, 1, end + len(palette)), (277, 3, 1, 1),
+        (278, 4, 1, height), (279, 4, 1, len(data)), (320, 3, len(palette) // 2, end),
+    ]  # fmt: skip
+    entries = [struct.pack("<HHII", *tag) for tag in tags if tag[2]]
+    header = b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(entries) + bytes(4)
+    path.write_bytes(header + palette + data)
+
+
+@pytest.mark.parametrize(("bits", "full"), [(1, 255), (4, 255), (12, 65535)])
+def test_a_tiff_of_any_depth_reaches_from_black_to_white(
+    tmp_path: Path, bits: int, full: int
+) -> None:
+    values = RNG.integers(0, 2**bits, (9, 8), dtype=np.uint16)
+    save_tiff(tmp_path / "a.tif", values, bits)
+    read = read_picture(tmp_path / "a.tif").values[..., 0]
+    assert np.array_equal(read, values.astype(int) * full // (2**bits - 1))
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_a_tiff_of_few_bits_may_have_a_palette(tmp_path: Path, bits: int) -> None:
+    values = RNG.integers(0, 2**bits, (9, 8), dtype=np.uint16)
+    colours = RNG.integers(0, 65536, (3, 2**bits), dtype=np.uint16)
+    save_tiff(tmp_path / "a.tif", values, bits, palette=colours.astype("<u2").tobytes())
+    read = read_picture(tmp_path / "a.tif").values
+    assert np.array_equal(read, np.moveaxis(colours[:, values] >> 8, 0, 2))
+
+
+@pytest.mark.parametrize("kind", ["minisblack", "miniswhite", "group4"])
+def test_a_page_of_black_and_white_stays_black_and_white(tmp_path: Path, kind: str) -> None:
+    white, path = RNG.random((9, 12)) > 0.5, tmp_path / "a.tif"
+    if kind == "group4":
+        Image.fromarray(white).save(path, compression="group4")
+    else:
+        tifffile.imwrite(path, white ^ (kind == "miniswhite"), photometric=kind)
+    assert np.array_equal(read_picture(path).values[..., 0], np.where(white, 255, 0))
 
 
 def test_a_tiff_that_is_white_at_zero_keeps_its_alpha(tmp_path: Path) -> None:

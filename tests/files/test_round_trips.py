@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import GPS, IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
 from rimkit.files.metadata import profile_name, upright
@@ -86,6 +86,7 @@ def camera() -> Image.Exif:
     directory[Base.ISOSpeedRatings] = 400
     directory[Base.DateTimeOriginal] = "2020:02:02 20:20:20"
     directory[Base.FNumber] = 2.8
+    exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (52.0, 30.0, 0.0)
     return exif
 
 
@@ -104,7 +105,7 @@ DEEP_OR_NOT = [
 def test_camera_profile_and_resolution_are_kept(tmp_path: Path, suffix: str, depth: str) -> None:
     source, target = tmp_path / "in.png", tmp_path / f"out{suffix}"
     Image.fromarray(pixels("8", 3)).save(
-        source, exif=camera(), icc_profile=SRGB, dpi=(300.0, 300.0)
+        source, exif=camera(), icc_profile=SRGB, dpi=(300.0, 200.0)
     )
     picture = read_picture(source)
     colours = 1 if depth == "float" else 3  # Pillow, which looks below, opens no float colour
@@ -117,7 +118,7 @@ def test_camera_profile_and_resolution_are_kept(tmp_path: Path, suffix: str, dep
         with Image.open(path) as image:
             assert image.info["icc_profile"] == SRGB
             if suffix != ".webp":
-                assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+                assert image.info["dpi"] == pytest.approx((300, 200), abs=0.1)
             exif = image.getexif()
             assert exif[Base.Make] == "a maker"
             assert exif[Base.Copyright] == "somebody"
@@ -125,6 +126,13 @@ def test_camera_profile_and_resolution_are_kept(tmp_path: Path, suffix: str, dep
             assert entries[Base.ISOSpeedRatings] == 400
             assert entries[Base.DateTimeOriginal] == "2020:02:02 20:20:20"
             assert float(entries[Base.FNumber]) == pytest.approx(2.8)
+            assert exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] == (52.0, 30.0, 0.0)
+
+
+def test_dots_per_centimetre_are_read_as_per_inch(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels("8", 1), resolution=(100, 50), resolutionunit="CENTIMETER")
+    assert read_picture(path).metadata.dpi == pytest.approx((254, 127))
 
 
 @pytest.mark.parametrize("depth", ["8", "16"])
@@ -199,6 +207,14 @@ def test_colours_multiplied_with_alpha_are_divided(tmp_path: Path) -> None:
     read = picture.colours.astype(float)
     assert np.abs(read - colours)[1:].max() < 2.5
     assert (read[0, 0] == 0).all()
+
+
+def test_floats_multiplied_with_alpha_are_divided_and_not_rounded(tmp_path: Path) -> None:
+    values = RNG.uniform(0.2, 0.8, (9, 14, 4)).astype(np.float32)
+    stored = np.concatenate([values[..., :3] * values[..., 3:], values[..., 3:]], 2)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stored, photometric="rgb", extrasamples=["assocalpha"])
+    np.testing.assert_allclose(read_picture(path).values, values, rtol=1e-5)
 
 
 @pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd", "none"])

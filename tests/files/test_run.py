@@ -17,14 +17,16 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import rimkit
 from rimkit import atomic
 from rimkit.cli.main import main
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.files.jobs import plan
-from rimkit.files.picture import read_picture
+from rimkit.files.picture import Picture, read_picture
 from rimkit.files.run import Outcome, Wishes, restore_files
+from rimkit.files.ways import noisy_parts
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
 from rimkit.weights import store
@@ -65,27 +67,39 @@ def restore(photos: Path, model: RIM, **wishes: object) -> list[Outcome]:
     return list(restore_files(jobs, Denoiser(model), Wishes(sigma=0.1, **wishes)))
 
 
-def test_equal_images_are_restored_together(
-    photos: Path, model: RIM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batches: list[int] = []
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images are restored together, one number for each time."""
+    seen: list[int] = []
     original = Denoiser.denoise
 
     def spied(self: Denoiser, images: list[Noisy], **options: object) -> None:
         if images:
-            batches.append(len(images))
+            seen.append(len(images))
         original(self, images, **options)
 
     monkeypatch.setattr(Denoiser, "denoise", spied)
+    return seen
+
+
+def test_equal_images_are_restored_together(photos: Path, model: RIM, batches: list[int]) -> None:
     outcomes = restore(photos, model)
     assert Counter(outcome.status for outcome in outcomes) == {"restored": 11}
     assert sorted(batches) == [1, 5, 5]
-    monkeypatch.undo()
     for outcome in outcomes:  # together is as alone
         values = read_picture(Path(outcome.source)).values
         Denoiser(model).denoise([Noisy(values, 0.1)])
         difference = read_picture(Path(outcome.target)).values.astype(int) - values
         assert np.abs(difference).max() <= 1
+
+
+def test_no_more_are_restored_together_than_the_memory_holds(
+    photos: Path, model: RIM, batches: list[int]
+) -> None:
+    denoiser, values = Denoiser(model), read_picture(photos / "0.png").values
+    denoiser.memory = 2.5 * (values.nbytes + values.size * denoiser._bytes_per_pixel)
+    list(restore_files(plan(photos, photos.with_name("out")), denoiser, Wishes(sigma=0.1)))
+    assert sorted(batches) == [1, 1, 1, 2, 2, 2, 2]
 
 
 def test_a_bad_file_spoils_no_batch(photos: Path, model: RIM) -> None:
@@ -318,7 +332,8 @@ def test_metadata_that_mean_no_good_stop_no_folder(photos: Path, model: RIM, exi
     Image.fromarray(values).save(photos / "odd.png", exif=exif)
     outcomes = {Path(o.source).name: o for o in restore(photos, model)}
     odd = outcomes.pop("odd.png")
-    assert odd.status in ("restored", "failed")
+    assert odd.status == "failed"
+    assert "odd.png: cannot be read as an image" in odd.reason
     assert {outcome.status for outcome in outcomes.values()} == {"restored"}
 
 
@@ -337,6 +352,22 @@ def test_sigma_zero_leaves_noisy_transparency(tmp_path: Path, model: RIM) -> Non
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.0))
     before, after = (read_picture(Path(path)) for path in (outcome.source, outcome.target))
     assert np.array_equal(before.values, after.values)
+
+
+@pytest.mark.parametrize(("noise", "parts"), [(0.5, 1), (3.0, 2)])
+def test_transparency_with_visible_noise_is_restored_too(noise: float, parts: int) -> None:
+    noisy = np.random.default_rng(0).normal(128, (20, 20, 20, noise), (64, 64, 4))
+    picture = Picture(noisy.round().clip(0, 255).astype(np.uint8))
+    assert len(noisy_parts(picture, 0.1)) == parts
+
+
+def test_what_gamma_says_of_the_pixels_is_not_stripped(tmp_path: Path, model: RIM) -> None:
+    linear, source = PngInfo(), tmp_path / "a.png"
+    linear.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    Image.fromarray(np.eye(12, dtype=np.uint8)).save(source, pnginfo=linear)
+    wishes = Wishes(sigma=0.1, strip_metadata=True)
+    list(restore_files(plan(source, tmp_path / "b.png"), Denoiser(model), wishes))
+    assert read_picture(tmp_path / "b.png").metadata.gamma == 1
 
 
 def test_little_noise_stays_and_is_told(tmp_path: Path, model: RIM) -> None:

@@ -175,7 +175,7 @@ def _pixels(page: Any, path: Path) -> Values:
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
         values = np.moveaxis(values, 0, 2)
     if values.dtype == np.bool_:
-        values = values.astype(np.uint8) * np.uint8(255)
+        values = values.astype(np.uint8)
     if kind == PHOTOMETRIC.PALETTE:
         colours: Values = page.colormap[:, values] >> 8
         return colours.astype(np.uint8).transpose(1, 2, 0)
