@@ -37,6 +37,11 @@ def test_estimates_are_clipped_first() -> None:
     assert ssim(truth + 5, truth).item() == pytest.approx(1)
 
 
+def test_a_truth_that_rounding_has_brought_beyond_white_is_one() -> None:
+    truth = torch.full((1, 1, 16, 16), 1 + 5e-4)
+    assert psnr(truth, truth).item() > 60
+
+
 @pytest.mark.parametrize("metric", [psnr, ssim])
 def test_shapes_must_agree(metric) -> None:
     with pytest.raises(ValueError, match="one shape"):

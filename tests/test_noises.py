@@ -79,6 +79,12 @@ def test_poisson_has_variance_gain_times_z() -> None:
     assert y.var().item() == pytest.approx(0.2, rel=0.03)
 
 
+def test_nothing_is_counted_where_it_is_darker_than_black() -> None:
+    z = torch.tensor([[-1.0, 400.0]])
+    dark, bright = PoissonNoise(0.5).sample(z, generator=torch.Generator().manual_seed(0))[0]
+    assert dark == 0 < bright
+
+
 @pytest.mark.parametrize("sigma", [0.3, 0.02, 2e-4])
 @pytest.mark.parametrize("y", [0.0, 0.4, 1.0])
 def test_a_file_has_a_score_however_far_it_is(sigma: float, y: float) -> None:
@@ -199,8 +205,9 @@ def test_poisson_where_nothing_was_counted() -> None:
 def test_zero_is_legal_for_sigma_and_not_for_a_gain() -> None:
     z, y = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
     assert GaussianNoise(0).score(z, y, variance_floor=0.5).unique().item() == 2
-    with pytest.raises(ValueError, match="gain is a positive"):
-        PoissonNoise(0.0)
+    for gain in (0.0, torch.tensor([0.1, 0.0])):
+        with pytest.raises(ValueError, match="gain is a positive"):
+            PoissonNoise(gain)
 
 
 def test_counts_below_zero_are_no_likelier_than_zero() -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise, PoissonNoise
 from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
-from rimkit.problem import Denoising, Problem, as_problem, score_error
+from rimkit.problem import Denoising, Problem, SuperResolution, as_problem, score_error
 from rimkit.rim import RIM, RIMConfig
 
 
@@ -34,6 +34,12 @@ def test_denoising_is_identity_with_gaussian_noise() -> None:
     assert isinstance(problem.operator, Identity)
     assert problem.noise == GaussianNoise(0.1)
     assert isinstance(problem, Problem)
+
+
+def test_files_made_smaller_are_rounded_to_bytes() -> None:
+    noise = SuperResolution(2).noise
+    assert isinstance(noise, GaussianNoise)
+    assert noise.sigma == pytest.approx(12**-0.5 / 255)
 
 
 def fake_deepinv(noise: str, **settings: object) -> nn.Module:

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from tests.cases import NETWORK_CASES, ComplexRotation, generator, normal, uniform
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -68,6 +69,13 @@ def test_any_size_from_8_works(
     x = model(y, Denoising(0.1))
     assert x.shape == y.shape
     assert x.isfinite().all()
+
+
+def test_a_size_that_the_stride_does_not_divide_is_continued_by_its_border() -> None:
+    model, problem, y = small(), Denoising(0.1), uniform(1, 1, 9, 15).float()
+    continued = F.pad(y, (0, 1, 0, 1), mode="replicate")
+    x = model.solve(continued, problem, steps=1).x
+    torch.testing.assert_close(model.solve(y, problem, steps=1).x, x[..., :9, :15])
 
 
 @each_network
@@ -142,6 +150,23 @@ def test_the_spread_of_a_score_is_that_at_the_truth(p: float) -> None:
         found = score_spread(problem, x, y)
         assert found.shape == (200, 1, 1, 1)
         assert found.square().mean().sqrt().item() == pytest.approx(seen.item(), rel=0.05)
+
+
+def test_the_spread_of_a_blur_is_that_of_a_pixel_and_not_of_flat_images() -> None:
+    blur, x = Blur(gaussian_kernel(1.0), padding="circular"), torch.zeros(1, 1, 64, 64)
+    found = score_spread(Problem(blur, GaussianNoise(0.1)), x, x).square().item()
+    assert found == pytest.approx(blur.kernel.square().sum().item() / 0.1**2, rel=0.1)
+
+
+def test_the_spread_is_that_of_the_score_with_its_floor() -> None:
+    model = small(score_scaling="whitened", variance_floor=1e-4)
+    *_, spread = model.init(uniform(1, 1, 9, 9).float(), Denoising(0.01)).state
+    assert spread.item() == pytest.approx((0.01**2 + 1e-4) ** -0.5, rel=0.01)
+
+
+def test_a_score_without_a_spread_is_whitened_to_something_finite() -> None:
+    unseen = Problem(Mask(torch.zeros(1, 1, 9, 9)), GaussianNoise(0.1))
+    assert small(score_scaling="whitened")(torch.zeros(1, 1, 9, 9), unseen).isfinite().all()
 
 
 def test_the_spread_does_not_depend_on_autocast() -> None:
@@ -288,7 +313,9 @@ def test_the_estimate_has_the_dtype_of_y(dtype: torch.dtype) -> None:
     y = uniform(1, 1, 9, 8).to(dtype)
     x = model(y, Denoising(0.1))
     assert x.dtype == dtype
-    assert model.solve(y, Denoising(0.1)).x.dtype == dtype
+    solution = model.solve(y, Denoising(0.1), keep=True)
+    assert solution.trajectory is not None
+    assert solution.x.dtype == solution.trajectory.dtype == dtype
     assert (x.double() - model(y.double(), Denoising(0.1))).abs().max() < 0.02
 
 
@@ -337,6 +364,11 @@ def test_bad_measurements(y: Tensor, message: str) -> None:
     for call in (small().forward, small().solve):
         with pytest.raises(ValueError, match=message):
             call(y, Denoising(0.1))
+
+
+def test_y_on_another_device_is_refused() -> None:
+    with pytest.raises(ValueError, match="y is on cpu, the model on meta"):
+        small().to("meta").init(torch.zeros(1, 1, 9, 9), Denoising(0.1))
 
 
 def test_sigma_zero_is_legal() -> None:

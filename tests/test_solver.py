@@ -54,6 +54,13 @@ def test_each_sample_stops_for_itself_and_says_why() -> None:
     assert Halving().solve(y, PROBLEM, steps=3, tolerance=0.1).reason[0] == "steps"
 
 
+def test_a_solver_without_a_state_may_stop_after_its_first_step() -> None:
+    y = uniform(1, 1, 9, 9)  # where descent stands from the start
+    solution = GradientDescent(step_size=1e-3).solve(y, Denoising(0.1), tolerance=0.1)
+    assert solution.steps_taken.tolist() == [1]
+    assert solution.reason == ("converged",)
+
+
 def test_a_batch_never_changes_what_a_sample_gets() -> None:
     y = halves([1.0, 0.25])
     together = Halving().solve(y, PROBLEM, steps=6, tolerance=0.1)
@@ -252,9 +259,11 @@ def test_autocast_does_not_reach_problems_and_classical_solvers() -> None:
         x = uniform(1, 1, 8, 8, dtype=torch.float32)
         y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
         expected = TotalVariation(weight=3.0).solve(y, problem, steps=5).x
+        likelihood = problem.log_prob(x, y)
         with torch.autocast("cpu", torch.bfloat16):
             again = problem.simulate(x, generator=torch.Generator().manual_seed(0))
             assert torch.equal(again, y)
+            assert torch.equal(problem.log_prob(x, y), likelihood)
             assert torch.equal(TotalVariation(weight=3.0).solve(y, problem, steps=5).x, expected)
 
 
