@@ -2,11 +2,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.cases import normal
+from tests.cases import normal, uniform
 from torch import Tensor
 
 from rimkit import operators
-from rimkit.operators import Blur, Downsampling, Mask, gaussian_kernel
+from rimkit.operators import Blur, DenseProjection, Downsampling, Mask, gaussian_kernel
 from rimkit.problem import Denoising
 
 
@@ -51,6 +51,17 @@ def test_the_start_has_a_gradient_where_nothing_was_seen() -> None:
     start = operators.initial(operators.Blur(operators.gaussian_kernel(0.5)), y)
     (gradient,) = torch.autograd.grad(start.sum(), y)
     assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [Mask(torch.ones(1, 1, 4, 4)), DenseProjection(0.1 * torch.ones(1, 1, 16).double(), (4, 4))],
+    ids=["mask", "row"],
+)
+def test_the_start_grows_with_the_measurement_however_small(operator: operators.Operator) -> None:
+    y = operator.A(0.01 * uniform(2, 1, 4, 4))
+    start = operators.initial(operator, y)
+    torch.testing.assert_close(operators.initial(operator, 100 * y), 100 * start)
 
 
 BYTES = torch.full((1, 1, 8, 8), 200, dtype=torch.uint8)

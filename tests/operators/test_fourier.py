@@ -26,6 +26,13 @@ def test_lines_are_columns_as_many_as_asked_for_with_the_lowest_among_them() -> 
     assert torch.equal(mask, again)
 
 
+def test_columns_are_drawn_by_the_square_of_their_nearness_to_the_lowest() -> None:
+    one = line_mask(0.1, (1, 10), center=0.0, samples=40_000, generator=generator())
+    chances = (1 - torch.fft.fftfreq(10, d=0.1).abs() / 6) ** 2
+    found = one.mean(0).flatten()
+    torch.testing.assert_close(found, chances / chances.sum(), atol=0.01, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("p", "center", "message"),
     [

@@ -38,6 +38,9 @@ def test_the_ensembles_have_their_entries() -> None:
     binary = DenseProjection.binary(0.25, (20, 20), samples=8, generator=generator()).matrix
     assert binary.unique().tolist() == [-1, 1]
     assert binary.mean().abs() < 0.01
+    signs = FastProjection.draw(0.25, (20, 20), samples=8, generator=generator()).signs
+    assert signs.unique().tolist() == [-1, 1]
+    assert signs.mean().abs() < 0.05
 
 
 def test_fourier_is_rows_of_the_fourier_matrix() -> None:
