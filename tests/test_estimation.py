@@ -1,8 +1,9 @@
 import contextlib
+import math
 
 import pytest
 import torch
-from tests.cases import uniform
+from tests.cases import normal, uniform
 
 from rimkit import estimation
 from rimkit.estimation import estimate_sigma
@@ -28,6 +29,45 @@ def test_finds_sigma_where_noise_was_clipped_and_rounded(
     assert (y == 0).float().mean() > (0.001 if sigma == 15 else 0.01)
     assert estimate_sigma(y.to(torch.uint8)).item() == pytest.approx(sigma, rel=0.06)
     assert estimate_sigma(y).item() == pytest.approx(sigma, rel=0.06)
+
+
+def test_finds_sigma_where_white_was_clipped(photograph: torch.Tensor) -> None:
+    y = noisy(0.5 + 0.5 * photograph, 50).clamp(0, 1)
+    assert (y == 1).float().mean() > 0.01
+    assert estimate_sigma(y).item() * 255 == pytest.approx(50, rel=0.06)
+
+
+def test_finds_sigma_where_most_patches_were_clipped(photograph: torch.Tensor) -> None:
+    y = noisy(photograph, 0.5 * 255).clamp(0, 1)
+    assert estimate_sigma(y).item() == pytest.approx(0.5, rel=0.2)
+
+
+def test_a_few_pixels_of_the_brightest_level_are_not_clipped() -> None:
+    image = uniform(1, 100, 400)
+    image[0, 0, :3] = 2.0
+    assert estimation._clipped_at(image) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(("below", "above"), [(0.5, 40.0), (40.0, 0.5), (1.0, 2.0)])
+def test_the_variance_that_clipping_leaves_is_that_of_clipped_draws(
+    below: float, above: float
+) -> None:
+    draws = normal(200_000).clamp(-below, above)
+    sides = (torch.tensor(side, dtype=torch.float64) for side in (below, above))
+    found = estimation._variance_left(*sides).item()
+    assert found == pytest.approx(draws.var().item(), rel=0.02)
+
+
+def test_all_of_a_large_image_is_looked_at() -> None:
+    y = 0.5 + 0.1 * normal(1, 1, 400, 400, dtype=torch.float32)
+    y[..., :140, :] = 0.5  # with more patches than are looked at
+    assert estimate_sigma(y).item() == pytest.approx(0.1, rel=0.05)
+
+
+def test_all_channels_are_looked_at() -> None:
+    y = 0.5 + 0.1 * normal(1, 3, 64, 64, dtype=torch.float32)
+    y[:, 0] = 0.5
+    assert estimate_sigma(y).item() == pytest.approx(0.1, rel=0.05)
 
 
 def test_finds_little_where_there_is_no_noise(photograph: torch.Tensor) -> None:
