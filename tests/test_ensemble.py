@@ -1,5 +1,7 @@
 """The mean over eight orientations: of any solver, for any operator, whole or in tiles."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from rimkit.classical import GradientDescent
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.ensemble import SelfEnsemble
 from rimkit.footprint import bytes_per_pixel
-from rimkit.noises import GaussianNoise
+from rimkit.noises import QuantisedGaussianNoise
 from rimkit.operators import ORIENTATIONS, Blur, Downsampling, Mask, Operator, Oriented
 from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM
@@ -19,7 +21,7 @@ from rimkit.tiling import reach
 
 LOPSIDED: dict[str, Operator] = {
     "mask": Mask((uniform(2, 1, 18, 25) > 0.5).double()),
-    "blur": Blur(uniform(1, 5, 3), padding="replicate"),
+    "blur": Blur(uniform(1, 5, 3) / 8, padding="replicate"),
     "smaller": Downsampling(2.7, size=(18, 25)),
 }
 
@@ -42,10 +44,13 @@ def test_an_oriented_operator_measures_the_same(operator: Operator) -> None:
 
 @pytest.mark.parametrize("operator", LOPSIDED.values(), ids=LOPSIDED)
 def test_what_knows_no_direction_gains_nothing(operator: Operator) -> None:
-    problem = Problem(operator, GaussianNoise(0.2))
+    # Where y was clipped, even a mask has a score at the start.
+    problem = Problem(operator, QuantisedGaussianNoise(0.2))
     y = problem.simulate(uniform(2, 1, 18, 25), generator=torch.Generator().manual_seed(0))
     solver = GradientDescent(step_size=0.01, steps=5)
-    torch.testing.assert_close(SelfEnsemble(solver).solve(y, problem).x, solver.solve(y, problem).x)
+    expected = solver.solve(y, problem).x
+    assert (expected - problem.initial(y)).abs().max() > 0.01
+    torch.testing.assert_close(SelfEnsemble(solver).solve(y, problem).x, expected)
 
 
 def test_it_is_the_mean_of_what_is_done_to_turned_images(model: RIM) -> None:
@@ -55,7 +60,9 @@ def test_it_is_the_mean_of_what_is_done_to_turned_images(model: RIM) -> None:
     mean = torch.stack(apart).mean(0)
     assert (mean - apart[0]).abs().max() > 1e-3
     ensemble = SelfEnsemble(model)
-    torch.testing.assert_close(ensemble.solve(y, problem).x, mean, rtol=1e-5, atol=1e-5)
+    iterate = ensemble.solve(y, problem).iterate
+    torch.testing.assert_close(iterate.x, mean, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(iterate.eta, iterate.x)  # the link is the identity
     assert ensemble.steps == model.steps
 
 
@@ -65,6 +72,12 @@ def test_it_goes_on_from_where_it_stopped(model: RIM) -> None:
     first = ensemble.solve(y, problem, steps=3)
     second = ensemble.solve(y, problem, steps=2, start=first.iterate)
     assert torch.equal(second.x, ensemble.solve(y, problem, steps=5).x)
+
+
+def test_it_looks_at_the_whole_image_where_its_solver_does(model: RIM) -> None:
+    whitened = RIM(dataclasses.replace(model.config, score_scaling="whitened"))
+    assert SelfEnsemble(whitened).looks_at_all
+    assert not SelfEnsemble(model).looks_at_all
 
 
 def test_tiles_are_as_the_whole(model: RIM) -> None:

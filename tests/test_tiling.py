@@ -15,6 +15,7 @@ from rimkit.noises import GaussianNoise, PoissonNoise
 from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem, SuperResolution
 from rimkit.rim import RIM, RIMConfig
+from rimkit.solver import Iterate, Solver
 from rimkit.tiling import inside, plan, reach, solve_tiled
 from rimkit.trained import trained_sigma
 
@@ -84,6 +85,14 @@ def test_blur_is_tiled_with_the_overlap_of_its_kernel() -> None:
     torch.testing.assert_close(solve_tiled(solver, y, problem, pixels=88**2, overlap=16), whole)
     wrong = solve_tiled(solver, y, problem, pixels=56**2, overlap=0)
     assert not torch.allclose(wrong, whole, atol=1e-4)
+
+
+def test_tiles_take_as_many_steps_as_the_whole() -> None:
+    problem = Problem(Blur(gaussian_kernel(1.0).double()), GaussianNoise(0.3))
+    y, solver = uniform(1, 1, 90, 110), GradientDescent(step_size=0.01, steps=2)
+    tiled = solve_tiled(solver, y, problem, pixels=88**2, overlap=16, steps=1)
+    torch.testing.assert_close(tiled, solver.solve(y, problem, steps=1).x)
+    assert not torch.allclose(tiled, solver.solve(y, problem).x, atol=1e-3)
 
 
 def test_what_cannot_be_tiled_says_so() -> None:
@@ -161,10 +170,36 @@ def size_of_y(size: tuple[int, int], scale: float) -> tuple[int, int]:
     return math.ceil(size[0] / scale), math.ceil(size[1] / scale)
 
 
-def test_reach_grows_with_noise_and_ends() -> None:
-    model = rimkit.load("denoise-gray")
-    few, many = (reach(model, 25 / 255, steps=steps) for steps in (1, 6))
-    assert 8 <= few <= many <= 64
+class Shifting(Solver):
+    """Moves the image to the right by a hundred times sigma in every step."""
+
+    steps = 1
+
+    def init(self, y: Tensor, problem: Problem) -> Iterate:
+        return Iterate(y, y, ())
+
+    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        assert isinstance(problem.noise, GaussianNoise)
+        x = iterate.x.roll(round(100 * problem.noise.sigma), -1)
+        return Iterate(x, x, ())
+
+
+@pytest.mark.parametrize(
+    ("sigma", "steps", "expected"), [(0.1, None, 16), (0.1, 3, 32), (0.3, None, 32), (0.4, 2, 80)]
+)
+def test_reach_is_that_of_all_steps_at_this_noise(
+    sigma: float, steps: int | None, expected: int
+) -> None:
+    assert reach(Shifting(), sigma, steps=steps) == expected
+
+
+def test_a_solver_that_sees_too_far_has_no_reach() -> None:
+    with pytest.raises(ValueError, match="sees further than 128 pixels"):
+        reach(Shifting(), 0.5, steps=3)
+
+
+def test_reach_ends() -> None:
+    assert 8 <= reach(rimkit.load("denoise-gray"), 25 / 255) <= 64
     assert reach(GradientDescent(step_size=0.001, steps=3), 0.1) == 0
 
 
