@@ -173,6 +173,35 @@ def test_costs_are_measured_once_for_a_recipe(tmp_path: Path, images: Path) -> N
     assert not said
 
 
+def test_an_update_costs_what_it_takes_when_nothing_else_is_going_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(run, "_seconds_per_update", lambda *_: next(times))
+    study = tiny(choices=(Choice("a"),))
+    costs = run._costs(study, study.choices, [], tmp_path, known={}, say=lambda _: None)
+    assert costs == {"a": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "updates"),
+    [
+        (0.0, 6),  # the study's one minute, in which 7.5 fit: as many for each of two looks
+        (3.0, 22),  # 22.5 fit
+        (0.01, 2),  # none fits, and one is taken for each look
+    ],
+)
+def test_a_choice_takes_the_updates_that_fit_into_its_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, updates: int
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(run, "train", lambda recipe, *_: seen.append(recipe.optimizer.updates))
+    choice = Choice("a", minutes=minutes)
+    with pytest.raises(KeyboardInterrupt):  # nothing has been trained
+        run._train(tiny(), choice, seed=0, cost=8.0, paths=[], output=tmp_path)
+    assert seen == [updates]
+
+
 def test_a_choice_with_updates_costs_what_its_training_took(
     tmp_path: Path,
     images: Path,  # noqa: F811
