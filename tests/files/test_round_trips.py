@@ -217,7 +217,7 @@ def test_floats_multiplied_with_alpha_are_divided_and_not_rounded(tmp_path: Path
     np.testing.assert_allclose(read_picture(path).values, values, rtol=1e-5)
 
 
-@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd", "none"])
+@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd", "lzma", "none"])
 @pytest.mark.parametrize("layout", ["contig", "separate"])
 @pytest.mark.parametrize(("byteorder", "big"), [("<", True), (">", True), (">", False)])
 def test_tiffs_of_other_programs(
@@ -236,6 +236,43 @@ def test_tiffs_of_other_programs(
     )
     picture = read_picture(tmp_path / "a.tif")
     assert np.array_equal(picture.values, values)
+
+
+@pytest.mark.parametrize("size", [{}, {"rowsperstrip": 16}, {"tile": (32, 32)}])
+def test_tiffs_may_be_jpegs_inside(tmp_path: Path, size: dict[str, Any]) -> None:
+    values = np.full((61, 83, 3), 100, np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", compression="jpeg", **size)
+    read = read_picture(tmp_path / "a.tif").values
+    assert read.shape == values.shape
+    assert np.array_equal(read[:48, :64], values[:48, :64])  # the last tiles are filled up
+
+
+TOO_MUCH: dict[str, tuple[dict[str, Any], tuple[int, ...], str]] = {
+    "channels": ({"photometric": "minisblack", "planarconfig": "contig"}, (8, 8, 5), "5 channels"),
+    "volume": ({"volumetric": True, "tile": (16, 16, 16)}, (16, 16, 16), "depth 16"),
+    "png inside": ({"compression": "png"}, (16, 16), "compressed by PNG"),
+    "large tiles": ({"tile": (2048, 1024)}, (16, 16), "tiles of 1024x2048 are too large"),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_tiffs_that_could_take_much_are_refused(tmp_path: Path, kind: str) -> None:
+    options, shape, expected = TOO_MUCH[kind]
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(shape, np.uint8), **options)
+    with pytest.raises(ValueError, match=rf"a\.tif: .*{expected}"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_what_the_memory_cannot_hold_is_an_error_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise MemoryError("Unable to allocate 7 GiB")
+
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.uint8))
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", no_room)
+    with pytest.raises(ValueError, match=r"a\.tif: cannot be read as an image \(Unable"):
+        read_picture(tmp_path / "a.tif")
 
 
 def test_white_may_be_zero(tmp_path: Path) -> None:

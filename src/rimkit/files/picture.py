@@ -30,6 +30,7 @@ _UNREADABLE = (
     ArithmeticError,
     AttributeError,
     LookupError,
+    MemoryError,
     OSError,
     RuntimeError,
     SyntaxError,

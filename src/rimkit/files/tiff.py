@@ -19,6 +19,7 @@ from PIL.ExifTags import IFD
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import PHOTOMETRIC
 
+from rimkit.files import tiff_bounds
 from rimkit.files.metadata import DESCRIPTIVE, Metadata, Values, as_it_was, read_exif
 from rimkit.pixels import white
 
@@ -62,11 +63,7 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
                     f"{len(tiff.pages)})"
                 )
             page: Any = tiff.pages[0]
-            if page.imagewidth * page.imagelength > largest:
-                raise ValueError(
-                    f"{path}: too large to be opened safely "
-                    f"({page.imagewidth}x{page.imagelength} pixels)"
-                )
+            tiff_bounds.check(page, path, largest=largest)
             values = _pixels(page, path)
             kept, orientation = _exif(tiff, path)
             profile = page.tags.get(34675)
