@@ -392,6 +392,18 @@ def test_an_inference_that_nobody_watches_stops(serve: Serve) -> None:
         assert restored(client, image["name"], steps=1)[0] == "done"
 
 
+def test_who_looks_at_pictures_watches(serve: Serve) -> None:
+    with serve(patience=0.5) as client:
+        image = send(client, encoded(200, 200))["name"]
+        job = ask(client, image, steps=200).json()["name"]
+        began = time.monotonic()
+        while time.monotonic() - began < 2:
+            client.get(f"/api/jobs/{job}/estimate-0")
+            time.sleep(0.1)
+        events = client.get(f"/api/jobs/{job}").json()["events"]
+    assert not [event for event in events if event["kind"] == "cancelled"]
+
+
 def test_wishes_that_come_too_slowly_or_without_end_are_refused(serve: Serve) -> None:
     head = b"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     with serve(upload_seconds=0.5) as client:

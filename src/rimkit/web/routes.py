@@ -148,7 +148,8 @@ async def end(studio: TheStudio, job: TheJob) -> None:
 @router.get("/jobs/{name}/{file}")
 async def file(file: str, job: TheJob) -> Response:
     """Return a picture of an inference: measurement, truth, estimate-3, score-3, result."""
-    content = job.files.get(file)
+    with job.watched():  # on a slow line little else may come
+        content = job.files.get(file)
     done = [event for event in job.events if event["kind"] == "done"]
     if content is None or (file == "result" and not done):
         raise HTTPException(404, "there is no such picture")
