@@ -254,18 +254,21 @@ def test_narrow_screens_and_fingers_suffice(
             ".filter(([, height]) => height < 40)"
         )
         assert not small
-        assert contrast(page) > 4.5
+        assert contrast(page, ".fine", "color") > 4.5  # WCAG 2.2, 1.4.3
+        for field in ("#kind", "#steps", "#play", "#drop"):
+            assert contrast(page, field, "borderTopColor") >= 3, field  # 1.4.11
 
 
-def contrast(page: Any) -> float:
-    """Of text that is least marked, against the ground (WCAG 2.2, 1.4.3)."""
+def contrast(page: Any, element: str, colour: str) -> float:
+    """Of a colour of an element against the ground."""
     seen = page.evaluate(
-        "[getComputedStyle(document.querySelector('.fine')).color,"
-        " getComputedStyle(document.body).backgroundColor]"
+        "([element, colour]) => [getComputedStyle(document.querySelector(element))[colour],"
+        " getComputedStyle(document.body).backgroundColor]",
+        [element, colour],
     )
     levels = []
-    for colour in seen:
-        parts = np.array([float(part) for part in colour[4:-1].split(",")[:3]]) / 255
+    for text in seen:
+        parts = np.array([float(part) for part in text[4:-1].split(",")[:3]]) / 255
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         levels.append(float(linear @ [0.2126, 0.7152, 0.0722]))
     return (max(levels) + 0.05) / (min(levels) + 0.05)

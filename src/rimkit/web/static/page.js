@@ -18,9 +18,9 @@ let playing = null;
 let picked = false;     // whether a solver was chosen by hand for this kind of problem
 let choices = 0;        // how many images were chosen: an answer that comes late is not taken
 
-function say(text, bad = false) {
-  $("status").textContent = text;
-  $("status").classList.toggle("bad", bad);
+function say(text, bad = false, where = "status") {
+  $(where).textContent = text;
+  $(where).classList.toggle("bad", bad);
 }
 
 // ---- what is chosen
@@ -133,7 +133,7 @@ function listSamples() {
 
 function choose(chosen) {
   image = chosen;
-  $("chosen").textContent = `${chosen.title}: ${chosen.width} × ${chosen.height}, ${chosen.channels === 1 ? "grey" : "colour"}`;
+  say(`${chosen.title}: ${chosen.width} × ${chosen.height}, ${chosen.channels === 1 ? "grey" : "colour"}`, false, "chosen");
   $("run").disabled = false;
   $("middle").hidden = true;
   $("automatic")?.dispatchEvent(new Event("change"));
@@ -143,8 +143,9 @@ function choose(chosen) {
 
 async function openFile(file) {
   const mine = ++choices;
+  image = null;
   for (const radio of document.querySelectorAll("#samples input")) radio.checked = false;
-  $("chosen").textContent = `Opening ${file.name} …`;
+  say(`Opening ${file.name} …`, false, "chosen");
   $("run").disabled = true;
   $("middle").hidden = true;
   try {
@@ -155,8 +156,7 @@ async function openFile(file) {
     if (mine === choices) choose(opened);
   } catch (error) {
     if (mine !== choices) return;
-    image = null;
-    $("chosen").textContent = error.message;
+    say(error.message, true, "chosen");
     offerMiddle(file, mine);
   }
 }
@@ -191,12 +191,11 @@ async function start() {
     steps: Number($("steps").value),
     inspect: $("inspect").checked,
   };
-  const mine = { wish, run: null, started: null, steps: [], pictures: new Map(), stopped: false };
+  const mine = { wish, run: null, started: null, steps: [], pictures: new Map(), drawing: null, stopped: false };
   walk = mine;
   following = true;
   shown = 0;
-  $("run").disabled = true;
-  $("stop").hidden = false;
+  takeTurns($("run"), $("stop"));
   $("download").hidden = true;
   $("moving").hidden = false;
   $("progress").value = 0;
@@ -214,9 +213,17 @@ async function start() {
     if (walk === mine) say(error.message, true);
   }
   if (walk !== mine) return;
-  $("run").disabled = image === null;
-  $("stop").hidden = true;
+  takeTurns($("stop"), $("run"));
   $("moving").hidden = true;
+}
+
+// Of the two buttons one can be pressed; the focus goes along, so that it is not lost.
+function takeTurns(from, to) {
+  const focused = document.activeElement === from;
+  $("stop").hidden = false;  // what is hidden cannot have the focus
+  $("run").disabled = to !== $("run") || image === null;
+  if (focused) (to.disabled ? $("file") : to).focus({ preventScroll: true });
+  $("stop").hidden = to !== $("stop");
 }
 
 async function happen(mine, event) {
@@ -229,14 +236,16 @@ async function happen(mine, event) {
     $("inside").hidden = !(mine.wish.inspect && event.steps > 0);
     say(`It walks. Noise: ${event.sigma.toFixed(1)} grey levels.`);
     listComparisons(mine);
-    await compareWith();
+    mine.compared = compareWith();
   } else if (event.kind === "step") {
     mine.steps.push(event);
     $("scrub").max = event.number;
     $("progress").value = event.number / Math.max(1, mine.started.steps);
     $("counter").textContent = `Step ${event.number} of ${mine.started.steps}, ${event.seconds.toFixed(1)} s`;
-    if (following) await show(event.number);
+    if (following && mine.drawing === null) mine.drawing = showNewest(mine);
+    else chart(mine);
   } else if (event.kind === "done") {
+    await Promise.all([mine.compared, mine.drawing]);
     const { url, title } = await mine.run.result();
     Object.assign($("download"), { href: url, download: title });
     $("download").hidden = false;
@@ -279,6 +288,16 @@ async function compareWith() {
   }
 }
 
+// Steps are not waited for by what draws them: on a slow line those are skipped that are behind.
+async function showNewest(mine) {
+  let drawn = -1;
+  while (walk === mine && following && drawn < mine.steps.length - 1) {
+    drawn = mine.steps.length - 1;
+    await show(drawn);
+  }
+  mine.drawing = null;
+}
+
 async function show(number) {
   const mine = walk;
   const step = mine?.steps[number];
@@ -294,6 +313,7 @@ async function show(number) {
   const wanted = [[$("after"), `estimate-${number}`, false]];
   if (!$("inside").hidden) wanted.push([$("score"), `score-${number}`, true], [$("state"), `state-${number}`, true]);
   for (const [canvas, file, fit] of wanted) {
+    if (mine !== walk || shown !== number) return;
     try {
       const made = await picture(mine, file);
       if (mine === walk && shown === number) paint(canvas, made, { fit });
@@ -356,13 +376,19 @@ $("stop").addEventListener("click", () => {
   walk.stopped = true;
   walk.run?.cancel();
 });
+$("stop").addEventListener("keydown", (event) => { if (event.repeat) event.preventDefault(); });  // held since the start
 $("against").addEventListener("change", compareWith);
 $("scrub").addEventListener("input", () => { stopPlaying(); go(Number($("scrub").value)); });
 $("play").addEventListener("click", play);
 $("enlarge").addEventListener("change", () => viewer.enlarge($("enlarge").checked ? 3 : 1));
-$("file").addEventListener("change", () => { if ($("file").files.length) openFile($("file").files[0]); });
+$("file").addEventListener("change", () => {
+  const [file] = $("file").files;
+  $("file").value = "";  // the same file can be chosen again
+  if (file) openFile(file);
+});
 $("view").addEventListener("keydown", (event) => {
   if (event.target !== $("view") || !walk?.steps.length) return;
+  if (event.altKey || event.ctrlKey || event.metaKey) return;  // those are the browser's
   const actions = {
     ArrowLeft: () => go(shown - 1), ArrowRight: () => go(shown + 1), Home: () => go(0), End: () => go(Infinity),
     " ": play, ",": () => viewer.move(Number($("compare").value) - 5), ".": () => viewer.move(Number($("compare").value) + 5),
@@ -379,7 +405,7 @@ for (const kind of ["dragleave", "drop"]) {
 }
 document.addEventListener("drop", (event) => {
   if (event.dataTransfer?.files.length) openFile(event.dataTransfer.files[0]);
-  else $("chosen").textContent = "That was no file.";
+  else say("That was no file.", true, "chosen");
 });
 
 try {

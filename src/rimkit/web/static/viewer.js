@@ -47,7 +47,9 @@ export class Viewer {
     this.frame.classList.toggle("large", factor > 1);
     // Small pictures are shown larger than they are, as far as there is room.
     const shown = factor * Math.max(1, Math.min(3, 640 / this.after.width));
-    for (const canvas of [this.after, this.before]) canvas.style.width = `${canvas.width * shown}px`;
+    const { width, height } = this.after;
+    const whole = factor > 1 ? "" : `, ${79 * width / height}vh`;  // the stage has 80vh
+    for (const canvas of [this.after, this.before]) canvas.style.width = `min(${width * shown}px${whole})`;
   }
 }
 
