@@ -10,6 +10,7 @@ import torch
 from tests.web.browser import opened_browser
 
 import rimkit
+from rimkit.operators.filling import fill
 from rimkit.web.app import static_folder
 
 FLOOR = 1e-4
@@ -21,6 +22,18 @@ SCORE = """async ({ source, x, y, sigma, levels, floor }) => {
 }"""
 
 
+FILL = """async ({ source, y, mask, ...size }) => {
+  const script = new Blob([source], { type: "text/javascript" });
+  const { fill } = await import(URL.createObjectURL(script));
+  return Array.from(fill(Float32Array.from(y), Uint8Array.from(mask), size));
+}"""
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    return (static_folder().parent / "browser" / "problem.js").read_text()
+
+
 @pytest.fixture(scope="module")
 def page() -> Iterator[Any]:
     with opened_browser() as browser:
@@ -29,8 +42,9 @@ def page() -> Iterator[Any]:
 
 @pytest.mark.parametrize("levels", [None, 255])
 @pytest.mark.parametrize("sigma", [0.005, 0.1, 0.3])
-def test_the_score_is_that_of_the_library(page: Any, sigma: float, levels: int | None) -> None:
-    source = (static_folder().parent / "browser" / "problem.js").read_text()
+def test_the_score_is_that_of_the_library(
+    page: Any, source: str, sigma: float, levels: int | None
+) -> None:
     x = torch.linspace(-0.5, 1.5, 401, dtype=torch.float64).repeat(4)
     y = torch.tensor([0.0, 1.0, 7 / 255, 200 / 255], dtype=torch.float64).repeat_interleave(401)
     given = {"source": source, "x": x.tolist(), "y": y.tolist(), "floor": FLOOR}
@@ -40,3 +54,17 @@ def test_the_score_is_that_of_the_library(page: Any, sigma: float, levels: int |
     torch.testing.assert_close(
         torch.tensor(found, dtype=torch.float64), expected, rtol=1e-7, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("share", [0.3, 0.95, 1.0])
+@pytest.mark.parametrize("size", [(1, 8, 8), (3, 33, 20), (1, 70, 129)])
+def test_missing_pixels_are_filled_in_as_by_the_library(
+    page: Any, source: str, size: tuple[int, int, int], share: float
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    y = torch.rand((1, *size), generator=generator)
+    mask = (torch.rand((1, 1, *size[1:]), generator=generator) >= share).float()
+    given = {"source": source, "y": y.flatten().tolist(), "mask": mask.flatten().tolist()}
+    sides = dict(zip(("channels", "height", "width"), size, strict=True))
+    found = torch.tensor(page.evaluate(FILL, {**given, **sides}), dtype=torch.float32)
+    torch.testing.assert_close(found.view(y.shape), fill(y, mask), rtol=0, atol=1e-5)

@@ -7,13 +7,37 @@ let about_ = null;
 export const where = "Everything happens in this browser: no image leaves it.";
 export const kinds = ["noise", "photograph", "missing"];
 
+async function load(path) {
+  let answer;
+  try {
+    answer = await fetch(path);
+  } catch {
+    throw new Error("The web server does not answer. Is it still running?");
+  }
+  if (!answer.ok) throw new Error(`The web server has no ${path}: it answered ${answer.status}. Is the folder whole?`);
+  return answer;
+}
+
 export async function about() {
-  about_ = await (await fetch("about.json")).json();
+  const answer = await load("about.json");
+  try {
+    about_ = await answer.json();
+  } catch {
+    throw new Error("about.json is not what `rimkit serve --export` wrote. Is the folder whole?");
+  }
   return about_;
+}
+
+// A canvas has 8 bits, and a browser does not say what it cuts off: bits are byte 24 of a PNG.
+async function refuseDeep(blob) {
+  const head = new Uint8Array(await blob.slice(0, 25).arrayBuffer());
+  const png = [0x89, 0x50, 0x4e, 0x47].every((byte, place) => head[place] === byte);
+  if (png && head[24] > 8) throw new Error("It has 16 bits: only `rimkit serve` and `rimkit restore` take that.");
 }
 
 // RGBA of 8 bits, as it stands in the file.
 async function decoded(blob) {
+  await refuseDeep(blob);
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
@@ -79,7 +103,7 @@ function request(message) {
 
 async function pixelsOf(name) {
   if (!images.has(name)) {
-    const answer = await fetch(`samples/${name.replace("sample-", "")}.png`);
+    const answer = await load(`samples/${name.replace("sample-", "")}.png`);
     images.set(name, { pixels: await decoded(await answer.blob()), title: name.replace("sample-", "") });
   }
   return images.get(name);

@@ -77,6 +77,64 @@ export function score({ y, mask, sigma, levels }, x, floor) {
   return y.map((value, place) => (mask[place % mask.length] ? (value - x[place]) / variance : 0));
 }
 
+// Half the size: means of 2x2 values, and of what is left of them at the end of an odd side.
+function halved({ values, channels, height, width }) {
+  const h = Math.ceil(height / 2), w = Math.ceil(width / 2);
+  const made = new Float32Array(channels * h * w);
+  for (let place = 0; place < made.length; place++) {
+    const column = 2 * (place % w), row = 2 * (Math.floor(place / w) % h);
+    const top = Math.floor(place / (h * w)) * height * width;
+    const down = Math.min(2, height - row), across = Math.min(2, width - column);
+    for (let y = row; y < row + down; y++) {
+      for (let x = column; x < column + across; x++) made[place] += values[top + y * width + x] / (down * across);
+    }
+  }
+  return { values: made, channels, height: h, width: w };
+}
+
+// Two neighbours of each place of a longer side, and the share of the second.
+function between(length, from) {
+  return Array.from({ length }, (_, place) => {
+    const at = Math.max(0, ((place + 0.5) * from) / length - 0.5), first = Math.floor(at);
+    return [first, Math.min(first + 1, from - 1), at - first];
+  });
+}
+
+// Means of seen pixels, and where none is, what lies between those of half the size.
+function fillFrom(sums, share, coarse) {
+  const { channels, height, width } = sums;
+  const rows = coarse && between(height, coarse.height), columns = coarse && between(width, coarse.width);
+  const values = sums.values.map((sum, place) => {
+    const pixel = place % (height * width);
+    if (share.values[pixel] > 0) return sum / share.values[pixel];
+    if (!coarse) return 0;
+    const [up, down, below] = rows[Math.floor(pixel / width)], [left, right, beside] = columns[pixel % width];
+    const top = Math.floor(place / (height * width)) * coarse.height;
+    const mean = (row) => {
+      const [one, other] = [left, right].map((column) => coarse.values[(top + row) * coarse.width + column]);
+      return (1 - beside) * one + beside * other;
+    };
+    return (1 - below) * mean(up) + below * mean(down);
+  });
+  return { values, channels, height, width };
+}
+
+// y where it is seen, and elsewhere means of what is seen near: rimkit.operators.filling.fill,
+// which says why.
+export function fill(y, mask, { channels, height, width }) {
+  const seen = y.map((value, place) => value * mask[place % mask.length]);
+  let sums = { values: seen, channels, height, width };
+  let share = { values: Float32Array.from(mask), channels: 1, height, width };
+  const finer = [];
+  while (Math.max(sums.height, sums.width) > 1 && share.values.some((part) => part === 0)) {
+    finer.push([sums, share]);
+    [sums, share] = [halved(sums), halved(share)];
+  }
+  let x = fillFrom(sums, share, null);
+  for (const [sums, share] of finer.reverse()) x = fillFrom(sums, share, x);
+  return x.values;
+}
+
 // Where all of a 7x7 neighbourhood are equal: there is no noise, and the image stays.
 export function quiet(image, { channels, height, width }) {
   const extreme = (choose) => {

@@ -2,7 +2,7 @@
 
 import * as ort from "./vendor/ort.wasm.min.mjs";
 import { grey, planes, psnr, rms, rgba, sheet, signed } from "./looks.js";
-import { measure, quiet, score } from "./problem.js";
+import { fill, measure, quiet, score } from "./problem.js";
 import { estimateSigma } from "./sigma.js";
 
 ort.env.wasm.wasmPaths = new URL("./vendor/", self.location.href).href;
@@ -13,10 +13,23 @@ let walk = null;
 let starts = 0;
 
 async function session(solver) {
-  if (!sessions.has(solver.file)) {
-    sessions.set(solver.file, await ort.InferenceSession.create(solver.file, { executionProviders: ["wasm"] }));
-  }
+  if (!sessions.has(solver.file)) sessions.set(solver.file, await opened(solver.file));
   return sessions.get(solver.file);
+}
+
+async function opened(file) {
+  let answer;
+  try {
+    answer = await fetch(file);
+  } catch {
+    throw new Error("The web server does not answer. Is it still running?");
+  }
+  if (!answer.ok) throw new Error(`The web server has no ${file}: it answered ${answer.status}. Is the folder whole?`);
+  try {
+    return await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), { executionProviders: ["wasm"] });
+  } catch (error) {
+    throw new Error(`The model ${file} cannot be run in this browser (${error?.message ?? error}).`);
+  }
 }
 
 // Returns sigma and channels of an image.
@@ -43,13 +56,14 @@ async function start({ wish, pixels, solver }) {
   const measured = measure(image, degradation, { ...size, levels: solver.levels });
   // Samples of a model of one channel are the colours.
   const shape = solver.channels === 1 ? [channels, 1, height, width] : [1, channels, height, width];
+  const initial = measured.mask ? fill(measured.y, measured.mask, size) : measured.y;
+  const eta = solver.start === "zeros" ? new Float32Array(image.length) : initial;
   // So little noise that the model would add more errors than it takes away: the image stays.
   const little = degradation.kind === "photograph" && measured.sigma < solver.least_sigma;
   walk = {
     ...measured, size, shape, solver, session: loaded,
     still: wish.degradation.kind === "photograph" ? quiet(image, size) : null,
-    eta: solver.start === "zeros" ? new Float32Array(image.length) : measured.y.slice(),
-    x: measured.y, states: null, before: null,
+    eta, x: eta, states: null, before: null,
   };
   const files = { measurement: rgba(measured.y, size) };
   if (measured.truth) files.truth = rgba(measured.truth, size);
