@@ -54,7 +54,7 @@ class Wish(BaseModel):
 
     image: str = Field(max_length=80)
     degradation: Degradation
-    solver: str = Field(max_length=200)
+    solver: str = Field(max_length=255)
     steps: int | None = Field(default=None, ge=1, strict=True)
     inspect: bool = False
     visitor: str = Field(default="", max_length=80)
@@ -136,7 +136,7 @@ def _check(values: Array, steps: int, offer: Offer, limits: Limits, *, inspect: 
     most = int(limits.frames // each) - 1
     if steps > most:
         raise ValueError(f"at {width}x{height} at most {most} steps can be kept here, not {steps}")
-    if offer.together(values[..., : offer.channels]) < 1:
+    if offer.together(values) < 1:
         raise ValueError(
             f"an image of {width}x{height} is too large for {offer.name} here; "
             "`rimkit restore` takes any size"

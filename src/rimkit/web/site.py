@@ -50,9 +50,7 @@ def export_site(
         If the folder holds something else, no model can be taken, two have one name, or the runtime
         cannot be had.
     """
-    names = [record.short_name(model) for model in models]
-    if len(set(names)) < len(names):
-        raise ValueError(f"every model has a name of its own, got {', '.join(names)}")
+    record.check_names([record.short_name(model) for model in models])
     if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds other things: give a new or an empty folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,12 +12,18 @@ from rimkit.denoiser import Denoiser, known_levels
 from rimkit.pixels import Array
 from rimkit.rim import RIM
 from rimkit.solver import Solver
-from rimkit.tasks import DenoisingTask, SuperResolutionTask
+from rimkit.tasks import DenoisingTask, RandomProjectionsTask, SuperResolutionTask
+from rimkit.weights import record
 
 _CLASSICAL_STEPS = 60
+# The most that an inference holds, in bytes for each pixel of each colour: measured over all kinds
+# of problems (tests/web/test_solvers.py: 170 and 125, for a blur), and a fifth for holes.
+_HELD_BY_TOTAL_VARIATION = 200
+_HELD_BY_GRADIENT_DESCENT = 160
 _TASKS = {
     DenoisingTask.table_name: ("photograph", "noise"),
     SuperResolutionTask.table_name: ("smaller",),
+    RandomProjectionsTask.table_name: ("projections",),
 }
 
 
@@ -28,7 +34,7 @@ class Offer:
     Attributes
     ----------
     name, summary
-        What to call it, and what it is, in one line.
+        What to call it (a model of one's own: no path of the server), and what it is, in one line.
     steps
         That it takes where none are asked for.
     channels
@@ -67,7 +73,7 @@ def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
     Raises
     ------
     ValueError
-        If a model cannot be loaded.
+        If a model cannot be loaded, or two have one name.
     """
     listed = [_learned(model, memory) for model in models]
     listed.append(
@@ -79,7 +85,7 @@ def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
             trained=(),
             learned=False,
             build=lambda sigma: TotalVariation(weight=0.5 / sigma),
-            together=lambda _: 4,
+            together=functools.partial(_all_or_none, memory=memory, held=_HELD_BY_TOTAL_VARIATION),
         )
     )
     listed.append(
@@ -91,10 +97,16 @@ def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
             trained=(),
             learned=False,
             build=lambda sigma: GradientDescent(step_size=0.5 * sigma**2),
-            together=lambda _: 4,
+            together=functools.partial(_all_or_none, memory=memory, held=_HELD_BY_GRADIENT_DESCENT),
         )
     )
+    record.check_names([offer.name for offer in listed])
     return {offer.name: offer for offer in listed}
+
+
+def _all_or_none(values: Array, *, memory: float, held: int) -> int:
+    """All colours, if they fit: what is held between the steps is most, and turns save little."""
+    return int(values.shape[2]) if held * values.size <= memory else 0
 
 
 def _learned(model: str, memory: float) -> Offer:
@@ -108,7 +120,7 @@ def _learned(model: str, memory: float) -> Offer:
         return loaded
 
     return Offer(
-        model,
+        record.short_name(model),
         weights.card(model).summary if known else "a model of your own",
         steps=loaded.steps,
         channels=loaded.config.network.channels,

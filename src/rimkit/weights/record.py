@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,18 @@ def short_name(model: str | os.PathLike[str]) -> str:
     """What a model is called: as in the package, or by its file, or by that file's folder."""
     path = Path(model)
     return path.resolve().parent.name if path.name == "weights.safetensors" else path.stem
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse models between which nobody could choose.
+
+    Raises
+    ------
+    ValueError
+        If two have one name.
+    """
+    if len(set(names)) < len(names):
+        raise ValueError(f"every model has a name of its own, got {', '.join(names)}")
 
 
 def described(model: RIM) -> str:

@@ -1,0 +1,97 @@
+"""What is offered, by which names, and in which memory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.web.conftest import Serve, encoded, restored, send
+
+from rimkit import weights
+from rimkit.web.solvers import offers
+from rimkit.weights import models
+
+PEAKS = """
+import json, sys
+from pathlib import Path
+import numpy as np, torch
+from rimkit.files.picture import Picture
+from rimkit.footprint import give_back, keep_large_blocks, resident
+from rimkit.web.inference import Wish, infer
+from rimkit.web.limits import Limits
+from rimkit.web.solvers import offers
+
+torch.set_num_threads(1)
+keep_large_blocks()  # as the server does
+solver, *degradations = sys.argv[1:]
+offer = offers([], memory=1e12)[solver]
+def run(side, degradation):
+    picture = Picture(np.full((side, side, 1), 90, np.uint8))
+    wish = Wish(image="", degradation=json.loads(degradation), solver=solver, steps=2)
+    for _ in infer(picture, wish, offer, Limits(frames=1e12)):
+        pass
+
+for degradation in degradations:
+    run(64, degradation)
+    give_back()
+    before = resident()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    run(900, degradation)
+    peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    print((int(peak) * 1024 - before) / 900**2)
+"""
+KINDS: list[dict[str, object]] = [
+    {"kind": "missing"},
+    {"kind": "blur", "width": 5},
+    {"kind": "smaller", "scale": 1.1},
+    {"kind": "projections", "share": 1},
+]
+
+
+def test_every_model_in_the_package_says_what_it_was_trained_for() -> None:
+    names = weights.model_names()
+    offered = offers(names, memory=1e9)
+    assert list(offered) == [*names, "total-variation", "gradient-descent"]
+    assert all(offered[name].trained for name in names)
+    assert offered["random-projections"].trained == ("projections",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.parametrize("solver", ["total-variation", "gradient-descent"])
+def test_classical_solvers_keep_to_the_memory(solver: str) -> None:
+    command = [sys.executable, "-c", PEAKS, solver, *map(json.dumps, KINDS)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    held = max(float(line) for line in text.split())
+    values = np.empty((900, 900, 1), np.uint8)
+    for share, together in ((1.0, 0), (1.8, 1)):  # of what is held at the most
+        assert offers([], memory=share * held * values.size)[solver].together(values) == together
+
+
+@pytest.mark.parametrize("solver", ["denoise-gray", "total-variation", "gradient-descent"])
+def test_what_does_not_fit_into_the_memory_is_refused(serve: Serve, solver: str) -> None:
+    with serve(memory=1e6) as client:
+        status, events, _ = restored(client, "sample-cat", solver=solver)
+    assert status == "failed"
+    assert f"too large for {solver} here" in events[-1]["detail"]
+
+
+def test_a_model_of_ones_own_is_called_by_its_name(serve: Serve, tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["deep" * 20] * 4)
+    folder.mkdir(parents=True)
+    path = folder / "mine.safetensors"
+    shutil.copyfile(models.path_of("denoise-gray"), path)
+    with serve(models=(str(path),)) as client:
+        offered = [solver["name"] for solver in client.get("/api/about").json()["solvers"]]
+        image = send(client, encoded())["name"]
+        status, events, _ = restored(client, image, solver="mine", steps=1)
+    assert offered == ["mine", "total-variation", "gradient-descent"]
+    assert status == "done", events
+    (tmp_path / "b").mkdir()
+    shutil.copyfile(path, tmp_path / "b" / "mine.safetensors")
+    with pytest.raises(ValueError, match="every model has a name of its own, got mine, mine"):
+        offers([str(path), str(tmp_path / "b" / "mine.safetensors")], memory=1e9)
