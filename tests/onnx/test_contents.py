@@ -67,6 +67,7 @@ def test_it_comes_back(weights_file: Path, onnx_file: Path) -> None:
         (lambda t: t["states"][0].update(channels=9), "the states are not those"),
         (lambda t: t["states"][0].update(width=9), 'no "width"'),
         (lambda t: t["config"]["network"].update(channels=3), "the graph's inputs are not those"),
+        (lambda t: t["config"]["network"].update(features=10**9), "cannot be built"),
     ],
     ids=[
         *(
@@ -80,7 +81,7 @@ def test_it_comes_back(weights_file: Path, onnx_file: Path) -> None:
             "setting",
             "network",
         ),
-        *("steps", "no-states", "channels", "state-key", "graph"),
+        *("steps", "no-states", "channels", "state-key", "graph", "huge"),
     ],
 )
 def test_what_does_not_fit_is_said(
@@ -98,13 +99,14 @@ def test_what_does_not_fit_is_said(
 
 def test_files_that_are_not_ours_are_refused_in_one_line(onnx_file: Path, tmp_path: Path) -> None:
     whole = onnx_file.read_bytes()
-    foreign, renamed, garbled = (onnx.load(onnx_file) for _ in range(3))
+    foreign, renamed, garbled, scalar = (onnx.load(onnx_file) for _ in range(4))
     del foreign.metadata_props[:]
     garbled.metadata_props[0].value = "{"
     for node in renamed.graph.node:
         for number, name in enumerate(node.input):
             node.input[number] = "iterate" if name == "eta" else name
     renamed.graph.input[0].name = "iterate"
+    scalar.graph.input.append(onnx.helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, []))
     for name, content, message in (
         ("text", b"hello", "not an ONNX file, or not a whole one"),
         ("empty", b"", "not an ONNX file, or not a whole one"),
@@ -113,6 +115,7 @@ def test_files_that_are_not_ours_are_refused_in_one_line(onnx_file: Path, tmp_pa
         ("foreign", foreign.SerializeToString(), "not written by rimkit"),
         ("garbled", garbled.SerializeToString(), "not JSON"),
         ("renamed", renamed.SerializeToString(), "the graph's inputs are not those"),
+        ("scalar", scalar.SerializeToString(), "the graph's inputs are not those"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=message) as caught:

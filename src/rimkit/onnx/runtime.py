@@ -40,8 +40,12 @@ class OnnxRIM(RIM):
     def __init__(self, graph: bytes, *, where: str) -> None:
         session = _open(graph, where)
         contents = from_metadata(session.get_modelmeta().custom_metadata_map, where=where)
-        with torch.device("meta"):  # no weights: those are in the graph
-            super().__init__(contents.config)
+        try:
+            with torch.device("meta"):  # no weights: those are in the graph
+                super().__init__(contents.config)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{where}: its configuration cannot be built ({reason})") from error
         self.phi_epsilon = torch.nn.Parameter(torch.zeros(()))  # says dtype and device
         self.training_record = contents.training
         self.contents = contents
@@ -124,9 +128,9 @@ def _check_graph(session: onnxruntime.InferenceSession, contents: Contents, wher
         ("inputs", session.get_inputs(), contents.inputs),
         ("outputs", session.get_outputs(), contents.outputs),
     ):
-        seen = [(value.name, value.type, len(value.shape), value.shape[1]) for value in found]
+        seen = [(value.name, value.type, len(value.shape), value.shape[1:2]) for value in found]
         wanted = [
-            (value, "tensor(float)", 4, number)
+            (value, "tensor(float)", 4, [number])
             for value, number in zip(expected, channels, strict=True)
         ]
         if seen != wanted:
