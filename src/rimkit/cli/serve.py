@@ -17,7 +17,7 @@ from rimkit.web.connections import bounded_protocol
 from rimkit.web.limits import Limits
 
 _HEAD_SECONDS = 20.0  # in which the head of a request must have come
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     )
     keep_large_blocks()
     local = _is_loopback(options.host)
-    hosts = [*_LOOPBACK, *options.name] if local else (options.name or ["*"])
+    hosts = [*_LOOPBACK, options.host, *options.name] if local else (options.name or ["*"])
     app = create_app(models, limits=limits, hosts=hosts)
     if not local:
         fail(f"note: whoever reaches {options.host} can use the processor of this machine")
@@ -49,11 +49,13 @@ def run(options: argparse.Namespace) -> int:
         server_header=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
+        lifespan="on",  # what fails at the start ends the program
         http=bounded_protocol(most=options.connections, seconds=_HEAD_SECONDS),
     )
     with _listening(options.host, options.port) as listener:
-        _Server(config).run([listener])
-    return 0
+        server = _Server(config)
+        server.run([listener])
+    return 0 if server.started else 1
 
 
 class _Server(uvicorn.Server):
@@ -61,7 +63,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for each in sockets or ():
+        for each in sockets if sockets and self.started else ():
             host, port = each.getsockname()[:2]
             print(
                 f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", flush=True

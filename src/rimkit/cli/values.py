@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import re
 
 _LARGEST_SIGMA = 1020  # four times white, as `rimkit.denoiser` has it
@@ -67,6 +68,17 @@ def port(text: str) -> int:
     return int(text)
 
 
+def host_name(text: str) -> str:
+    """A name or an address as a browser sends it, ``*.`` before it for all below, or ``*``."""
+    label = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+    name = re.fullmatch(rf"\*|(?:\*\.)?{label}(?:\.{label})*", text)
+    if name is None and not _is_address(text.removeprefix("[").removesuffix("]")):
+        raise argparse.ArgumentTypeError(
+            f'a host name such as rim.example.org is needed, without a port, got "{text}"'
+        )
+    return text
+
+
 def seconds(text: str) -> float:
     """More than none."""
     return _duration(text, "seconds")
@@ -75,6 +87,14 @@ def seconds(text: str) -> float:
 def minutes(text: str) -> float:
     """More than none."""
     return _duration(text, "minutes")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _duration(text: str, unit: str) -> float:

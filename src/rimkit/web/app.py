@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import rimkit
 from rimkit.web.guards import Guards
@@ -35,13 +34,13 @@ def create_app(
     limits
         What visitors may take of the machine.
     hosts
-        Names by which the server may be called: others are refused, so that no other page can
-        reach it under a name of its own.
+        Names by which the server may be called, as `rimkit.web.guards.Guards` takes them: others
+        are refused, so that no other page can reach it under a name of its own.
 
     Raises
     ------
     ValueError
-        If a model cannot be loaded.
+        If a model cannot be loaded, or two have one name.
     """
     limits = limits if limits is not None else Limits()
     offered = offers(models, memory=limits.memory)
@@ -53,9 +52,9 @@ def create_app(
             yield
 
     app = FastAPI(title="rimkit", version=rimkit.__version__, lifespan=lifespan, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.add_middleware(
         Guards,
+        hosts=hosts,
         longest={"/api/images": limits.upload_bytes, "": _LONGEST_WISH},
         seconds=limits.upload_seconds,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,20 +33,25 @@ class _Refused(Exception):  # noqa: N818
 
 
 class Guards:
-    """Refuses bodies that are too long or take too long, and wishes that come from other pages.
+    """Refuses other names, bodies that are too long or slow, and wishes that other pages send.
 
     Parameters
     ----------
     app
         What is guarded.
+    hosts
+        Names and addresses by which it may be called; ``"*"`` is any, ``"*.a.b"`` all below a.b.
     longest
         Bytes of a body by the beginning of its path; the first that fits counts.
     seconds
         In which a body must have come.
     """
 
-    def __init__(self, app: ASGIApp, *, longest: Mapping[str, int], seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Sequence[str], longest: Mapping[str, int], seconds: float
+    ) -> None:
         self._app = app
+        self._hosts = tuple(host.strip("[]").lower() for host in hosts)
         self._longest = longest
         self._seconds = seconds
 
@@ -68,6 +74,7 @@ class Guards:
             await send(message)
 
         try:
+            _check_host(scope, self._hosts)
             _check_origin(scope)
             await self._app(scope, self._bounded(scope, receive, refusals), send_guarded)
         except _Refused as refused:
@@ -106,6 +113,16 @@ class Guards:
             return message
 
         return bounded
+
+
+def _check_host(scope: Scope, hosts: Sequence[str]) -> None:
+    """Refuse what was sent to another name: a page may have given this address one of its own."""
+    called = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
+    name = re.sub(r":\d*$", "", called).strip("[]")
+    for host in hosts:
+        if host in ("*", name) or (host.startswith("*.") and name.endswith(host[1:])):
+            return
+    raise _Refused(400, f"this server is not called {name[:80]!r}; --name gives it a name")
 
 
 def _check_origin(scope: Scope) -> None:

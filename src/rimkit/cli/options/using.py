@@ -136,6 +136,7 @@ def _add_serve(commands: Commands) -> None:
     parser.add_argument(
         "--name",
         action="append",
+        type=values.host_name,
         default=[],
         help="a host name by which the page may be called, besides localhost; repeatable",
     )

@@ -1,0 +1,85 @@
+"""By which names the server may be called, and where it says it is."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from rimkit.cli.main import main
+from rimkit.cli.values import host_name
+from rimkit.web.guards import Guards, _check_host, _Refused
+from rimkit.web.uploads import Uploads
+
+
+@pytest.mark.parametrize("name", ["a*b", "", "a b", "a:80", "http://a", "a..b", "[", "*."])
+def test_names_that_no_browser_sends_are_refused(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--name", name])
+    assert "a host name such as" in capsys.readouterr().err
+
+
+HOSTS = [
+    ("localhost", "localhost:8000", True),
+    ("::1", "[::1]:8000", True),
+    ("[::1]", "[::1]", True),
+    ("Rim.Example", "rim.example:80", True),
+    ("*.example", "a.example", True),
+    ("*.example", "example", False),
+    ("*", "anything", True),
+    ("a.example", "b.a.example", False),
+    ("a.example", "", False),
+]
+
+
+@pytest.mark.parametrize(("name", "host", "taken"), HOSTS)
+def test_names_are_compared_as_browsers_send_them(name: str, host: str, taken: bool) -> None:
+    assert host_name(name) == name
+    scope = {"headers": [(b"host", host.encode())]}
+    with contextlib.nullcontext() if taken else pytest.raises(_Refused, match="is not called"):
+        _check_host(scope, Guards(_nothing, hosts=[name], longest={}, seconds=1)._hosts)
+
+
+async def _nothing(*_: object) -> None: ...
+
+
+def served(*options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "rimkit", "serve", "--port", "0", *options]
+    return subprocess.Popen(
+        [*command, "--model", "denoise-gray"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
+def test_the_address_that_is_printed_answers(host: str) -> None:
+    with served("--host", host) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[0]
+        assert host in url
+        assert httpx.get(f"{url}/api/about", timeout=30).status_code == 200
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def test_a_server_that_cannot_start_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object, *__: object) -> None:
+        raise RuntimeError("no place for uploads")
+
+    monkeypatch.setattr(Uploads, "__init__", broken)
+    try:
+        code = main(["serve", "--port", "0", "--model", "denoise-gray"])
+    except SystemExit as exit_:  # newer versions of uvicorn
+        code = int(exit_.code or 0)
+    assert code != 0
+    assert "http://" not in capsys.readouterr().out
