@@ -96,10 +96,11 @@ async def send_image(request: Request, studio: TheStudio, title: str = "image") 
 @router.get("/images/{name}")
 async def image(name: str, studio: TheStudio) -> Response:
     """Return an image as a PNG of 8 bits."""
-    try:
-        content = await run_in_threadpool(studio.uploads.preview, _image(studio, name))
-    except ValueError as error:
-        raise HTTPException(404, str(error)) from error
+    async with studio.previewing:
+        try:
+            content = await run_in_threadpool(studio.uploads.preview, _image(studio, name))
+        except ValueError as error:
+            raise HTTPException(404, str(error)) from error
     return Response(content, media_type="image/png", headers=_FOREVER)
 
 

@@ -28,6 +28,8 @@ class Studio:
         What waits, runs and is kept.
     receiving
         Held while a file is received.
+    previewing
+        Held while an image is drawn for the page: whoever waits for that takes no thread.
     """
 
     def __init__(self, offers: Mapping[str, Offer], limits: Limits) -> None:
@@ -37,6 +39,7 @@ class Studio:
     async def __aenter__(self) -> Self:
         self.uploads = Uploads(self.limits)
         self.receiving = asyncio.Semaphore(self.limits.uploads)
+        self.previewing = asyncio.Semaphore(1)
         self.worker = Worker(self._run, self.limits, asyncio.get_running_loop())
         return self
 

@@ -22,6 +22,7 @@ from rimkit.web.shelf import Shelf
 
 SAMPLES = {"coffee": "Coffee", "astronaut": "Astronaut", "cat": "Cat"}
 _LONGEST_TITLE = 80
+_PREVIEW_BYTES = 50e6  # of all that are kept in memory
 _OVERHEAD = 5000  # bytes, about, that a small file takes on disk and in memory
 _LONGEST_SIDE = 16_384  # that a canvas of a browser can hold
 
@@ -61,6 +62,7 @@ class Uploads:
         self._limits = limits
         self._folder = tempfile.TemporaryDirectory(prefix="rimkit-")
         self._files: Shelf[Upload] = Shelf(limits.kept_bytes, on_drop=_remove)
+        self._previews: Shelf[bytes] = Shelf(_PREVIEW_BYTES)
         self._one_at_a_time = threading.Lock()
         self._samples = {
             f"sample-{name}": self._sample(name, title) for name, title in SAMPLES.items()
@@ -115,9 +117,19 @@ class Uploads:
             raise ValueError("the image is no longer here; send it again") from error
 
     def preview(self, upload: Upload) -> bytes:
-        """Return an image as a PNG of 8 bits, without transparency."""
+        """Return an image as a PNG of 8 bits, without transparency; it is kept for a while.
+
+        Raises
+        ------
+        ValueError
+            If it is no longer here.
+        """
         with self._one_at_a_time:
-            return looks.png(looks.values_of(to_unit(self.read(upload).colours)[:, None]))
+            made = self._previews.get(upload.name)
+            if made is None:
+                made = looks.png(looks.values_of(to_unit(self.read(upload).colours)[:, None]))
+                self._previews.put(upload.name, made, len(made))
+            return made
 
     def samples(self) -> list[Upload]:
         """Return the images that come with the page."""
