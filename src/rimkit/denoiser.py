@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rimkit.estimation import estimate_sigma
+from rimkit.noises import GaussianNoise
 from rimkit.operators import Window
 from rimkit.pixels import (
     Array,
@@ -88,9 +89,9 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
 
 def check_level(level: float) -> None:
     """Raise ``ValueError`` if a noise level is none, or so large that it must be in other units."""
-    if UNLIKELY < level < math.inf:
+    GaussianNoise(level)  # which checks that it is one
+    if level > UNLIKELY:
         raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
-    Denoising(level)  # which checks that it is one
 
 
 class Denoiser(Restorer):

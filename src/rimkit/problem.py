@@ -143,12 +143,12 @@ def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:
     UserWarning
         If a sigma is so large that it must be in other units.
     """
+    noise = GaussianNoise(sigma) if levels is None else QuantisedGaussianNoise(sigma, levels)
     largest = max(sigma.flatten().tolist(), default=0.0) if isinstance(sigma, Tensor) else sigma
     if UNLIKELY < largest < math.inf:
         warnings.warn(
             f"sigma is {largest:g} where white is 1; are these grey levels of 255?", stacklevel=2
         )
-    noise = GaussianNoise(sigma) if levels is None else QuantisedGaussianNoise(sigma, levels)
     return Problem(operator=Identity(), noise=noise)
 
 

@@ -21,6 +21,7 @@ SMALLEST_SIDE = 8
 
 _PROBE = 0.01  # in x: small beside what noise of any kind does
 _LOST = 12.0  # of the log-likelihood, a measurement: Gaussian residuals of five sigma
+_FAR = 0.1  # in x: more than what the floor of the variance lets small sigma do
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +191,8 @@ class RIM(Solver):
         if not self.training_record:
             return
         lost = problem.log_prob(first, y) - problem.log_prob(last, y)
-        far = (lost > _LOST * y[0].numel()).nonzero()[:, 0].tolist()
+        moved = (last - first).square().flatten(1).mean(1).sqrt()
+        far = ((lost > _LOST * y[0].numel()) & (moved > _FAR)).nonzero()[:, 0].tolist()
         if far:
             warnings.warn(
                 f"the estimate explains y far worse than the start did (samples {far} of "

@@ -74,7 +74,10 @@ def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == 'rimkit: this needs lightning: pip install "rimkit[train]"\n'
+    assert done.stderr == (
+        "rimkit: this needs lightning, of the extra train: pip install '.[train]' in a copy of the "
+        "repository\n"
+    )
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])

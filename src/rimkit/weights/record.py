@@ -67,11 +67,13 @@ def updates_of(record: Mapping[str, Any]) -> str:
     )
 
 
-def seconds_of(record: Mapping[str, Any]) -> int | None:
+def seconds_of(record: Mapping[str, Any]) -> float | None:
     """Seconds of training, those of the weights it started from included where they are known."""
     if "seconds" not in record:
         return None
-    return int(record["seconds"]) + int(record.get("start", {}).get("seconds", 0))
+    before: float = record.get("start", {}).get("seconds", 0)
+    own: float = record["seconds"]
+    return round(own + before, 1)
 
 
 def started_from(record: Mapping[str, Any]) -> str:
