@@ -187,12 +187,17 @@ class RIM(Solver):
         return Iterate(eta, self.link(eta), (*(part.to(weights) for part in state), *spread))
 
     def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> None:
-        """Warn where trained weights end far from the measurement, and further than they began."""
+        """Warn where trained weights end far from the measurement, and further than they began.
+
+        Where they began at the measurement itself they are to leave it, and nothing is said.
+        """
         if not self.training_record:
             return
-        lost = problem.log_prob(first, y) - problem.log_prob(last, y)
+        began, ended = (problem.log_prob(x, y) for x in (first, last))
+        apart = problem.noise.log_prob(y, y) - began > 0.5 * y[0].numel()  # by more than the noise
+        lost = began - ended
         moved = (last - first).square().flatten(1).mean(1).sqrt()
-        far = ((lost > _LOST * y[0].numel()) & (moved > _FAR)).nonzero()[:, 0].tolist()
+        far = (apart & (lost > _LOST * y[0].numel()) & (moved > _FAR)).nonzero()[:, 0].tolist()
         if far:
             warnings.warn(
                 f"the estimate explains y far worse than the start did (samples {far} of "
