@@ -26,11 +26,11 @@ def how(name: str, training: dict[str, Any], digest: str) -> tuple[str, int]:
         said = f"from the weights {start['sha256'][:16]}" if start else f"from {_shown(begun)}"
         if start and "seconds" in start:
             training = {**training, "start": start}
-            said += f", {start['seconds']:,} of the seconds being theirs"
+            said += f", {start['seconds']:,.0f} of the seconds being theirs"
         else:
             said += ", whose own seconds are not counted"
         parts += [said, _CHAIN]
-    return ", ".join(parts), record.seconds_of(training) or 0
+    return ", ".join(parts), round(record.seconds_of(training) or 0)
 
 
 def known_start(begun: str, digest: str) -> dict[str, Any] | None:
