@@ -404,7 +404,7 @@ def test_a_choice_can_be_trained_again(
     assert last.looks == old[2].looks
     assert new.looks[-1].psnr != old[1].looks[-1].psnr
     assert [place.name for place in (tmp_path / "out").glob("*-0")] == ["of-old-0"]
-    assert main([*where, "--again", "young"]) == 1
+    assert main([*where, "--again", "young", *data]) == 1
     assert 'no "young"' in capsys.readouterr().err
     assert main([*where, "--again", "last", *data]) == 0
     _, _, last = from_csv(load_study(str(file)), table.read_text())
