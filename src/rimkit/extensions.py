@@ -27,7 +27,9 @@ def load(modules: Sequence[str]) -> None:
     """
     if not modules:
         return
-    os.environ[_VARIABLE] = os.pathsep.join([*_inherited(), *map(_absolute, modules)])
+    os.environ[_VARIABLE] = os.pathsep.join(
+        dict.fromkeys([*_inherited(), *map(_absolute, modules)])
+    )
     load_inherited()
 
 

@@ -7,6 +7,7 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,9 +15,12 @@ import numpy as np
 import pytest
 import uvicorn
 from PIL import Image
+from tests.web.browser import opened_browser, opened_page
 
 from rimkit.web.app import create_app
 from rimkit.web.limits import Limits
+
+SIDES = (60, 82)
 
 Serve = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 
@@ -54,6 +58,25 @@ def client() -> Iterator[httpx.Client]:
     """A server with safe defaults, but for the images: they are small."""
     with _serve(pixels=100_000, upload_bytes=2_000_000, patience=30.0) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with opened_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Any, client: httpx.Client) -> Iterator[Any]:
+    with opened_page(browser, str(client.base_url)) as page:
+        yield page
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "my photo.png"
+    path.write_bytes(encoded(*SIDES, channels=3))
+    return path
 
 
 def encoded(height: int = 40, width: int = 56, *, channels: int = 1, seed: int = 0) -> bytes:

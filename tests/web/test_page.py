@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from tests.web.browser import colours, downloaded, drawn, opened_browser, opened_page, restore, says
-from tests.web.conftest import Serve, as_png, ask, encoded, pixels, send, watch
+from tests.web.browser import colours, downloaded, drawn, opened_page, restore, says
+from tests.web.conftest import SIDES, Serve, as_png, ask, encoded, pixels, send, watch
 
 from rimkit.cli.main import main
-
-SIDES = (60, 82)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Any, client: httpx.Client) -> Iterator[Any]:
-    with opened_page(browser, str(client.base_url)) as page:
-        yield page
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "my photo.png"
-    path.write_bytes(encoded(*SIDES, channels=3))
-    return path
 
 
 @pytest.mark.parametrize("channels", [1, 3])

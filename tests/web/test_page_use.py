@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.web.browser import opened_browser, opened_page, restore, says
+from tests.web.browser import opened_page, restore, says
 from tests.web.conftest import Serve, encoded
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Any, client: httpx.Client) -> Iterator[Any]:
-    with opened_page(browser, str(client.base_url)) as page:
-        yield page
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "my photo.png"
-    path.write_bytes(encoded(60, 82, channels=3))
-    return path
 
 
 def focused(page: Any) -> str:

@@ -14,7 +14,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import torch
-from tests.web.browser import colours, downloaded, drawn, opened_browser, opened_page, restore, says
+from tests.web.browser import colours, downloaded, drawn, opened_page, restore, says
 from tests.web.conftest import as_png, encoded, pixels
 
 import rimkit
@@ -58,12 +58,6 @@ def url(site: Path, request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser(site: Path) -> Iterator[Any]:
-    with opened_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

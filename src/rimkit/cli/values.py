@@ -6,7 +6,7 @@ import argparse
 import ipaddress
 import re
 
-_LARGEST_SIGMA = 1020  # four times white, as `rimkit.denoiser` has it
+_LARGEST_SIGMA = 1020  # four times white, as `rimkit.problem` has it
 
 
 def sigma(text: str) -> float | str:

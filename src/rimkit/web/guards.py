@@ -35,6 +35,8 @@ class _Refused(Exception):  # noqa: N818
 class Guards:
     """Refuses other names, bodies that are too long or slow, and wishes that other pages send.
 
+    Starlette's own check of names takes no IPv6 addresses.
+
     Parameters
     ----------
     app

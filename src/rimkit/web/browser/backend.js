@@ -1,22 +1,13 @@
 // Runs the model in this browser: what stands in for the server on the page without one.
 
+import { load } from "./load.js";
+
 const images = new Map();
 let count = 0;
 let about_ = null;
 
 export const where = "Everything happens in this browser: no image leaves it.";
 export const kinds = ["noise", "photograph", "missing"];
-
-async function load(path) {
-  let answer;
-  try {
-    answer = await fetch(path);
-  } catch {
-    throw new Error("The web server does not answer. Is it still running?");
-  }
-  if (!answer.ok) throw new Error(`The web server has no ${path}: it answered ${answer.status}. Is the folder whole?`);
-  return answer;
-}
 
 export async function about() {
   const answer = await load("about.json");

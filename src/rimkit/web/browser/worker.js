@@ -1,6 +1,7 @@
 // The computing thread: one walk at a time, step by step, by onnxruntime.
 
 import * as ort from "./vendor/ort.wasm.min.mjs";
+import { load } from "./load.js";
 import { grey, planes, psnr, rms, rgba, sheet, signed } from "./looks.js";
 import { fill, measure, quiet, score } from "./problem.js";
 import { estimateSigma } from "./sigma.js";
@@ -18,13 +19,7 @@ async function session(solver) {
 }
 
 async function opened(file) {
-  let answer;
-  try {
-    answer = await fetch(file);
-  } catch {
-    throw new Error("The web server does not answer. Is it still running?");
-  }
-  if (!answer.ok) throw new Error(`The web server has no ${file}: it answered ${answer.status}. Is the folder whole?`);
+  const answer = await load(file);
   try {
     return await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), { executionProviders: ["wasm"] });
   } catch (error) {
