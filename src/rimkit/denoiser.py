@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rimkit.estimation import estimate_sigma
+from rimkit.inplace import InPlace
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Window
 from rimkit.pixels import (
@@ -19,10 +20,8 @@ from rimkit.pixels import (
     check_alike,
     check_image,
     is_floating,
-    to_unit,
     white,
     without_noise,
-    write_unit,
 )
 from rimkit.problem import UNLIKELY, Denoising, Problem
 from rimkit.provenance import Precision
@@ -183,7 +182,7 @@ class Denoiser(Restorer):
         least = self.least_sigma
         images = [image for image in images if image.sigma > 0 and image.sigma >= least]
         parts = [
-            _InPlace(part, i.sigma, known_levels(self.model, part))
+            _Part(part, i.sigma, known_levels(self.model, part))
             for i in images
             for part in self._parts(i.values)
         ]
@@ -203,39 +202,15 @@ class Denoiser(Restorer):
         raise ValueError(f"this model takes {self._channels} channels, the image has {channels}")
 
 
-class _InPlace:
-    """An image (H, W, C) of the model's channels whose estimate takes its place."""
+class _Part(InPlace):
+    """An image, or a channel of one, whose estimate takes its place."""
 
     def __init__(self, values: Array, sigma: float, levels: int | None) -> None:
-        height, width, channels = values.shape
-        self.shape = (channels, height, width)
-        self.sigma = sigma
-        self.row_bytes = width * channels * (4 + 2 * values.itemsize)
+        super().__init__(values, sigma)
         self._levels = levels
-        self._values = values
-        self._top = 0  # of the rows that are held as they were
-        self._held = values[:0]
-
-    def measurement(self, window: Window | None = None) -> Tensor:
-        if window is None:
-            return to_unit(self._values)
-        rows, columns = window
-        return to_unit(self._held[rows.start - self._top : rows.stop - self._top, columns])
 
     def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
         return Denoising(sigma, levels=self._levels)
 
-    def hold(self, rows: slice) -> None:
-        fresh = self._values[self._top + len(self._held) : rows.stop]
-        self._held = np.concatenate([self._held[rows.start - self._top :], fresh])
-        self._top = rows.start
-
     def settle(self, x: Tensor, y: Tensor) -> Tensor:
         return torch.where(without_noise(y), y, x)
-
-    def write(self, top: int, x: Tensor) -> None:
-        rows = self._values[top : top + x.shape[1]]
-        before = rows.copy() if rows.dtype.itemsize > x.dtype.itemsize else None
-        write_unit(rows, x)
-        if before is not None:  # what has not changed keeps the digits that x has no place for
-            np.copyto(rows, before, where=rows == before.astype(np.float32))

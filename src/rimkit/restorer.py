@@ -10,6 +10,7 @@ from typing import Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
+from rimkit import tree
 from rimkit.ensemble import SelfEnsemble
 from rimkit.footprint import bytes_per_pixel, give_back
 from rimkit.operators import Window
@@ -52,7 +53,7 @@ class Part(Protocol):
         ...
 
     def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
-        """How y was made; sigma (N,) for as many images, or () for one."""
+        """How y was made; sigma () or (1,)."""
         ...
 
     def hold(self, rows: slice) -> None:
@@ -153,7 +154,12 @@ class Restorer:
         row, each = part.row_bytes, self._bytes_per_pixel
         side = (math.sqrt(row**2 + 4 * each * max(memory, 0)) - row) / (2 * each)
         overlap = reach(
-            self._solver, part.sigma, channels=channels, scale=self.scale, steps=self._steps
+            self._solver,
+            part.sigma,
+            problem=self._probe(part.sigma),
+            channels=channels,
+            scale=self.scale,
+            steps=self._steps,
         )
         try:
             return plan(height, width, pixels=int(side**2), overlap=overlap)
@@ -163,9 +169,13 @@ class Restorer:
                 f"{self.memory / 1e6:.0f} MB that are left for it"
             ) from error
 
+    def _probe(self, sigma: float) -> Problem | None:
+        """Return the problem by which the overlap of tiles is measured, as in `reach`."""
+        return None
+
     def _run_whole(self, parts: Sequence[Part], progress: _Progress) -> None:
         y = torch.stack([part.measurement() for part in parts])
-        problem = parts[0].problem(torch.tensor([float(part.sigma) for part in parts]))
+        problem = tree.join([part.problem(torch.tensor([float(part.sigma)])) for part in parts])
         estimates = parts[0].settle(self._solve(y, problem, progress), y)
         for part, x in zip(parts, estimates, strict=True):
             part.write(0, x)

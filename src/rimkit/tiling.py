@@ -24,7 +24,8 @@ _FEATHER = 16
 _SHORTEST = _FEATHER + _GRID
 """The least that is kept of a tile: it must fade at both ends."""
 
-_PROBE = 256
+PROBE = (128, 256)
+"""(H, W) of the images on which a reach is measured: it is at most half as far as they are wide."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +175,7 @@ def reach(
     solver: Solver,
     sigma: float,
     *,
+    problem: Problem | None = None,
     channels: int = 1,
     scale: float = 1.0,
     steps: int | None = None,
@@ -192,6 +194,9 @@ def reach(
         What is run.
     sigma
         Noise level of the image that is to be cut.
+    problem
+        With an operator that acts on the pixels of images of `PROBE`; None: denoising, or
+        super-resolution by ``scale``.
     channels
         Of the image.
     scale
@@ -205,8 +210,8 @@ def reach(
         If the reach is more than 128 pixels.
     """
     generator = torch.Generator().manual_seed(0)
-    half = _PROBE // 2
-    height, width = smaller_size(half, scale), smaller_size(_PROBE, scale)
+    half, full = PROBE
+    height, width = smaller_size(half, scale), smaller_size(full, scale)
     clean = torch.empty(3, channels, height, width)
     clean[0] = 0.5
     clean[1] = torch.arange(width).div(4, rounding_mode="floor").remainder(2)
@@ -215,9 +220,9 @@ def reach(
     second = first.clone()
     left = round(half / scale)
     second[..., :left] = first.roll(1, 0)[..., :left]
-    problem = (
-        Denoising(sigma) if scale == 1 else SuperResolution(scale, size=(half, _PROBE), sigma=sigma)
-    )
+    if problem is None:
+        smaller = SuperResolution(scale, size=PROBE, sigma=sigma)
+        problem = Denoising(sigma) if scale == 1 else smaller
     seen = torch.zeros(half, dtype=torch.bool)
     for pair in zip(first, second, strict=True):  # one by one, in little memory
         one, other = (solver.solve(y[None], problem, steps=steps).x for y in pair)

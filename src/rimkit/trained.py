@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rimkit.tasks import LEVELS, DenoisingTask, SuperResolutionTask, Task
+from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 
 _LEAST = 44
 
@@ -62,3 +62,12 @@ def trained_sigma(record: Mapping[str, Any]) -> float:
     """
     sigma: float = record.get("task", {}).get("sigma", SuperResolutionTask.sigma)
     return sigma / LEVELS
+
+
+def inpainting_sigma(record: Mapping[str, Any]) -> float:
+    """Return the least sigma that a model for inpainting was trained with, white being 1.
+
+    The task's own where the ``training_record`` says nothing.
+    """
+    low: float = record.get("task", {}).get("sigma", InpaintingTask.sigma)[0]
+    return low / LEVELS

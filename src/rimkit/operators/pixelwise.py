@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
+import torch
 from torch import Tensor
 
 from rimkit import tree
@@ -59,6 +61,74 @@ class Mask:
             )
         if not ((self.mask == 0) | (self.mask == 1)).all():
             raise ValueError("a mask holds 0 (missing) and 1 (seen) only")
+
+    @classmethod
+    def scattered(
+        cls,
+        share: Tensor | float,
+        size: tuple[int, int],
+        *,
+        samples: int = 1,
+        generator: torch.Generator,
+    ) -> Mask:
+        """Draw masks of which every pixel is missing by itself, others for every sample.
+
+        Parameters
+        ----------
+        share
+            Of the pixels that are missing, in [0, 1]: a float, or one value per sample (N,).
+        size
+            (H, W).
+        samples
+            N.
+        generator
+            What draws.
+        """
+        drawn = torch.rand((samples, 1, *size), generator=generator)
+        shares = torch.as_tensor(share, dtype=drawn.dtype).reshape(-1, 1, 1, 1)
+        return cls((drawn >= shares).float())
+
+    @classmethod
+    def strokes(
+        cls,
+        count: Tensor | int,
+        size: tuple[int, int],
+        *,
+        width: tuple[float, float] = (1.0, 10.0),
+        length: tuple[float, float] = (0.0, 60.0),
+        samples: int = 1,
+        generator: torch.Generator,
+    ) -> Mask:
+        """Draw masks whose missing pixels are straight strokes, as of scratches or writing.
+
+        They begin anywhere and go anywhere, with round ends.
+
+        Parameters
+        ----------
+        count
+            How many: a number, or one per sample (N,).
+        size
+            (H, W).
+        width, length
+            The least and the largest, in pixels, between which they are drawn uniformly.
+        samples
+            N.
+        generator
+            What draws.
+        """
+        counts = torch.as_tensor(count).expand(samples)
+        down, across = torch.arange(size[0]), torch.arange(size[1])
+        missing = torch.zeros((samples, *size), dtype=torch.bool)
+        for number in range(int(counts.max())):
+            row, column, angle, far, wide = torch.rand((5, samples, 1, 1), generator=generator)
+            # In coordinates along the stroke, from its beginning, and across it.
+            sine, cosine = (2 * math.pi * angle).sin(), (2 * math.pi * angle).cos()
+            rows, columns = down[:, None] - size[0] * row, across - size[1] * column
+            along, aside = rows * sine + columns * cosine, rows * cosine - columns * sine
+            beyond = along - along.clamp(torch.zeros(()), length[0] + far * (length[1] - length[0]))
+            near = beyond.hypot(aside) <= (width[0] + wide * (width[1] - width[0])) / 2
+            missing |= near & (number < counts)[:, None, None]
+        return cls((~missing[:, None]).float())
 
     def A(self, x: Tensor) -> Tensor:
         """Set the missing pixels of x (N, C, H, W) to zero."""

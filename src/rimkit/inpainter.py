@@ -1,0 +1,256 @@
+"""Fill in missing pixels of images of any size, number of channels and kind, in a given memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rimkit import tree
+from rimkit.denoiser import check_level
+from rimkit.inplace import InPlace
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Mask, Window
+from rimkit.operators.filling import HALVINGS, fill, fill_from, halved
+from rimkit.pixels import (
+    ROWS,
+    Array,
+    check_alike,
+    check_image,
+    is_floating,
+    to_unit,
+    write_unit,
+)
+from rimkit.problem import Problem
+from rimkit.provenance import Precision
+from rimkit.restorer import Restorer
+from rimkit.rim import RIM, SMALLEST_SIDE
+from rimkit.tiling import PROBE
+from rimkit.trained import inpainting_sigma
+
+_BEYOND = 16  # rows that the filling of a band looks at above and below it
+_COARSE = 2**HALVINGS
+_SCATTERED = 0.8  # share that is missing where the overlap of tiles is measured
+_HOLE = 16  # pixels across, there
+
+
+@dataclasses.dataclass(frozen=True)
+class Holed:
+    """An image that is filled in place.
+
+    Attributes
+    ----------
+    values
+        (H, W, C): uint8, uint16, or floating with black 0 and white 1. May be a view. What stands
+        in its holes does not matter.
+    missing
+        (H, W), booleans: where they are.
+
+    Raises
+    ------
+    ValueError
+        If ``missing`` has another shape or kind, or all pixels are missing.
+    """
+
+    values: Array
+    missing: Array
+
+    def __post_init__(self) -> None:
+        if self.missing.dtype != np.bool_ or self.missing.shape != self.values.shape[:2]:
+            raise ValueError(
+                f"missing is (H, W) of booleans, {self.values.shape[:2]} here, got "
+                f"{self.missing.shape} of {self.missing.dtype}"
+            )
+        if self.missing.all():
+            raise ValueError("all pixels are missing: there is nothing to go by")
+
+
+class Inpainter(Restorer):
+    """A model, and how missing pixels of images of any size are filled in with it.
+
+    Pixels are missing in all colours alike. To a colour model a grey image is shown three times,
+    and what comes back is averaged; a grey model takes the channels of a colour image one by one.
+
+    Parameters
+    ----------
+    model
+        Trained for inpainting.
+    sigma
+        Noise standard deviation of the pixels that are seen, where white is 1: they are denoised,
+        too. None, or 0: there is none, and they stay as they are.
+    steps, memory, precision, self_ensemble
+        As in `rimkit.restorer.Restorer`.
+
+    Raises
+    ------
+    ValueError
+        If sigma is not what it should be, or the model is in training mode.
+    """
+
+    def __init__(
+        self,
+        model: RIM,
+        *,
+        sigma: float | None = None,
+        steps: int | None = None,
+        memory: float = 1e9,
+        precision: Precision | Literal["auto"] = "float32",
+        self_ensemble: bool = False,
+    ) -> None:
+        if sigma is not None:
+            check_level(sigma)
+        super().__init__(
+            model, steps=steps, memory=memory, precision=precision, self_ensemble=self_ensemble
+        )
+        self.keeps = not sigma
+        """Whether what is seen stays as it is."""
+        self.sigma = sigma or inpainting_sigma(model.training_record)
+        """What the likelihood is told, where white is 1."""
+
+    def check(self, image: Holed) -> None:
+        """Raise ``ValueError`` unless this is an image that can be filled."""
+        values = image.values
+        if is_floating(values):  # NaN may stand for what is missing
+            values = np.where(image.missing[..., None], 0, values)
+        check_image(values, smallest=SMALLEST_SIDE)
+        self._parts(values)
+
+    def capacity(self, values: Array) -> int:
+        """How many images like this one fit into the memory at once; 0: it must be cut."""
+        each = len(self._parts(values)) * math.prod(values.shape[:2]) * self._bytes_per_pixel
+        return int(self.memory // (_held(values) + each))
+
+    def fill(
+        self, images: Sequence[Holed], *, on_progress: Callable[[float], object] | None = None
+    ) -> None:
+        """Fill images in place: together if they fit into the memory, else one by one.
+
+        Parameters
+        ----------
+        images
+            All of one shape and depth.
+        on_progress
+            Called now and then with the share of the work that is done, up to 1.
+
+        Raises
+        ------
+        ValueError
+            If an image is none that can be filled, the images differ in shape or depth, the model
+            sees too far to be run in tiles, or diverges, or the memory does not suffice.
+        """
+        for image in images:
+            self.check(image)
+        images = [image for image in images if image.missing.any() or not self.keeps]
+        if not images:
+            return
+        check_alike([image.values for image in images])
+        for image in images:
+            _guess(image)
+        parts = [
+            _Part(part, image.missing, self)
+            for image in images
+            for part in self._parts(image.values)
+        ]
+        spare = self.memory - sum(_held(image.values) for image in images)
+        self._run(parts, memory=spare, on_progress=on_progress)
+
+    @property
+    def channels(self) -> int:
+        """What the model takes."""
+        return self._channels
+
+    def _parts(self, values: Array) -> list[Array]:
+        """Views of an image that are solved together."""
+        channels = values.shape[2]
+        if self._channels == 1:
+            return [values[..., channel : channel + 1] for channel in range(channels)]
+        if channels not in (1, self._channels):
+            raise ValueError(
+                f"this model takes {self._channels} channels, the image has {channels}"
+            )
+        return [values]
+
+    def _probe(self, sigma: float) -> Problem:
+        """Return one with scattered holes above and a long one below, down the middle."""
+        generator = torch.Generator().manual_seed(0)
+        mask = Mask.scattered(_SCATTERED, PROBE, generator=generator).mask
+        height, width = PROBE
+        mask[..., height // 2 :, :] = 1
+        mask[..., height // 2 :, (width - _HOLE) // 2 : (width + _HOLE) // 2] = 0
+        return Problem(Mask(mask), GaussianNoise(sigma))
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class _Guessed(Mask):
+    """A mask where the missing pixels of y hold a first guess already, from the whole image."""
+
+    def initial(self, y: Tensor) -> Tensor:
+        return y
+
+
+class _Part(InPlace):
+    """An image whose holes hold a first guess, or a channel of one."""
+
+    def __init__(self, values: Array, missing: Array, inpainter: Inpainter) -> None:
+        super().__init__(values, inpainter.sigma, channels=inpainter.channels)
+        self._missing = missing
+        self._keeps = inpainter.keeps
+
+    def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
+        missing = self._missing if window is None else self._missing[*window]
+        return Problem(_Guessed(_mask(missing)), GaussianNoise(sigma))
+
+    def settle(self, x: Tensor, y: Tensor) -> Tensor:
+        return x
+
+    def write(self, top: int, x: Tensor) -> None:
+        rows = self._values[top : top + x.shape[1]]
+        before = rows.copy() if self._keeps else None
+        super().write(top, x)
+        if before is not None:
+            seen = ~self._missing[top : top + x.shape[1], :, None]
+            np.copyto(rows, before, where=seen)
+
+
+def _mask(missing: Array) -> Tensor:
+    """(H, W) of booleans to (1, 1, H, W): 1 where a pixel is seen."""
+    return torch.from_numpy(~missing)[None, None].float()
+
+
+def _guess(image: Holed) -> None:
+    """Put a first guess into the holes (`fill`), in the memory of a few rows."""
+    values, missing = image.values, image.missing
+    coarse = _coarse(values, missing)
+    height = len(values)
+    for top in range(0, height, ROWS):
+        end = min(height, top + ROWS)
+        begin, stop = max(0, top - _BEYOND), min(height, end + _BEYOND)
+        if not missing[top:end].any():
+            continue
+        below = coarse[:, :, begin // _COARSE : -(-stop // _COARSE)]
+        y, mask = to_unit(values[begin:stop])[None], _mask(missing[begin:stop])
+        x = fill_from(torch.where(mask > 0, y, 0.0), mask, below)[0, :, top - begin : end - begin]
+        guessed = values[top:end].copy()
+        write_unit(guessed, x)
+        np.copyto(values[top:end], guessed, where=missing[top:end, :, None])
+
+
+def _coarse(values: Array, missing: Array) -> Tensor:
+    """Fill the image (1, C, H / 8, W / 8) that is eight times smaller."""
+    bands = []
+    for top in range(0, len(values), ROWS):
+        y, mask = to_unit(values[top : top + ROWS])[None], _mask(missing[top : top + ROWS])
+        bands.append(halved(torch.where(mask > 0, y, 0.0), mask))
+    means, shares = (torch.cat(parts, dim=2) for parts in zip(*bands, strict=True))
+    return fill(means, (shares > 0).float())
+
+
+def _held(values: Array) -> int:
+    """Bytes of an image and of where it has holes."""
+    return int(values.nbytes + math.prod(values.shape[:2]))

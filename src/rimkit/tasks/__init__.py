@@ -1,0 +1,24 @@
+"""Named tasks: how the operator, the noise and so y are drawn, for training and for validation."""
+
+from rimkit.tasks.base import DEFAULT, LEVELS, TASKS, Measure, Task, register, task_from_table
+from rimkit.tasks.denoising import DenoisingTask, Quantised
+from rimkit.tasks.inpainting import InpaintingTask
+from rimkit.tasks.random_projections import ENSEMBLES, Ensemble, RandomProjectionsTask
+from rimkit.tasks.super_resolution import SuperResolutionTask
+
+__all__ = [
+    "DEFAULT",
+    "ENSEMBLES",
+    "LEVELS",
+    "TASKS",
+    "DenoisingTask",
+    "Ensemble",
+    "InpaintingTask",
+    "Measure",
+    "Quantised",
+    "RandomProjectionsTask",
+    "SuperResolutionTask",
+    "Task",
+    "register",
+    "task_from_table",
+]

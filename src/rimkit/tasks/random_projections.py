@@ -1,0 +1,110 @@
+"""Random projections of patches (Section 4.4)."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from rimkit import settings, tree
+from rimkit.noises import GaussianNoise
+from rimkit.operators import DenseProjection, FourierProjection, LinearOperator
+from rimkit.operators.rows import row_count
+from rimkit.problem import Problem
+from rimkit.tasks.base import Measure, register
+
+Ensemble = Literal["gaussian", "binary", "fourier"]
+
+ENSEMBLES: dict[Ensemble, Callable[..., LinearOperator]] = {
+    "gaussian": DenseProjection.gaussian,
+    "binary": DenseProjection.binary,
+    "fourier": FourierProjection.draw,
+}
+"""How the operators of the paper's Section 4.4 are drawn."""
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class RandomProjectionsTask:
+    """Random projections of patches (Section 4.4): one ensemble and one p a batch.
+
+    The rows are fresh for every sample.
+
+    Attributes
+    ----------
+    ensembles, p
+        From which those of a batch are drawn; p is the share of rows, in (0, 1].
+    sigma
+        Noise in the units of y, whose rows are not normalised.
+    noisier, least_rows
+        Share of the samples that have more noise in training, up to that with which all rows
+        together say as much as ``least_rows`` do at ``sigma``.
+    """
+
+    table_name: ClassVar[str] = "random-projections"
+    on_patches: ClassVar[bool] = True
+
+    ensembles: tuple[Ensemble, ...] = ("gaussian", "binary", "fourier")
+    p: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6)
+    sigma: float = 1.0
+    noisier: float = 0.0
+    least_rows: int = 20
+
+    def __post_init__(self) -> None:
+        settings.check_types(self, where="task")
+        if not self.ensembles or not set(self.ensembles) <= set(ENSEMBLES):
+            raise ValueError(f"ensembles are some of {', '.join(ENSEMBLES)}, got {self.ensembles}")
+        if not self.p or not all(0 < p <= 1 for p in self.p):
+            raise ValueError(f"p lies in (0, 1], got {self.p}")
+        if not 0 < self.sigma < float("inf"):
+            raise ValueError(f"sigma is positive, got {self.sigma}")
+        if not 0 <= self.noisier <= 1 or self.least_rows < 1:
+            raise ValueError(
+                "noisier lies in [0, 1] and least_rows is at least 1, "
+                f"got {self.noisier} and {self.least_rows}"
+            )
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+        """Draw ensemble and p for the batch, and rows and noise for every sample."""
+        ensemble = int(torch.randint(len(self.ensembles), (), generator=generator))
+        p = self.p[int(torch.randint(len(self.p), (), generator=generator))]
+        return self.project(
+            self.ensembles[ensemble], p, x, generator, sigma=self._sigma(p, x, generator)
+        )
+
+    def _sigma(self, p: float, x: Tensor, generator: torch.Generator) -> Tensor | float:
+        if not self.noisier:
+            return self.sigma
+        most = max(1.0, math.sqrt(row_count(p, (x.shape[2], x.shape[3])) / self.least_rows))
+        chosen, exponent = torch.rand(2, x.shape[0], generator=generator)
+        sigma: Tensor = self.sigma * most ** (exponent * (chosen < self.noisier))
+        return sigma
+
+    def validation(self) -> dict[str, Measure]:
+        """Every ensemble with every p."""
+        return {
+            f"{ensemble}_{p:g}": functools.partial(self.project, ensemble, p)
+            for ensemble in self.ensembles
+            for p in self.p
+        }
+
+    def project(
+        self,
+        ensemble: Ensemble,
+        p: float,
+        x: Tensor,
+        generator: torch.Generator,
+        *,
+        sigma: Tensor | float | None = None,
+    ) -> tuple[Problem, Tensor]:
+        """Draw rows for every sample of x (N, C, H, W), and measure it; sigma None: the task's."""
+        size = (x.shape[2], x.shape[3])
+        operator = ENSEMBLES[ensemble](p, size, samples=x.shape[0], generator=generator)
+        noise = GaussianNoise(self.sigma if sigma is None else sigma)
+        problem = tree.move(Problem(operator, noise), device=x.device, dtype=x.dtype)
+        return problem, problem.simulate(x, generator=generator)
