@@ -7,10 +7,11 @@ import torch
 from tests.cases import generator, uniform
 
 from rimkit.noises import GaussianNoise, QuantisedGaussianNoise
-from rimkit.operators import DenseProjection, Downsampling, FourierProjection, Identity
+from rimkit.operators import DenseProjection, Downsampling, FourierProjection, Identity, Mask
 from rimkit.tasks import (
     ENSEMBLES,
     DenoisingTask,
+    InpaintingTask,
     RandomProjectionsTask,
     SuperResolutionTask,
     Task,
@@ -114,7 +115,46 @@ def test_some_projections_have_more_noise_but_not_beyond_what_is_worth_the_least
         assert problem.noise == GaussianNoise(2.0)
 
 
-TASKS = [DenoisingTask(), SuperResolutionTask(), RandomProjectionsTask(p=(0.1, 0.4))]
+def test_holes_and_noise_are_drawn_for_every_sample() -> None:
+    x = torch.full((600, 3, 16, 18), 0.5)
+    task = InpaintingTask(share=(0.6, 0.9), width=(1.0, 2.0), density=4.0, sigma=(1.0, 16.0))
+    problem, y = task.draw(x, generator())
+    assert isinstance(problem.operator, Mask)
+    mask = problem.operator.mask
+    missing = 1 - mask.mean((1, 2, 3))
+    assert 0.4 < (missing > 0.5).float().mean() < 0.6  # scattered ones; few strokes hide half
+    assert 0.85 < missing.max() < 0.98
+    assert (missing < 0.2).float().mean() > 0.2
+    sigma = 255 * problem.noise.sigma
+    assert 1 <= sigma.min() < 1.1
+    assert 14 < sigma.max() <= 16
+    assert (sigma < 4).float().mean() == pytest.approx(0.5, abs=0.07)
+    seen = mask.expand_as(x) == 1
+    off = (y - x)[seen] / (problem.noise.sigma.view(-1, 1, 1, 1).expand_as(x))[seen]
+    assert off.std() == pytest.approx(1, abs=0.02)
+
+
+def test_inpainting_is_watched_with_little_noise_and_with_some() -> None:
+    looks = InpaintingTask(sigma=(0.5, 20.0)).validation()
+    assert list(looks) == ["pixels_0.5", "pixels_0.8", "pixels_0.5_noisy", "strokes"]
+    x = uniform(2, 3, 90, 100).float()
+    missing = {}
+    for name, measure in looks.items():
+        problem, y = measure(x, generator())
+        assert problem.noise == GaussianNoise((10 if "noisy" in name else 0.5) / 255)
+        missing[name] = 1 - problem.operator.mask.mean().item()
+        assert y.shape == x.shape
+    assert missing["pixels_0.8"] == pytest.approx(0.8, abs=0.02)
+    assert missing["pixels_0.5"] == missing["pixels_0.5_noisy"] == pytest.approx(0.5, abs=0.02)
+    assert 0.1 < missing["strokes"] < 0.4
+
+
+TASKS = [
+    DenoisingTask(),
+    SuperResolutionTask(),
+    InpaintingTask(),
+    RandomProjectionsTask(p=(0.1, 0.4)),
+]
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.table_name)

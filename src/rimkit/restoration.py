@@ -1,4 +1,4 @@
-"""Restore an image in numpy, or make it larger: for people who never touch torch."""
+"""Restore an image in numpy, fill it in or make it larger: for people who never touch torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from rimkit import weights
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.inpainter import Holed, Inpainter
 from rimkit.rim import RIM
-from rimkit.tasks import DenoisingTask, SuperResolutionTask, Task
+from rimkit.tasks import DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.upscaler import Upscaler, check_scale
 
@@ -21,12 +22,13 @@ def restore(
     *,
     sigma: Sigma = "auto",
     scale: float | None = None,
+    missing: npt.NDArray[np.bool_] | None = None,
     model: str | RIM | None = None,
     self_ensemble: bool = False,
     memory: float = 1e9,
     on_progress: Callable[[float], object] | None = None,
 ) -> npt.NDArray[Any]:
-    """Denoise an image in numpy, or make it larger.
+    """Denoise an image in numpy, make it larger, or fill in what is missing.
 
     Parameters
     ----------
@@ -34,15 +36,18 @@ def restore(
         (H, W) or (H, W, 3): 8 or 16 bits unsigned, or floating with black 0 and white 1.
     sigma
         Noise standard deviation where white is 1 (25 of 255 grey levels: ``25 / 255``), whatever
-        the kind of the array; ``"auto"``: estimated, or with a scale what the model was trained
-        with.
+        the kind of the array; ``"auto"``: estimated, with a scale what the model was trained with,
+        and with missing pixels none: the others stay as they are.
     scale
         How many times larger the image becomes, from 1 to 4; need not be whole. None: it is
         denoised.
+    missing
+        (H, W), True where pixels are missing, in all colours alike: they are filled in. What stands
+        there does not matter.
     model
         A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
-        ``"denoise-gray"`` or ``"denoise-color"``, as the image is, or with a scale
-        ``"super-resolution"``.
+        ``"denoise-gray"`` or ``"denoise-color"``, as the image is, with a scale
+        ``"super-resolution"``, with missing pixels ``"inpainting"``.
     self_ensemble
         Whether the image is restored in eight orientations and the mean is kept: a little better,
         at eight times the computation.
@@ -62,8 +67,8 @@ def restore(
     Raises
     ------
     ValueError
-        If the array, sigma or the scale is not what it should be, the model is trained for
-        something else, or the memory does not suffice.
+        If the array, sigma, the scale or what is missing is not what it should be, the model is
+        trained for something else, or the memory does not suffice.
     """
     if not isinstance(array, np.ndarray):
         raise ValueError(
@@ -72,6 +77,19 @@ def restore(
         )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ValueError(f"an image is (H, W) or (H, W, 3), got shape {array.shape}")
+    if scale is not None and missing is not None:
+        raise ValueError("scale and missing are one after the other: fill in first")
+    if missing is not None:
+        x = array.copy()
+        holed = Holed(x if x.ndim == 3 else x[..., None], np.asarray(missing))
+        inpainter = Inpainter(
+            _load(model or "inpainting", InpaintingTask),
+            sigma=None if sigma == "auto" else sigma,
+            memory=memory,
+            self_ensemble=self_ensemble,
+        )
+        inpainter.fill([holed], on_progress=on_progress)
+        return x
     if scale is not None:
         check_scale(scale)
         loaded = _load(model or "super-resolution", SuperResolutionTask)

@@ -2,7 +2,7 @@ import re
 
 import pytest
 import torch
-from tests.cases import uniform
+from tests.cases import generator, uniform
 
 from rimkit.operators import FourierMask, Identity, Mask
 
@@ -77,3 +77,36 @@ def test_where_nothing_is_seen_the_start_is_black_and_has_a_gradient() -> None:
     assert start[1].eq(0).all()
     (gradient,) = torch.autograd.grad(start.sum(), y)
     assert torch.equal(gradient, mask)
+
+
+def test_scattered_pixels_are_missing_at_their_share() -> None:
+    mask = Mask.scattered(torch.tensor([0.0, 0.3, 0.9]), (60, 70), samples=3, generator=generator())
+    assert mask.mask.shape == (3, 1, 60, 70)
+    shares = 1 - mask.mask.mean((1, 2, 3))
+    torch.testing.assert_close(shares, torch.tensor([0.0, 0.3, 0.9]), atol=0.03, rtol=0)
+    two = Mask.scattered(0.5, (60, 70), samples=2, generator=generator()).mask
+    assert not torch.equal(two[0], two[1])
+
+
+def test_a_stroke_is_as_wide_and_long_as_asked() -> None:
+    for width, length in ((7.0, 40.0), (1.0, 25.0)):
+        for seed in range(20):
+            mask = Mask.strokes(
+                1, (200, 220), width=(width,) * 2, length=(length,) * 2, generator=generator(seed)
+            )
+            rows, columns = (mask.mask[0, 0] == 0).nonzero().unbind(1)
+            if len(rows) == 0 or {0, 199} & set(rows.tolist()) or {0, 219} & set(columns.tolist()):
+                continue  # it leaves the image
+            area = width * length + torch.pi * width**2 / 4
+            assert abs(len(rows) - area) < 0.1 * area + 12
+            far = torch.stack((rows, columns), 1).float()
+            assert torch.pdist(far).max() == pytest.approx(length + width - 1, abs=1.6)
+
+
+def test_every_sample_has_its_own_number_of_strokes() -> None:
+    counts = torch.tensor([0, 1, 30])
+    mask = Mask.strokes(counts, (64, 64), samples=3, generator=generator()).mask
+    shares = 1 - mask.mean((1, 2, 3))
+    assert shares[0] == 0
+    assert 0 <= shares[1] < 0.2
+    assert 0.2 < shares[2] < 1

@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from tqdm import tqdm
 
@@ -24,15 +24,17 @@ from rimkit.cli.main import fail
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import Job, plan
 from rimkit.files.run import Outcome, Wishes, restore_files
-from rimkit.files.ways import Denoisers
+from rimkit.files.ways import Denoisers, Restores
 from rimkit.footprint import keep_large_blocks, resident
+from rimkit.inpainter import Inpainter
 from rimkit.provenance import Precision
 from rimkit.rim import RIM
-from rimkit.tasks import LEVELS, DenoisingTask, SuperResolutionTask
+from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.upscaler import Upscaler
 
 _DENOISERS = ("denoise-gray", "denoise-color")
+_INPAINTER = "inpainting"
 _UPSCALER = "super-resolution"
 
 _ROUNDING = 1e-3  # grey levels
@@ -40,7 +42,9 @@ _ROUNDING = 1e-3  # grey levels
 
 def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
-    jobs = plan(options.source, options.output)
+    if options.scale is not None and options.missing is not None:
+        raise ValueError("--scale and --missing are one after the other: fill in first")
+    jobs = plan(options.source, options.output, holes=options.missing)
     if options.report is not None:
         _check_report(options.report, jobs)
     is_folder = options.source.is_dir()
@@ -64,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         strip_metadata=options.strip_metadata,
     )
     outcomes: list[Outcome] = []
-    progress = _Progress(models[0], scale=options.scale, quiet=options.quiet)
+    progress = _Progress(models[0], options)
     try:
         with _stoppable(), progress:
             for outcome in restore_files(
@@ -84,6 +88,14 @@ def run(options: argparse.Namespace) -> int:
     return 1 if count["failed"] else 0
 
 
+class _How(TypedDict):
+    """What all restorers are told."""
+
+    steps: int | None
+    precision: Precision | Literal["auto"]
+    self_ensemble: bool
+
+
 @dataclasses.dataclass(frozen=True)
 class _Loaded:
     """A model in the runtime that was asked for, and what a report says of it."""
@@ -95,40 +107,45 @@ class _Loaded:
 
 
 def _names(options: argparse.Namespace) -> tuple[str, ...]:
-    """The model that was named; else those for grey and for colour, or the one for scales."""
+    """The model that was named; else those for grey and for colour, or the one for the task."""
     if options.model is not None:
         return (options.model,)
+    if options.missing is not None:
+        return (_INPAINTER,)
     return _DENOISERS if options.scale is None else (_UPSCALER,)
 
 
-def _together(restorers: Sequence[Denoiser | Upscaler]) -> Denoiser | Denoisers | Upscaler:
+def _task(options: argparse.Namespace) -> type[Task]:
+    """What a model must be trained for."""
+    if options.missing is not None:
+        return InpaintingTask
+    return DenoisingTask if options.scale is None else SuperResolutionTask
+
+
+def _together(restorers: Sequence[Denoiser | Inpainter | Upscaler]) -> Restores:
     first, *more = restorers
     if more and isinstance(first, Denoiser) and isinstance(more[0], Denoiser):
         return Denoisers(grey=first, colour=more[0])
     return first
 
 
-def _restorer(loaded: _Loaded, options: argparse.Namespace) -> Denoiser | Upscaler:
+def _restorer(loaded: _Loaded, options: argparse.Namespace) -> Denoiser | Inpainter | Upscaler:
     model = loaded.model
     precision: Precision | Literal["auto"] = options.precision
     if loaded.runtime == "onnx":
         precision = "float32"
+    how: _How = {
+        "steps": options.steps,
+        "precision": precision,
+        "self_ensemble": options.self_ensemble,
+    }
+    sigma = None if options.sigma == "auto" else options.sigma / LEVELS
+    if options.missing is not None:
+        return Inpainter(model, sigma=sigma, **how)
     if options.scale is None:
-        return Denoiser(
-            model,
-            steps=options.steps,
-            precision=precision,
-            self_ensemble=options.self_ensemble,
-        )
+        return Denoiser(model, **how)
     trained = trained_sigma(model.training_record)
-    return Upscaler(
-        model,
-        scale=options.scale,
-        sigma=trained if options.sigma == "auto" else options.sigma / LEVELS,
-        steps=options.steps,
-        precision=precision,
-        self_ensemble=options.self_ensemble,
-    )
+    return Upscaler(model, scale=options.scale, sigma=trained if sigma is None else sigma, **how)
 
 
 @contextlib.contextmanager
@@ -159,8 +176,7 @@ def _load(name: str, options: argparse.Namespace) -> _Loaded:
 
         graph = load(Path(name) if is_graph else cached(name))
         loaded = _Loaded(graph, name, graph.contents.weights_sha256, runtime)
-    task = DenoisingTask if options.scale is None else SuperResolutionTask
-    check_trained_for(task, loaded.model.training_record, model=name)
+    check_trained_for(_task(options), loaded.model.training_record, model=name)
     return loaded
 
 
@@ -192,14 +208,14 @@ def _write_report(
 class _Progress:
     """A bar over all pixels, with the time left, and lines above it."""
 
-    def __init__(self, model: RIM, *, scale: float | None, quiet: bool) -> None:
+    def __init__(self, model: RIM, options: argparse.Namespace) -> None:
         trained = model.training_record.get("task", {}).get("sigma")
         self._trained = (trained, trained) if isinstance(trained, int | float) else trained
-        self._scale = scale
-        self._quiet = quiet
+        self._is_larger = options.scale is not None
+        self._quiet = options.quiet
         self._bar = tqdm(
             total=1.0,
-            disable=quiet or None,
+            disable=options.quiet or None,
             leave=False,
             bar_format="{percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left",
         )
@@ -222,9 +238,7 @@ class _Progress:
         if outcome.status != "restored" or self._quiet:
             return
         target = " ".join(outcome.target.split("\n"))
-        is_larger = self._scale is not None
-        told = f"{outcome.width}x{outcome.height}" if is_larger else f"sigma {outcome.sigma:.1f}"
-        tqdm.write(f"{target} ({told})", file=sys.stdout)
+        tqdm.write(f"{target} ({self._told(outcome)})", file=sys.stdout)
         for warning in outcome.warnings:
             self._warn(f"{outcome.source}: {warning}")
         if self._trained and not self._covers(outcome.sigma or 0):
@@ -234,6 +248,13 @@ class _Progress:
                 f"{outcome.source}: sigma {outcome.sigma:.4g} is outside what the model was "
                 f"trained for ({trained})"
             )
+
+    def _told(self, outcome: Outcome) -> str:
+        if outcome.missing is not None:
+            return f"{outcome.missing:.1%} filled in"
+        if self._is_larger:
+            return f"{outcome.width}x{outcome.height}"
+        return f"sigma {outcome.sigma:.1f}"
 
     def _covers(self, sigma: float) -> bool:
         low, high = self._trained

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from rimkit import atomic
-from rimkit.denoiser import Denoiser, Sigma
+from rimkit.denoiser import Sigma
 from rimkit.files.jobs import Job
 from rimkit.files.metadata import Metadata, profile_name
 from rimkit.files.picture import Picture, format_of, read_picture, size_of, write_picture
-from rimkit.files.ways import Denoisers, Prepared, Way, way_of
+from rimkit.files.ways import Prepared, Restores, Way, way_of
 from rimkit.tasks import LEVELS
-from rimkit.upscaler import Upscaler
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 _DONE = "it is there already"
@@ -43,6 +42,8 @@ class Outcome:
         What one should know of a file that was restored.
     sigma
         Noise level that was used, in grey levels of 255.
+    missing
+        Share of the pixels that were filled in; None where none can be missing.
     width, height
         Of the restored image in pixels, upright.
     seconds
@@ -55,6 +56,7 @@ class Outcome:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     sigma: float | None = None
+    missing: float | None = None
     width: int | None = None
     height: int | None = None
     seconds: float = 0.0
@@ -81,7 +83,7 @@ class Wishes:
 
 def restore_files(
     jobs: Sequence[Job],
-    restorer: Denoiser | Denoisers | Upscaler,
+    restorer: Restores,
     wishes: Wishes,
     *,
     on_progress: Callable[[float], None] | None = None,
@@ -153,7 +155,7 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
                 return _outcome(job, "skipped", "another process is at it")
             if job.target.exists() and not wishes.overwrite:
                 return _outcome(job, "skipped", _DONE)
-            prepared = way.prepare(read_picture(job.source), wishes.sigma, job.target)
+            prepared = way.prepare(read_picture(job.source), wishes.sigma, job)
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
         return _failure(job, error)
@@ -210,6 +212,7 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
                 "restored",
                 warnings=opened.warnings,
                 sigma=opened.prepared.noisy[0].sigma * LEVELS,
+                missing=opened.prepared.missing_share,
                 width=width,
                 height=height,
                 seconds=opened.seconds + each + time.perf_counter() - began,

@@ -1,15 +1,17 @@
-"""The ways in which pictures are restored: denoised in place, or made larger."""
+"""The ways in which pictures are restored: denoised or filled in place, or made larger."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.files.holes import read_missing
+from rimkit.files.jobs import Job
 from rimkit.files.metadata import resized
 from rimkit.files.picture import Picture, check_format
+from rimkit.inpainter import Holed, Inpainter
 from rimkit.pixels import Array
 from rimkit.tasks import LEVELS
 from rimkit.upscaler import Upscaler
@@ -29,11 +31,19 @@ class Prepared:
         Views of it: the colours, then alpha if a model is to see it, too.
     warnings
         What whoever asked for it should know.
+    missing
+        (H, W), booleans: where it has holes.
     """
 
     picture: Picture
     noisy: tuple[Noisy, ...]
     warnings: tuple[str, ...] = ()
+    missing: Array | None = None
+
+    @property
+    def missing_share(self) -> float | None:
+        """Of the pixels; None where none can be."""
+        return None if self.missing is None else float(self.missing.mean())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +58,13 @@ class Denoisers:
         return self.grey if values.shape[2] == 1 else self.colour
 
 
+Restores = Denoiser | Denoisers | Inpainter | Upscaler
+
+
 class Way(Protocol):
     """How pictures are restored."""
 
-    def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
+    def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
         """Find out before the work whether it can be done, and written.
 
         Raises
@@ -72,8 +85,10 @@ class Way(Protocol):
         ...
 
 
-def way_of(restorer: Denoiser | Denoisers | Upscaler) -> Way:
+def way_of(restorer: Restores) -> Way:
     """What a restorer does to pictures."""
+    if isinstance(restorer, Inpainter):
+        return _Filled(restorer)
     if isinstance(restorer, Upscaler):
         return _Larger(restorer)
     return _Clean(Denoisers(restorer, restorer) if isinstance(restorer, Denoiser) else restorer)
@@ -103,9 +118,9 @@ class _Clean:
 
     denoisers: Denoisers
 
-    def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
+    def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
         noisy = noisy_parts(picture, sigma)
-        check_format(picture, target)
+        check_format(picture, job.target)
         colours, *alpha = noisy
         denoiser = self.denoisers.of(colours.values)
         denoiser.capacity(colours.values)  # refuses what no model takes
@@ -145,14 +160,45 @@ class _Clean:
 
 
 @dataclasses.dataclass(frozen=True)
+class _Filled:
+    """Missing pixels are filled in place; transparency stays. Sigma is what the inpainter knows."""
+
+    inpainter: Inpainter
+
+    def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
+        if job.holes is None:
+            raise ValueError("nothing says which pixels are missing")
+        missing = read_missing(job.holes, picture)
+        self.inpainter.check(Holed(picture.colours, missing))
+        check_format(picture, job.target)
+        none = () if missing.any() else (f"{job.holes} marks no pixel: white is missing",)
+        noisy = (Noisy(picture.colours, self.inpainter.sigma),)
+        return Prepared(picture, noisy, none, missing)
+
+    def capacity(self, picture: Picture) -> int:
+        return self.inpainter.capacity(picture.colours)
+
+    def restore(
+        self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
+    ) -> list[Picture]:
+        holed = [
+            Holed(each.picture.colours, each.missing)
+            for each in prepared
+            if each.missing is not None
+        ]
+        self.inpainter.fill(holed, on_progress=on_progress)
+        return [each.picture for each in prepared]
+
+
+@dataclasses.dataclass(frozen=True)
 class _Larger:
     """Pictures are made larger; sigma is what the upscaler knows."""
 
     upscaler: Upscaler
 
-    def prepare(self, picture: Picture, sigma: Sigma, target: Path) -> Prepared:
+    def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
         self.upscaler.check(picture.values)
-        check_format(picture, target, size=self.upscaler.size(picture.values))
+        check_format(picture, job.target, size=self.upscaler.size(picture.values))
         return Prepared(picture, (Noisy(picture.colours, self.upscaler.sigma),))
 
     def capacity(self, picture: Picture) -> int:

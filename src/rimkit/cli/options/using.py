@@ -22,10 +22,10 @@ def add(commands: Commands) -> None:
 def _add_restore(commands: Commands) -> None:
     parser = commands.add_parser(
         "restore",
-        help="restore a noisy or a small image, or a folder of them",
-        description="Restore a noisy image, or with --scale make an image larger, or every image "
-        "of a folder. Files are written whole or not at all; in a folder, outputs that exist are "
-        "skipped.",
+        help="restore a noisy, a small or a damaged image, or a folder of them",
+        description="Restore a noisy image, or with --scale make an image larger, or with "
+        "--missing fill in what is missing; or every image of a folder. Files are written whole "
+        "or not at all; in a folder, outputs that exist are skipped.",
         allow_abbrev=False,
     )
     parser.add_argument("source", metavar="IN", type=Path, help="image file or folder")
@@ -36,8 +36,9 @@ def _add_restore(commands: Commands) -> None:
         "--sigma",
         type=values.sigma,
         default="auto",
-        help="noise standard deviation in grey levels of 255, or auto: estimated, and with --scale "
-        "what the model was trained with (default)",
+        help="noise standard deviation in grey levels of 255, or auto: estimated, with --scale "
+        "what the model was trained with, and with --missing none: what is not missing stays "
+        "(default)",
     )
     parser.add_argument(
         "--scale",
@@ -45,9 +46,17 @@ def _add_restore(commands: Commands) -> None:
         help="make images so many times larger, from 1 to 4 (default: denoise them)",
     )
     parser.add_argument(
+        "--missing",
+        metavar="MASK",
+        type=Path,
+        help="fill in pixels: an image of the same size, white where they are missing and black "
+        "elsewhere, or a folder of such images by the names of those in IN",
+    )
+    parser.add_argument(
         "--model",
         help="a name from `rimkit models`, or a .safetensors or .onnx file (default: denoise-gray "
-        "or denoise-color, as the image is, and with --scale super-resolution)",
+        "or denoise-color, as the image is, with --scale super-resolution, with --missing "
+        "inpainting)",
     )
     parser.add_argument(
         "--runtime",
