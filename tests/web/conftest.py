@@ -13,12 +13,16 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 import uvicorn
 from PIL import Image
 from tests.web.browser import opened_browser, opened_page
 
+from rimkit.networks import CompactConfig
+from rimkit.rim import RIM, RIMConfig
 from rimkit.web.app import create_app
 from rimkit.web.limits import Limits
+from rimkit.weights import store
 
 SIDES = (60, 82)
 
@@ -77,6 +81,22 @@ def source(tmp_path: Path) -> Path:
     path = tmp_path / "my photo.png"
     path.write_bytes(encoded(*SIDES, channels=3))
     return path
+
+
+def write_model(path: Path, *, task: str = "inpainting", **config: Any) -> str:
+    """Small, for colour, with random weights that do something."""
+    torch.manual_seed(0)
+    network = CompactConfig(channels=3, features=8, blocks=1)
+    model = RIM(RIMConfig(**{"network": network, "steps": 3, "score_scale": 0.02, **config}))
+    torch.nn.init.normal_(model.network.out.weight, std=0.2)
+    store.save(model, path, training={"task": {"name": task, "sigma": [0.3, 25.0]}})
+    return str(path)
+
+
+@pytest.fixture
+def fills(tmp_path: Path) -> str:
+    """A model for inpainting, called fills."""
+    return write_model(tmp_path / "fills.safetensors")
 
 
 def encoded(height: int = 40, width: int = 56, *, channels: int = 1, seed: int = 0) -> bytes:

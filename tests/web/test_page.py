@@ -122,6 +122,26 @@ def test_a_solver_that_never_saw_the_problem_is_marked(page: Any) -> None:
     assert "never" not in page.inner_text("#about-solver")
 
 
+def test_who_was_trained_for_missing_pixels_fills_them_in(
+    browser: Any, serve: Serve, fills: str
+) -> None:
+    models = ("denoise-color", "denoise-gray", fills)
+    with serve(models=models) as client, opened_page(browser, str(client.base_url)) as page:
+        for kind in ("missing", "scratches"):
+            page.select_option("#kind", kind)
+            page.check("#samples input[value=sample-coffee]", force=True)
+            assert page.input_value("#solver") == "fills"
+            assert "never" not in page.inner_text("#about-solver")
+            page.click("#run")
+            page.wait_for_selector("#download:not([hidden])", timeout=60_000)
+            assert page.input_value("#scrub") == "3"
+            page.check("#samples input[value=sample-cat]", force=True)  # grey
+            assert page.input_value("#solver") == "total-variation"
+        page.select_option("#kind", "noise")
+        page.check("#samples input[value=sample-coffee]", force=True)
+        assert page.input_value("#solver") == "denoise-color"
+
+
 def test_a_wrong_file_is_said_and_the_next_one_works(
     page: Any, tmp_path: Path, source: Path
 ) -> None:

@@ -10,7 +10,10 @@ import torch
 from tests.web.browser import opened_browser
 
 import rimkit
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Mask
 from rimkit.operators.filling import fill
+from rimkit.problem import Problem
 from rimkit.web.app import static_folder
 
 FLOOR = 1e-4
@@ -19,6 +22,16 @@ SCORE = """async ({ source, x, y, sigma, levels, floor }) => {
   const { measure, score } = await import(URL.createObjectURL(script));
   const measured = measure(y, { kind: "photograph", sigma }, { channels: 1, levels });
   return score(measured, x, floor);
+}"""
+
+
+MISSING = """async ({ source, x, given, floor }) => {
+  const script = new Blob([source], { type: "text/javascript" });
+  const { measure, score } = await import(URL.createObjectURL(script));
+  const degradation = { kind: "missing", share: 0.4, sigma: 5 };
+  const measured = measure(Float32Array.from(given), degradation, { channels: 3, levels: null });
+  const gradient = score(measured, Float32Array.from(x), floor);
+  return [measured.y, measured.mask, gradient].map((each) => Array.from(each));
 }"""
 
 
@@ -54,6 +67,18 @@ def test_the_score_is_that_of_the_library(
     torch.testing.assert_close(
         torch.tensor(found, dtype=torch.float64), expected, rtol=1e-7, atol=1e-7
     )
+
+
+def test_of_missing_pixels_the_score_is_that_of_the_library(page: Any, source: str) -> None:
+    x, given = torch.rand((2, 1, 3, 9, 14), generator=torch.Generator().manual_seed(0))
+    flat = {"x": x.flatten().tolist(), "given": given.flatten().tolist()}
+    found = page.evaluate(MISSING, {"source": source, "floor": FLOOR, **flat})
+    y, mask, score = (torch.tensor(each).view(1, -1, 9, 14) for each in found)
+    assert 0.2 < (mask == 0).float().mean() < 0.6
+    assert ((y - given) * mask).std() == pytest.approx(5 / 255 * 0.6**0.5, rel=0.2)
+    problem = Problem(Mask(mask.float()), GaussianNoise(5 / 255))
+    expected = problem.score(x, y, variance_floor=FLOOR)
+    torch.testing.assert_close(score, expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.95, 1.0])

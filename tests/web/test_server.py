@@ -33,6 +33,7 @@ NOISE = {"kind": "noise", "sigma": 25}
 KINDS: list[dict[str, Any]] = [
     NOISE,
     {"kind": "missing", "share": 0.3},
+    {"kind": "scratches", "count": 400},
     {"kind": "blur", "width": 1.0},
     {"kind": "smaller", "scale": 1.7},
     {"kind": "projections", "share": 0.5},

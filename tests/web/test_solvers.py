@@ -10,9 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.web.conftest import Serve, encoded, restored, send
+from tests.web.conftest import Serve, encoded, pixels, restored, send
 
 from rimkit import weights
+from rimkit.files.picture import Picture
+from rimkit.operators import Mask
+from rimkit.operators.filling import fill
+from rimkit.web.inference import Wish, infer
+from rimkit.web.limits import Limits
+from rimkit.web.looks import values_of
+from rimkit.web.problems import Missing, Scratched, measure
 from rimkit.web.solvers import offers
 from rimkit.weights import models
 
@@ -59,6 +66,36 @@ def test_every_model_in_the_package_says_what_it_was_trained_for() -> None:
     assert list(offered) == [*names, "total-variation", "gradient-descent"]
     assert all(offered[name].trained for name in names)
     assert offered["random-projections"].trained == ("projections",)
+
+
+def test_a_model_for_inpainting_is_offered_for_missing_pixels(fills: str) -> None:
+    offer = offers([fills], memory=1e9)["fills"]
+    assert offer.trained == ("missing", "scratches")
+    assert (offer.channels, offer.steps, offer.least_sigma) == (3, 3, 0.0)
+    values = np.zeros((40, 50, 3), np.uint8)
+    assert offer.known_levels(values) is None
+    assert offer.together(values) > 1
+    assert offers([fills], memory=1e5)["fills"].together(values) == 0
+
+
+@pytest.mark.parametrize("degradation", [Missing(kind="missing"), Scratched(kind="scratches")])
+def test_a_model_for_inpainting_walks_from_what_is_filled_in(
+    fills: str, degradation: Missing | Scratched
+) -> None:
+    offer = offers([fills], memory=1e9)["fills"]
+    values = pixels(encoded(40, 50, channels=3))
+    wish = Wish(image="", degradation=degradation, solver="fills")
+    _, *steps, done = infer(Picture(values), wish, offer, Limits())
+    assert [look.facts["number"] for look in steps] == [0, 1, 2, 3]
+    measured = measure(values, degradation, channels=3)
+    assert isinstance(measured.problem.operator, Mask)
+    missing = measured.problem.operator.mask == 0
+    assert 0.01 < missing.float().mean() < 0.99
+    x = weights.load(fills).solve(measured.y, measured.problem).x
+    for look, expected in ((steps[0], fill(measured.y, ~missing)), (steps[-1], x)):
+        (name,) = look.files
+        assert np.array_equal(pixels(look.files[name]), values_of(expected))
+    assert np.array_equal(pixels(done.files["result"]), values_of(x))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")

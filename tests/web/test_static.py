@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -15,11 +17,17 @@ import numpy as np
 import pytest
 import torch
 from tests.web.browser import colours, downloaded, drawn, opened_page, restore, says
-from tests.web.conftest import as_png, encoded, pixels
+from tests.web.conftest import as_png, encoded, pixels, write_model
 
 import rimkit
+from rimkit import weights
 from rimkit.cli.main import main
+from rimkit.noises import GaussianNoise
+from rimkit.operators import Mask
+from rimkit.problem import Problem
 from rimkit.web import runtime
+from rimkit.web import site as site_module
+from rimkit.web.looks import values_of
 from rimkit.web.site import export_site
 
 
@@ -49,15 +57,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=[Files, FilesAlone], ids=["threads", "one thread"])
-def url(site: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    handler = functools.partial(request.param, directory=str(site))
+@contextlib.contextmanager
+def handed_out(site: Path, kind: type[http.server.SimpleHTTPRequestHandler]) -> Iterator[str]:
+    handler = functools.partial(kind, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module", params=[Files, FilesAlone], ids=["threads", "one thread"])
+def url(site: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    with handed_out(site, request.param) as url:
+        yield url
 
 
 @pytest.fixture
@@ -112,6 +128,7 @@ def test_sigma_is_estimated_as_by_rimkit(page: Any, tmp_path: Path, level: int) 
 def test_missing_pixels_are_filled_in_and_psnr_grows(page: Any) -> None:
     page.check("#samples input[value=sample-astronaut]", force=True)
     page.select_option("#kind", "missing")
+    page.select_option("#solver", "denoise-color")
     page.fill("#set-share", "0.05")
     page.check("#inspect")
     page.fill("#steps", "2")
@@ -128,6 +145,41 @@ def test_missing_pixels_are_filled_in_and_psnr_grows(page: Any) -> None:
     page.wait_for_timeout(500)
     truth = pixels((Path(rimkit.__file__).parent / "web/static/samples/astronaut.png").read_bytes())
     assert np.array_equal(drawn(page, "before"), truth)
+
+
+MEASURE = """async ({ image, ...degradation }) => {
+  const { measure } = await import(new URL("problem.js", location).href);
+  const { y, mask } = measure(Float32Array.from(image), degradation, { channels: 3, levels: null });
+  return [y, mask].map((each) => Array.from(each));
+}"""
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm, for onnxruntime-web")
+def test_a_model_for_inpainting_walks_as_in_the_library(
+    browser: Any, tmp_path: Path, fills: str, source: Path
+) -> None:
+    denoises = write_model(tmp_path / "denoises.safetensors", task="denoising")
+    list(export_site(tmp_path / "site", [denoises, fills]))
+    degradation = {"kind": "missing", "share": 0.6, "sigma": 4}
+    clean = torch.tensor(pixels(source.read_bytes()) / 255).permute(2, 0, 1)[None]
+    with handed_out(tmp_path / "site", FilesAlone) as url, opened_page(browser, url) as page:
+        assert page.input_value("#solver") == "denoises"
+        page.select_option("#kind", "missing")
+        assert page.input_value("#solver") == "fills"
+        assert "never" not in page.inner_text("#about-solver")
+        page.set_input_files("#file", source)
+        page.wait_for_selector("#run:enabled")
+        page.fill("#set-share", "0.6")
+        page.fill("#set-sigma", "4")
+        page.click("#run")
+        page.wait_for_selector("#download:not([hidden])", timeout=60_000)
+        found = drawn(page, "after")
+        parts = page.evaluate(MEASURE, {**degradation, "image": clean.flatten().tolist()})
+    y, mask = (torch.tensor(part).view(1, -1, *clean.shape[2:]) for part in parts)
+    problem = Problem(Mask(mask.float()), GaussianNoise(4 / 255))
+    start, x = problem.initial(y), weights.load(fills).solve(y, problem).x
+    assert (x - start).abs().mean() > 2 / 255
+    assert np.abs(found - values_of(x).astype(int)).max() <= 1
 
 
 def test_a_wrong_file_is_said(page: Any, tmp_path: Path) -> None:
@@ -189,7 +241,39 @@ def test_from_disk_it_says_what_it_needs(browser: Any, site: Path) -> None:
 
 def test_only_what_it_can_do_is_offered(page: Any) -> None:
     assert page.locator("#kind option").count() == 3
-    assert page.locator("#solver option").all_inner_texts() == ["denoise-color", "denoise-gray"]
+    able = [name for name in weights.model_names() if name.startswith(("denoise-", "inpainting"))]
+    assert page.locator("#solver option").all_inner_texts() == able
+
+
+def test_what_a_model_was_trained_for_is_said_to_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_module, "copy_runtime", lambda *_, **__: None)
+    others = {
+        "larger": {"task": "super-resolution"},
+        "even": {"score_scaling": "whitened"},
+        "bounded": {"link": "sigmoid"},
+    }
+    models = [
+        write_model(tmp_path / f"{name}.safetensors", **config)
+        for name, config in {"fills": {}, "denoises": {"task": "denoising"}, **others}.items()
+    ]
+    lines = list(export_site(tmp_path / "site", models))
+    refused = [line for line in lines if "left out" in line]
+    only = "the page without a server denoises and fills in missing pixels only"
+    reasons = (only, "its scores are whitened", "its link is sigmoid")
+    assert refused == [
+        f"{model}: left out ({reason})" for model, reason in zip(models[2:], reasons, strict=True)
+    ]
+    solvers = json.loads((tmp_path / "site" / "about.json").read_text())["solvers"]
+    assert [each["name"] for each in solvers] == ["fills", "denoises"]
+    fills, denoises = solvers
+    assert fills["trained"] == ["missing"]
+    assert denoises["trained"] == ["photograph", "noise"]
+    assert (fills["levels"], fills["least_sigma"], fills["start"]) == (None, 0.0, "initial")
+    assert denoises["least_sigma"] > 0
+    with pytest.raises(ValueError, match="none of the models can run in a browser"):
+        list(export_site(tmp_path / "none", models[2:]))
 
 
 def test_a_folder_with_other_things_is_left_alone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Annotated, Literal
 
 import torch
@@ -18,6 +19,7 @@ from rimkit.problem import Denoising, Problem, SuperResolution
 from rimkit.tasks import LEVELS
 
 _ROUNDING = 1 / 12**0.5  # grey levels
+_ROOM = 400  # pixels for each scratch, at the least: as in training
 _SEED = 0  # the same image, degraded the same way, is the same measurement
 
 Level = Annotated[float, Field(ge=0, le=100)]
@@ -49,6 +51,14 @@ class Missing(_Wish):
     sigma: Level = 5.0
 
 
+class Scratched(_Wish):
+    """What strokes cover is missing, the rest is noisy; at most one for 400 pixels is drawn."""
+
+    kind: Literal["scratches"]
+    count: Annotated[int, Field(ge=1, le=400)] = 100
+    sigma: Level = 2.0
+
+
 class Blurred(_Wish):
     """Blurred by a Gaussian of so many pixels, then noise."""
 
@@ -74,7 +84,8 @@ class Projected(_Wish):
 
 
 Degradation = Annotated[
-    Photograph | Noise | Missing | Blurred | Smaller | Projected, Field(discriminator="kind")
+    Photograph | Noise | Missing | Scratched | Blurred | Smaller | Projected,
+    Field(discriminator="kind"),
 ]
 
 
@@ -148,7 +159,9 @@ def measure(
 
 
 def _problem(
-    degradation: Noise | Missing | Blurred | Smaller | Projected, sigma: float, like: Tensor
+    degradation: Noise | Missing | Scratched | Blurred | Smaller | Projected,
+    sigma: float,
+    like: Tensor,
 ) -> Problem:
     size = (like.shape[-2], like.shape[-1])
     match degradation:
@@ -158,6 +171,11 @@ def _problem(
             generator = torch.Generator().manual_seed(_SEED + 1)
             seen = torch.rand((1, 1, *size), generator=generator) >= degradation.share
             return Problem(Mask(seen.to(like)), GaussianNoise(sigma))
+        case Scratched():
+            generator = torch.Generator().manual_seed(_SEED + 1)
+            count = min(degradation.count, max(1, math.prod(size) // _ROOM))
+            drawn = Mask.strokes(count, size, generator=generator)
+            return Problem(Mask(drawn.mask.to(like)), GaussianNoise(sigma))
         case Blurred():
             return Problem(Blur(gaussian_kernel(degradation.width)), GaussianNoise(sigma))
         case Smaller():

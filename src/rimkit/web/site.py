@@ -14,11 +14,12 @@ from rimkit.data.bsds300 import cache_folder
 from rimkit.onnx import export as onnx_export
 from rimkit.onnx.contents import contents_of
 from rimkit.rim import RIM
-from rimkit.tasks import LEVELS, DenoisingTask
+from rimkit.tasks import LEVELS
 from rimkit.trained import knows_levels, least_sigma
 from rimkit.web.app import static_folder
 from rimkit.web.limits import Limits
 from rimkit.web.runtime import copy_runtime
+from rimkit.web.solvers import trained_kinds
 from rimkit.web.uploads import Uploads
 from rimkit.weights import record
 
@@ -27,6 +28,7 @@ _POLICY = (
     "worker-src 'self' blob:; base-uri 'none'; form-action 'none'"
 )
 _PIXELS = 1_000_000  # of the largest image: a browser's memory is not ours
+_KINDS = ("photograph", "noise", "missing")  # that browser/backend.js offers
 _MARK = ".rimkit-site"  # by which a folder is known as one of these
 
 
@@ -90,13 +92,19 @@ def export_site(
 
 
 def _refusal(model: RIM) -> str:
-    if model.training_record.get("task", {}).get("name", "denoising") != DenoisingTask.table_name:
-        return "the page without a server denoises only"
+    if not _trained(model):
+        return "the page without a server denoises and fills in missing pixels only"
     if model.config.link != "identity":
         return f"its link is {model.config.link}"
+    if model.config.score_scaling != "raw":
+        return f"its scores are {model.config.score_scaling}"
     if model.config.network.channels not in (1, 3):
         return f"it takes {model.config.network.channels} channels"
     return ""
+
+
+def _trained(model: RIM) -> list[str]:
+    return [kind for kind in trained_kinds(model.training_record) if kind in _KINDS]
 
 
 def _described(name: str, file: str, model: str, loaded: RIM) -> dict[str, Any]:
@@ -113,7 +121,7 @@ def _described(name: str, file: str, model: str, loaded: RIM) -> dict[str, Any]:
         "least_sigma": least_sigma(loaded.training_record),
         "levels": LEVELS if knows_levels(loaded.training_record) else None,
         "states": [{"channels": s.channels, "stride": s.stride} for s in contents.states],
-        "trained": ["photograph", "noise"],
+        "trained": _trained(loaded),
         "learned": True,
     }
 

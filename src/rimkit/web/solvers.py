@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from rimkit import weights
 from rimkit.classical import GradientDescent, TotalVariation
@@ -12,7 +13,12 @@ from rimkit.denoiser import Denoiser, known_levels
 from rimkit.pixels import Array
 from rimkit.rim import RIM
 from rimkit.solver import Solver
-from rimkit.tasks import DenoisingTask, RandomProjectionsTask, SuperResolutionTask
+from rimkit.tasks import (
+    DenoisingTask,
+    InpaintingTask,
+    RandomProjectionsTask,
+    SuperResolutionTask,
+)
 from rimkit.weights import record
 
 _CLASSICAL_STEPS = 60
@@ -22,6 +28,7 @@ _HELD_BY_TOTAL_VARIATION = 200
 _HELD_BY_GRADIENT_DESCENT = 160
 _TASKS = {
     DenoisingTask.table_name: ("photograph", "noise"),
+    InpaintingTask.table_name: ("missing", "scratches"),
     SuperResolutionTask.table_name: ("smaller",),
     RandomProjectionsTask.table_name: ("projections",),
 }
@@ -104,6 +111,12 @@ def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
     return {offer.name: offer for offer in listed}
 
 
+def trained_kinds(training_record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Kinds of problems, as in `rimkit.web.problems`, that a model was trained for."""
+    task = training_record.get("task", {}).get("name", DenoisingTask.table_name)
+    return _TASKS.get(task, ())
+
+
 def _all_or_none(values: Array, *, memory: float, held: int) -> int:
     """All colours, if they fit: what is held between the steps is most, and turns save little."""
     return int(values.shape[2]) if held * values.size <= memory else 0
@@ -112,8 +125,6 @@ def _all_or_none(values: Array, *, memory: float, held: int) -> int:
 def _learned(model: str, memory: float) -> Offer:
     loaded = weights.load(model)
     known = model in weights.model_names()
-    task = loaded.training_record.get("task", {}).get("name", DenoisingTask.table_name)
-
     denoiser = Denoiser(loaded, memory=memory)
 
     def build(_: float) -> RIM:
@@ -124,7 +135,7 @@ def _learned(model: str, memory: float) -> Offer:
         weights.card(model).summary if known else "a model of your own",
         steps=loaded.steps,
         channels=loaded.config.network.channels,
-        trained=_TASKS.get(task, ()),
+        trained=trained_kinds(loaded.training_record),
         learned=True,
         build=build,
         together=denoiser.together,

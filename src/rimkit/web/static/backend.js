@@ -16,7 +16,7 @@ async function ask(path, options) {
 }
 
 export const where = "The images go to the server that runs this page, and nowhere else.";
-export const kinds = ["noise", "photograph", "missing", "blur", "smaller", "projections"];
+export const kinds = ["noise", "photograph", "missing", "scratches", "blur", "smaller", "projections"];
 export const opens = "any";
 
 export async function about() {

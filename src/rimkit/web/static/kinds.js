@@ -16,6 +16,10 @@ export const KINDS = {
       sigma(5),
     ],
   },
+  scratches: {
+    label: "It is scratched",
+    parameters: [{ name: "count", label: "Scratches", min: 10, max: 400, step: 10, value: 100 }, sigma(2)],
+  },
   blur: {
     label: "It is blurred",
     parameters: [
