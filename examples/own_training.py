@@ -29,10 +29,10 @@ UPDATES = 300
 
 
 @dataclasses.dataclass(frozen=True)
-class Inpainting:
+class HalfMissing:
     """The task: how a problem and its y are drawn for clean images x (N, C, H, W)."""
 
-    table_name: ClassVar[str] = "inpainting"
+    table_name: ClassVar[str] = "half-missing"
 
     seen: float = 0.5  # share of the pixels
 
@@ -42,12 +42,12 @@ class Inpainting:
         return problem, problem.simulate(x, generator=generator)
 
     def validation(self) -> dict[str, Measure]:
-        return {"inpainting": self.draw}
+        return {"half": self.draw}
 
 
 def recipe() -> Recipe:
     return Recipe(
-        task=Inpainting(),
+        task=HalfMissing(),
         model=rimkit.RIMConfig(network=CompactConfig(features=16, blocks=2), steps=4),
         data=DataRecipe(patch=32, batch=8, held_out_every=6),
         optimizer=OptimizerRecipe(
@@ -80,7 +80,7 @@ def main(folder: str | None = None) -> None:
 
     photograph = data.camera()[128:384, 128:384].astype(np.float32) / 255
     truth = torch.from_numpy(photograph)[None, None]
-    problem, y = Inpainting().draw(truth, torch.Generator().manual_seed(0))
+    problem, y = HalfMissing().draw(truth, torch.Generator().manual_seed(0))
     results = {
         "measured": y,
         "total variation": rimkit.TotalVariation(weight=7.0).solve(y, problem).x,

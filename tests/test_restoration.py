@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 from tests.cases import uniform
 
+from rimkit.networks import CompactConfig
 from rimkit.problem import Denoising
 from rimkit.restoration import restore
-from rimkit.rim import RIM
+from rimkit.rim import RIM, RIMConfig
 from rimkit.weights import store
 
 
@@ -121,3 +122,28 @@ def test_grey_levels_are_noticed_with_a_scale_too() -> None:
 def test_what_is_no_array_is_said(image: object) -> None:
     with pytest.raises(ValueError, match=r"an array of numpy, got .*numpy.asarray"):
         restore(image)  # type: ignore[arg-type]
+
+
+def test_missing_pixels_are_filled_in(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = CompactConfig(channels=3, features=8, blocks=1)
+    model = RIM(RIMConfig(network=network, steps=2, score_scale=0.001)).eval()
+    torch.nn.init.normal_(model.network.out.weight, std=0.1)
+    path = tmp_path / "fills.safetensors"
+    store.save(model, path, training={"task": {"name": "inpainting", "sigma": [0.3, 25.0]}})
+    missing = uniform(12, 13).numpy() < 0.3
+    for shape in [(12, 13), (12, 13, 3)]:
+        image = (uniform(*shape).numpy() * 255).astype(np.uint8)
+        before = image.copy()
+        x = restore(image, missing=missing, model=str(path))
+        assert np.array_equal(image, before)
+        assert x.shape == image.shape
+        assert np.array_equal(x[~missing], image[~missing])
+        assert not np.array_equal(x[missing], image[missing])
+        assert not np.array_equal(restore(image, missing=missing, sigma=0.1, model=str(path)), x)
+    with pytest.raises(ValueError, match="one after the other"):
+        restore(image, missing=missing, scale=2)
+    with pytest.raises(ValueError, match="booleans"):
+        restore(image, missing=missing.astype(int), model=str(path))
+    with pytest.raises(ValueError, match="not for inpainting"):
+        restore(image, missing=missing, model="denoise-color")

@@ -81,3 +81,38 @@ def test_hidden_folders_are_left_alone(folder: Path) -> None:
     (folder / ".thumbs").mkdir()
     (folder / ".thumbs" / "a.png").touch()
     assert [job.source.name for job in plan(folder, None)] == ["a.png", "b.jpg"]
+
+
+def test_one_file_marks_the_holes_of_all_images(folder: Path, tmp_path: Path) -> None:
+    marks = tmp_path / "mask.png"
+    marks.touch()
+    assert [job.holes for job in plan(folder, None, holes=marks)] == [marks, marks]
+    assert plan(folder / "a.png", None)[0].holes is None
+
+
+def test_a_folder_marks_the_holes_of_images_by_their_names(folder: Path, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    (marks / "deep").mkdir(parents=True)
+    for name in ("a.txt", "a.tif", "deep/b.png", "deep/b.b.png"):
+        (marks / name).touch()
+    jobs = plan(folder, None, holes=marks)
+    assert [job.holes for job in jobs] == [marks / "a.tif", marks / "deep" / "b.png"]
+    (marks / "deep" / "b.jpg").touch()  # the same name comes first
+    (job,) = plan(folder / "deep" / "b.jpg", None, holes=marks / "deep")
+    assert job.holes == marks / "deep" / "b.jpg"
+    (marks / "a.tif").unlink()
+    assert plan(folder / "a.png", None, holes=marks)[0].holes == marks / "a.png"  # is not there
+
+
+def test_marks_among_the_images_are_not_restored_nor_written_over(folder: Path) -> None:
+    marks = folder / "marks"
+    marks.mkdir()
+    (marks / "a.png").touch()
+    assert [job.source.name for job in plan(folder, None, holes=marks)] == ["a.png", "b.jpg"]
+    (folder / "mask.png").touch()
+    jobs = plan(folder, None, holes=folder / "mask.png")
+    assert "mask.png" not in [job.source.name for job in jobs]
+    with pytest.raises(ValueError, match=r"mask.png: the output would overwrite an input"):
+        plan(folder / "a.png", folder / "mask.png", holes=folder / "mask.png")
+    with pytest.raises(ValueError, match=r"gone.png: there is no such file"):
+        plan(folder, None, holes=folder / "gone.png")

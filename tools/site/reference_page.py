@@ -31,6 +31,7 @@ SECTIONS = {
         "rimkit.training.recipe.LossRecipe",
         "rimkit.training.recipe.OptimizerRecipe",
         "rimkit.tasks.DenoisingTask",
+        "rimkit.tasks.InpaintingTask",
         "rimkit.tasks.SuperResolutionTask",
         "rimkit.tasks.RandomProjectionsTask",
     ],
