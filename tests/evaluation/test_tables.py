@@ -13,10 +13,11 @@ from rimkit.evaluation.protocols import (
     score_denoising,
     solver_restore,
 )
-from rimkit.evaluation.statistics import Mean
+from rimkit.evaluation.statistics import Comparison, Mean
 from rimkit.evaluation.tables import (
     SIGMAS,
     Row,
+    difference_cell,
     format_rows,
     measured_row,
     published_rows,
@@ -133,3 +134,9 @@ def test_evaluate_gives_the_likelihood_that_a_model_learned(
     assert max(abs(a - b) for a, b in zip(plain, knowing, strict=True)) > 0.01
     assert found == pytest.approx(knowing if learned == "half" else plain, abs=1e-3)
     assert ("knows of levels" in table.read_text()) == (learned == "half")
+
+
+def test_a_difference_says_its_interval_and_the_images_won() -> None:
+    result = Comparison(Mean(0.1234, 0.05), -0.011, 0.3, wins=2, images=3)
+    assert difference_cell(result) == "+0.12 [-0.01, +0.30] 2/3"
+    assert difference_cell(result, digits=3) == "+0.123 [-0.011, +0.300] 2/3"

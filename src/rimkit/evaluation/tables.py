@@ -12,7 +12,7 @@ from typing import Any
 from rimkit import atomic
 from rimkit.evaluation.protocols import ROTH_BLACK, Condition, ImageScore, psnr_of
 from rimkit.evaluation.published import PublishedScore
-from rimkit.evaluation.statistics import Mean, bootstrap_mean
+from rimkit.evaluation.statistics import Comparison, Mean, bootstrap_mean
 
 SIGMAS = (15.0, 25.0, 50.0)
 
@@ -129,6 +129,14 @@ def columns(lines: Sequence[Sequence[str]]) -> str:
         for cells in lines
     ]
     return "\n".join([texts[0], "-" * max(map(len, texts)), *texts[1:]])
+
+
+def difference_cell(result: Comparison, *, digits: int = 2) -> str:
+    """A paired difference: its mean, between what 95 % of resampled means lie, images won."""
+    mean, low, high = (
+        f"{value:+.{digits}f}" for value in (result.difference.value, result.low, result.high)
+    )
+    return f"{mean} [{low}, {high}] {result.wins}/{result.images}"
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:

@@ -21,6 +21,7 @@ REPRODUCTIONS = {
     "figure2": Entry("random projections, step by step", "figure2"),
     "figure3": Entry("an image at sigma 50, quantised", "figure3"),
     "figure4": Entry("an image made three times smaller, and larger again", "figure4"),
+    "inpainting": Entry("missing pixels, filled in", "inpainting"),
     "receptive-field": Entry("how far a machine sees, by step", "receptive_field"),
     "rest": Entry("whether a denoiser stays where it came to rest", "rest"),
     "seconds": Entry("PSNR against seconds, by step and by method", "seconds"),

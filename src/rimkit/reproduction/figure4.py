@@ -67,12 +67,12 @@ def _drawn(
         for name, estimate in estimates.items()
     }
     pictures["truth\n"] = truth = to_unit(pair.truth)[None]
-    window = _detail(to_unit(bicubic(pair))[None], truth)
+    window = detail(to_unit(bicubic(pair))[None], truth)
     return plot.compare({title: x[..., *window] for title, x in pictures.items()})
 
 
-def _detail(x: Tensor, truth: Tensor) -> Window:
-    """The square in which x is furthest from the truth."""
+def detail(x: Tensor, truth: Tensor) -> Window:
+    """The square in which x (1, C, H, W) is furthest from the truth."""
     error = (x - truth).square().sum(1, keepdim=True)
     means = F.avg_pool2d(error, _SIDE, stride=1)[0, 0]
     top, left = torch.unravel_index(means.argmax(), means.shape)

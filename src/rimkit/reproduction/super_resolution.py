@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rimkit.evaluation import published
 from rimkit.evaluation.protocols import seconds_of
-from rimkit.evaluation.statistics import Comparison, bootstrap_mean, compare
+from rimkit.evaluation.statistics import bootstrap_mean, compare
 from rimkit.evaluation.super_resolution import Pair, load_pairs, score_luma
-from rimkit.evaluation.tables import columns, write_csv
+from rimkit.evaluation.tables import columns, difference_cell, write_csv
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.super_resolution_methods import (
@@ -171,16 +171,9 @@ def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
                 )
                 for scale in SCALES
             ]
-            lines.append([other, *(_difference(result, digits) for result in results)])
+            lines.append([other, *(difference_cell(result, digits=digits) for result in results)])
         parts += [columns(lines), ""]
     return [*parts, "In brackets: between them lie 95 % of the resampled means. Then: images won."]
-
-
-def _difference(result: Comparison, digits: int) -> str:
-    mean, low, high = (
-        f"{value:+.{digits}f}" for value in (result.difference.value, result.low, result.high)
-    )
-    return f"{mean} [{low}, {high}] {result.wins}/{result.images}"
 
 
 def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
