@@ -4,8 +4,9 @@ python tools/ship.py denoise-gray runs/denoise-gray results/table2-images.csv
 
 The scores are those of ``rimkit reproduce table2 --add runs/denoise-gray/weights.safetensors``, by
 image: of table1 for a colour denoiser, of table2 for what denoises grey images, of table3 for
-super-resolution. Those of rounded images are by the likelihood that the model learned. Weights of a
-training that was stopped early need ``--unfinished``, which their card says.
+super-resolution, of inpainting for that. Those of rounded images are by the likelihood that the
+model learned. Weights of a training that was stopped early need ``--unfinished``, which their card
+says.
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ KINDS = {
         "super-resolution",
         3,
     ),
+    "inpainting": Kind(
+        "missing pixels of colour images: scattered ones, scratches and writing; also with "
+        "Gaussian noise, sigma up to 25 of 255",
+        "inpainting",
+        3,
+    ),
     "random-projections": Kind(
         "grey patches from random projections: Gaussian, binary and Fourier ensembles",
         "random-projections",
@@ -64,7 +71,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Put weights into the package.")
     parser.add_argument("name", choices=sorted(KINDS))
     parser.add_argument("run", type=Path, help="folder of the training")
-    parser.add_argument("scores", type=Path, nargs="+", help="tableN-images.csv")
+    parser.add_argument(
+        "scores", type=Path, nargs="+", help="tableN-images.csv or inpainting-images.csv"
+    )
     parser.add_argument("--unfinished", action="store_true", help="of a training stopped early")
     options = parser.parse_args(arguments)
     folder = Path(models.__file__).parent

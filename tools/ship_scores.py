@@ -7,6 +7,7 @@ import statistics
 from pathlib import Path
 
 from rimkit.data import bsds300
+from rimkit.evaluation.inpainting import HOLES
 from rimkit.evaluation.protocols import ROTH_BLACK
 from rimkit.evaluation.tables import SIGMAS
 from rimkit.reproduction.scores import KNOWS
@@ -24,7 +25,8 @@ def mean_scores(
     Parameters
     ----------
     files
-        ``table1-images.csv``, ``table2-images.csv`` or ``table3-images.csv``.
+        ``table1-images.csv``, ``table2-images.csv``, ``table3-images.csv`` or
+        ``inpainting-images.csv``.
     settings
         Weights, steps and precision, as they stand in the files.
     knows_levels
@@ -40,10 +42,16 @@ def mean_scores(
     for file in files:
         rows = list(csv.DictReader(file.read_text().splitlines()))
         if not rows or not {"settings", "image"} <= rows[0].keys():
-            raise ValueError(f"{file} holds no scores of single images: give tableN-images.csv")
+            raise ValueError(
+                f"{file} holds no scores of single images: give tableN-images.csv or "
+                "inpainting-images.csv"
+            )
         if "scale" in rows[0]:
             kinds.add("mean over 100 images, luma")
             means |= _super_resolution(_own(rows, settings + ", sigma "), file, settings)
+        elif "holes" in rows[0]:
+            kinds.add(f"mean over {ROTH_BLACK} images, all pixels and channels")
+            means |= _inpainting(_own(rows, settings + ", sigma "), file, settings)
         else:
             kinds.add("mean PSNR in dB, and mean SSIM")
             rounded = settings + KNOWS if knows_levels else settings
@@ -88,13 +96,25 @@ def _denoising(rows: list[dict[str, str]], file: Path, settings: str) -> dict[st
     return means
 
 
+def _inpainting(rows: list[dict[str, str]], file: Path, settings: str) -> dict[str, str]:
+    scores: dict[str, ByImage] = {holes.name: {} for holes in HOLES}
+    for row in rows:
+        scores[row["holes"]][row["image"]] = float(row["psnr_db"]), float(row["ssim"])
+    names = _check(scores, file, settings, count=ROTH_BLACK)
+    return _by_kind(scores, names)
+
+
 def _super_resolution(rows: list[dict[str, str]], file: Path, settings: str) -> dict[str, str]:
     found: dict[float, ByImage] = {scale: {} for scale in SCALES}
     for row in rows:
         scored = found.setdefault(float(row["scale"]), {})
         scored[row["image"]] = float(row["psnr"]), float(row["ssim"])
     scores = {f"x{scale:g}": found[scale] for scale in sorted(found)}
-    names = _check(scores, file, settings)
+    return _by_kind(scores, _check(scores, file, settings))
+
+
+def _by_kind(scores: dict[str, ByImage], names: list[str]) -> dict[str, str]:
+    """Means over the images, PSNR of everything first."""
     return {
         f"{len(names)} images, {key}, {kind}": f"{statistics.mean(values):.{digits}f}"
         for place, kind, digits in ((0, "PSNR", 4), (1, "SSIM", 5))
@@ -103,9 +123,12 @@ def _super_resolution(rows: list[dict[str, str]], file: Path, settings: str) -> 
     }
 
 
-def _check(scores: dict[str, ByImage], file: Path, settings: str) -> list[str]:
-    """Return the names of the test images, in order, all of which are scored."""
-    names = [Path(name).stem for name in bsds300.checksums() if name.startswith("test/")]
+def _check(
+    scores: dict[str, ByImage], file: Path, settings: str, *, count: int | None = None
+) -> list[str]:
+    """Return the names of the first test images, all if None, in order, all of which are scored."""
+    tests = [Path(name).stem for name in bsds300.checksums() if name.startswith("test/")]
+    names = tests[:count]
     if not any(scores.values()):
         raise ValueError(f"{file} does not hold the scores of these weights ({settings})")
     for key, scored in scores.items():

@@ -144,6 +144,28 @@ def test_super_resolution_gets_a_card(ship: ModuleType, tmp_path: Path) -> None:
     assert list(found)[4:] == [f"100 images, x{scale}, SSIM" for scale in ("2", "3", "3.7", "4")]
 
 
+def test_inpainting_gets_a_card(ship: ModuleType, tmp_path: Path) -> None:
+    run, said = made(tmp_path / "run", "inpainting")
+    ours = said + ", sigma 0.3 of 255 where there is no noise"
+    lines = [
+        {"method": m, "image": image, "holes": holes, "psnr_db": 20 + number + score,
+         "ssim": 0.5, "settings": s}
+        for m, s, score in (("total variation", "weight 60", 9.0), ("rimkit", ours, 0.0))
+        for image in TEST_IMAGES[:68]
+        for number, holes in enumerate(("half", "four-fifths", "strokes", "half-noisy"))
+    ]  # fmt: skip
+    scores = write(tmp_path / "inpainting-images.csv", lines)
+    ship.ship("inpainting", run, [scores], tmp_path, unfinished=False)
+    card = card_in(tmp_path, "inpainting")
+    assert card.scores["68 images, half, PSNR"] == pytest.approx(20)
+    assert card.scores["68 images, half-noisy, PSNR"] == pytest.approx(23)
+    assert card.scores["68 images, strokes, SSIM"] == pytest.approx(0.5)
+    assert len(card.scores) == 8
+    write(scores, lines[:-1])
+    with pytest.raises(ValueError, match="67 of 68 images at half-noisy"):
+        ship.ship("inpainting", run, [scores], tmp_path, unfinished=False)
+
+
 def test_the_start_is_told_and_its_seconds_are_added(ship: ModuleType, tmp_path: Path) -> None:
     first, _ = made(tmp_path / "first", "denoise-gray")
     file = first / "weights.safetensors"
@@ -305,8 +327,8 @@ def test_the_cards_of_the_package_say_what_the_committed_tables_do(
 ) -> None:
     card, model = weights.card(name), weights.load(name)
     said = settings_of(name, model)
-    table = {"denoise-color": 1, "super-resolution": 3}.get(name, 2)
-    file = ROOT / "results" / f"table{table}-images.csv"
+    tables = {"denoise-color": "table1", "super-resolution": "table3", "inpainting": "inpainting"}
+    file = ROOT / "results" / f"{tables.get(name, 'table2')}-images.csv"
     means, _ = ship.mean_scores([file], said, knows_levels=knows_levels(model.training_record))
     assert card.scores.keys() <= means.keys()
     for key, score in card.scores.items():

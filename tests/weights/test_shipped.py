@@ -15,8 +15,10 @@ import rimkit
 from rimkit import weights
 from rimkit.data import bsds300
 from rimkit.data.images import load_bytes, to_unit
+from rimkit.evaluation.inpainting import HOLES, score
 from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
 from rimkit.evaluation.super_resolution import load_pairs, score_luma, to_bytes
+from rimkit.inpainter import Holed, Inpainter
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising
 from rimkit.reproduction.scores import settings_of
@@ -100,6 +102,26 @@ def test_super_resolution_scores_what_was_committed() -> None:
         x = to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
         found = score_luma(x, pair)[0]
         assert found == pytest.approx(committed[pair.image, scale], abs=0.01)
+
+
+@pytest.mark.data
+def test_inpainting_scores_what_was_committed() -> None:
+    card = weights.card("inpainting")
+    lines = (ROOT / "results" / "inpainting-images.csv").read_text().splitlines()
+    committed = {
+        (row["image"], row["holes"]): float(row["psnr_db"])
+        for row in csv.DictReader(lines)
+        if card.sha256[:16] in row["settings"]
+    }
+    assert len(committed) == 4 * 68
+    (image,) = load_test_images(1, channels=3)
+    for holes in HOLES[-2:]:
+        seen = holes.measure(image)
+        model = weights.load("inpainting")
+        values = seen.y[0].permute(1, 2, 0).contiguous().numpy()
+        Inpainter(model, sigma=holes.sigma / 255).fill([Holed(values, seen.missing)])
+        x = seen.settle(torch.from_numpy(values).permute(2, 0, 1)[None])
+        assert score(x, seen)[0] == pytest.approx(committed[image.name, holes.name], abs=0.01)
 
 
 @pytest.mark.parametrize("name", weights.model_names())
