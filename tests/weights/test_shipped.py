@@ -59,8 +59,8 @@ def test_the_card_of_a_denoiser_says_what_its_weights_do(name: str, table: int) 
     restore = solver_restore(model, knows_levels=knows)
     images = load_test_images(2, channels=model.config.network.channels)
     conditions = [Condition(25.0), Condition(25.0, quantised=True)]
-    for score in score_denoising(images, conditions, restore):
-        assert score.psnr == pytest.approx(committed[score.condition][score.image], abs=0.01)
+    for scored in score_denoising(images, conditions, restore):
+        assert scored.psnr == pytest.approx(committed[scored.condition][scored.image], abs=0.01)
     names = [path.stem for path in bsds300.image_paths("test")]
     for images in (68, 100):
         for condition, scores in committed.items():
