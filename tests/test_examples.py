@@ -10,8 +10,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import rimkit
+from rimkit.cli.main import main
 
 pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
 skimage = pytest.importorskip("skimage", reason="needs scikit-image")
@@ -67,6 +69,23 @@ def test_super_resolve(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].startswith(example.KNOWN)
     assert gains[0] == max(gains) > 1
     assert Path("demo/super-resolve.png").stat().st_size > 50_000
+
+
+def test_fill_in(capsys: pytest.CaptureFixture[str]) -> None:
+    load("fill_in").main()
+    psnr = scores(capsys.readouterr().out)
+    assert psnr["inpainting"] > psnr["total variation"] + 0.5
+    assert psnr["total variation"] > psnr["spoilt"] + 5
+    assert Path("demo/fill-in.png").stat().st_size > 50_000
+    assert main(["restore", "demo/damaged.png", "--missing", "demo/mask.png", "--quiet"]) == 0
+    with Image.open("demo/damaged-restored.png") as image:
+        restored = np.asarray(image)
+    error = rimkit.psnr(*(torch.from_numpy(x / 255.0)[None] for x in (restored, truth())))
+    assert error.item() == pytest.approx(psnr["inpainting"], abs=0.02)
+
+
+def truth() -> np.ndarray:
+    return np.asarray(skimage.data.astronaut()[:240, 100:340])
 
 
 def test_own_operator(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
