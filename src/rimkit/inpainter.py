@@ -150,7 +150,7 @@ class Inpainter(Restorer):
             return
         check_alike([image.values for image in images])
         for image in images:
-            _guess(image)
+            guess(image)
         parts = [
             _Part(part, image.missing, self)
             for image in images
@@ -187,10 +187,11 @@ class Inpainter(Restorer):
 
 @tree.register
 @dataclasses.dataclass(frozen=True)
-class _Guessed(Mask):
+class Guessed(Mask):
     """A mask where the missing pixels of y hold a first guess already, from the whole image."""
 
     def initial(self, y: Tensor) -> Tensor:
+        """Start at the guess."""
         return y
 
 
@@ -204,7 +205,7 @@ class _Part(InPlace):
 
     def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
         missing = self._missing if window is None else self._missing[*window]
-        return Problem(_Guessed(_mask(missing)), GaussianNoise(sigma))
+        return Problem(Guessed(mask_of(missing)), GaussianNoise(sigma))
 
     def settle(self, x: Tensor, y: Tensor) -> Tensor:
         return x
@@ -218,12 +219,12 @@ class _Part(InPlace):
             np.copyto(rows, before, where=seen)
 
 
-def _mask(missing: Array) -> Tensor:
+def mask_of(missing: Array) -> Tensor:
     """(H, W) of booleans to (1, 1, H, W): 1 where a pixel is seen."""
     return torch.from_numpy(~missing)[None, None].float()
 
 
-def _guess(image: Holed) -> None:
+def guess(image: Holed) -> None:
     """Put a first guess into the holes (`fill`), in the memory of a few rows."""
     values, missing = image.values, image.missing
     coarse = _coarse(values, missing)
@@ -234,7 +235,7 @@ def _guess(image: Holed) -> None:
         if not missing[top:end].any():
             continue
         below = coarse[:, :, begin // _COARSE : -(-stop // _COARSE)]
-        y, mask = to_unit(values[begin:stop])[None], _mask(missing[begin:stop])
+        y, mask = to_unit(values[begin:stop])[None], mask_of(missing[begin:stop])
         x = fill_from(torch.where(mask > 0, y, 0.0), mask, below)[0, :, top - begin : end - begin]
         guessed = values[top:end].copy()
         write_unit(guessed, x)
@@ -245,7 +246,7 @@ def _coarse(values: Array, missing: Array) -> Tensor:
     """Fill the image (1, C, H / 8, W / 8) that is eight times smaller."""
     bands = []
     for top in range(0, len(values), ROWS):
-        y, mask = to_unit(values[top : top + ROWS])[None], _mask(missing[top : top + ROWS])
+        y, mask = to_unit(values[top : top + ROWS])[None], mask_of(missing[top : top + ROWS])
         bands.append(halved(torch.where(mask > 0, y, 0.0), mask))
     means, shares = (torch.cat(parts, dim=2) for parts in zip(*bands, strict=True))
     return fill(means, (shares > 0).float())

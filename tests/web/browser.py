@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
+import http.server
 import io
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +63,27 @@ def opened_page(browser: Any, url: str, **options: Any) -> Iterator[Any]:
         assert not complaints
     finally:
         page.close()
+
+
+class FilesAlone(http.server.SimpleHTTPRequestHandler):
+    """Hands out files, and says nothing of it."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def handed_out(site: Path, kind: type[http.server.SimpleHTTPRequestHandler]) -> Iterator[str]:
+    """The address at which the files of a folder are had."""
+    handler = functools.partial(kind, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def restore(page: Any, source: Path, *, sigma: int | None) -> None:

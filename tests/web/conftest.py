@@ -111,6 +111,20 @@ def as_png(values: Any) -> bytes:
     return file.getvalue()
 
 
+def runs_of(missing: Any) -> list[int]:
+    """(H, W) of booleans as the page sends them: so many seen, so many missing, and so on."""
+    flat = np.concatenate([[False], missing.ravel()])
+    ends = [*np.flatnonzero(flat[1:] != flat[:-1]), missing.size]
+    return [int(run) for run in np.diff([0, *ends])]
+
+
+def scribble(height: int, width: int) -> Any:
+    """(H, W), booleans: a stroke across an image, and a hole."""
+    rows, columns = np.mgrid[:height, :width]
+    stroke = abs(rows * width - columns * height) < 2.5 * width
+    return stroke | ((rows - 10) ** 2 + (columns - width + 14) ** 2 < 50)
+
+
 def send(client: httpx.Client, content: bytes, title: str = "photo.png") -> dict[str, Any]:
     answer = client.post("/api/images", params={"title": title}, content=content)
     assert answer.status_code == 201, answer.text

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from tests.web.browser import opened_browser
+from tests.web.conftest import encoded, pixels, runs_of, scribble
 
 import rimkit
 from rimkit.noises import GaussianNoise
@@ -15,6 +16,7 @@ from rimkit.operators import Mask
 from rimkit.operators.filling import fill
 from rimkit.problem import Problem
 from rimkit.web.app import static_folder
+from rimkit.web.problems import Painted, measure
 
 FLOOR = 1e-4
 SCORE = """async ({ source, x, y, sigma, levels, floor }) => {
@@ -30,6 +32,16 @@ MISSING = """async ({ source, x, given, floor }) => {
   const { measure, score } = await import(URL.createObjectURL(script));
   const degradation = { kind: "missing", share: 0.4, sigma: 5 };
   const measured = measure(Float32Array.from(given), degradation, { channels: 3, levels: null });
+  const gradient = score(measured, Float32Array.from(x), floor);
+  return [measured.y, measured.mask, gradient].map((each) => Array.from(each));
+}"""
+
+
+PAINTED = """async ({ source, x, given, runs, sigma, floor }) => {
+  const script = new Blob([source], { type: "text/javascript" });
+  const { measure, score } = await import(URL.createObjectURL(script));
+  const settings = { channels: 3, levels: null, seenSigma: 0.3 / 255 };
+  const measured = measure(Float32Array.from(given), { kind: "painted", runs, sigma }, settings);
   const gradient = score(measured, Float32Array.from(x), floor);
   return [measured.y, measured.mask, gradient].map((each) => Array.from(each));
 }"""
@@ -78,6 +90,25 @@ def test_of_missing_pixels_the_score_is_that_of_the_library(page: Any, source: s
     assert ((y - given) * mask).std() == pytest.approx(5 / 255 * 0.6**0.5, rel=0.2)
     problem = Problem(Mask(mask.float()), GaussianNoise(5 / 255))
     expected = problem.score(x, y, variance_floor=FLOOR)
+    torch.testing.assert_close(score, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [0, 5])
+def test_what_is_painted_over_is_missing_as_in_the_library(
+    page: Any, source: str, sigma: int
+) -> None:
+    missing = scribble(30, 41)
+    x = torch.rand((1, 3, 30, 41), generator=torch.Generator().manual_seed(0))
+    values = pixels(encoded(30, 41, channels=3))
+    wish = Painted(kind="painted", runs=runs_of(missing), sigma=sigma)
+    measured = measure(values, wish, channels=3, seen_sigma=0.3 / 255)
+    given = {"x": x.flatten().tolist(), "given": measured.shown.flatten().tolist()}
+    settings = {"runs": list(wish.runs), "sigma": sigma, "floor": FLOOR}
+    found = page.evaluate(PAINTED, {"source": source, **given, **settings})
+    y, mask, score = (torch.tensor(each).view(1, -1, 30, 41) for each in found)
+    assert torch.equal(mask[0, 0] == 0, torch.from_numpy(missing))
+    torch.testing.assert_close(y, measured.shown * mask)
+    expected = measured.problem.score(x, measured.y, variance_floor=FLOOR)
     torch.testing.assert_close(score, expected, rtol=1e-5, atol=1e-4)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import signal
 import socket
 import struct
@@ -23,7 +24,18 @@ import numpy as np
 import psutil
 import pytest
 import tifffile
-from tests.web.conftest import Serve, as_png, ask, encoded, pixels, restored, send, watch
+from tests.web.conftest import (
+    Serve,
+    as_png,
+    ask,
+    encoded,
+    pixels,
+    restored,
+    runs_of,
+    scribble,
+    send,
+    watch,
+)
 
 from rimkit.cli.main import main
 from rimkit.files.picture import Picture
@@ -93,6 +105,88 @@ def test_transparency_and_16_bits_come_back(client: httpx.Client, tmp_path: Path
     status, events, job = restored(client, image, solver="denoise-color")
     assert status == "done", events
     assert client.get(f"/api/jobs/{job}/result").content == target.read_bytes()
+
+
+@pytest.mark.parametrize("sigma", [0, 15])
+def test_what_is_painted_over_is_filled_in_as_by_rimkit_restore(
+    serve: Serve, tmp_path: Path, fills: str, sigma: int
+) -> None:
+    source, marks, target = (tmp_path / f"{name}.png" for name in ("in", "marks", "out"))
+    source.write_bytes(encoded(90, 131, channels=3))
+    missing = scribble(90, 131)
+    marks.write_bytes(as_png(255 * missing.astype(np.uint8)[..., None]))
+    command = ["restore", str(source), "-o", str(target), "--missing", str(marks), "--quiet"]
+    noise = ["--sigma", str(sigma)] if sigma else []
+    assert main([*command, "--model", fills, *noise]) == 0
+    wish = {"kind": "painted", "runs": runs_of(missing), "sigma": sigma}
+    with serve(models=(fills,)) as client:
+        image = send(client, source.read_bytes())["name"]
+        status, events, job = restored(client, image, solver="fills", degradation=wish)
+        assert status == "done", events
+        assert all(event["psnr"] is None for event in events[1:-1])
+        found, start, last, shown = (
+            pixels(client.get(f"/api/jobs/{job}/{file}").content)
+            for file in ("result", "estimate-0", "estimate-3", "measurement")
+        )
+        assert client.get(f"/api/jobs/{job}/truth").status_code == 404
+    given = pixels(source.read_bytes())
+    assert np.array_equal(found, pixels(target.read_bytes()))
+    assert np.array_equal(found, last)
+    assert np.array_equal(shown, given)
+    changed = (found != given).any(2)
+    assert changed[missing].mean() > 0.9
+    assert changed[~missing].any() == (sigma > 0)
+    assert (start != last).any(2)[missing].mean() > 0.5
+
+
+def test_transparency_and_16_bits_stay_where_an_image_is_filled_in(
+    serve: Serve, tmp_path: Path, fills: str
+) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (40, 50, 4), dtype=np.uint16)
+    source, target = tmp_path / "in.tif", tmp_path / "out.png"
+    tifffile.imwrite(source, values, extrasamples=["unassalpha"], photometric="rgb")
+    missing = scribble(40, 50)
+    with serve(models=(fills,)) as client:
+        image = send(client, source.read_bytes())["name"]
+        wish = {"kind": "painted", "runs": runs_of(missing)}
+        status, events, job = restored(client, image, solver="fills", degradation=wish)
+        assert status == "done", events
+        target.write_bytes(client.get(f"/api/jobs/{job}/result").content)
+    found = imagecodecs.png_decode(target.read_bytes())
+    assert found.dtype == np.uint16
+    assert np.array_equal(found[~missing], values[~missing])
+    assert np.array_equal(found[..., 3], values[..., 3])
+    assert (found != values).any(2)[missing].mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([], "what is painted has 0 pixels, an image of 56x40 has 2240"),
+        ([2000, 200], "has 2200 pixels"),
+        ([2**32 - 1] * 50, "has 214748364750 pixels"),
+        ([2240], "nothing is painted"),
+        ([1000, 0, 1240, 0, 0, 0], "nothing is painted"),
+        ([0, 2240], "everything is painted"),
+    ],
+)
+def test_what_cannot_be_filled_in_is_said(
+    client: httpx.Client, runs: list[int], expected: str
+) -> None:
+    image = send(client, encoded())["name"]
+    status, events, _ = restored(client, image, degradation={"kind": "painted", "runs": runs})
+    assert status == "failed"
+    assert expected in events[-1]["detail"]
+
+
+def test_what_was_painted_takes_little_while_it_waits(client: httpx.Client) -> None:
+    image = send(client, encoded(200, 300))["name"]
+    wish = {"kind": "painted", "runs": [600, 600] * 25 + [300] * 100}
+    _, events, name = restored(client, image, degradation=wish, steps=1)
+    assert events[-1]["kind"] == "done"
+    job = client.app.state.studio.worker.get(name)  # type: ignore[attr-defined]
+    assert job.wish.painted_bytes == 4 * 150 == job.wish.degradation.runs.itemsize * 150
+    assert job.size == sum(map(len, job.files.values())) + 600
 
 
 def test_an_image_comes_back_from_random_projections(client: httpx.Client) -> None:
@@ -315,6 +409,10 @@ def test_a_preview_is_drawn_once_and_those_who_wait_take_no_thread(
         assert reads == [name]
 
 
+PAINTED = (
+    b'{"image": "sample-cat", "solver": "denoise-gray",'
+    b' "degradation": {"kind": "painted", "runs": %s}}'
+)
 BAD_WISHES: dict[str, tuple[bytes, int, str]] = {
     "no json": (b"{", 422, "JSON"),
     "a list": (b"[]", 422, "valid dictionary"),
@@ -348,7 +446,13 @@ BAD_WISHES: dict[str, tuple[bytes, int, str]] = {
         404,
         "no longer here",
     ),
-    "much": (b'"' + b"x" * 30_000 + b'"', 413, "more than 20 kB"),
+    "painted by nobody": (PAINTED % b'"all of it"', 422, "a list of at most 50000"),
+    "painted by halves": (PAINTED % b"[3, 1.5]", 422, "whole numbers from 0 on"),
+    "painted less than not": (PAINTED % b"[3, -1]", 422, "whole numbers from 0 on"),
+    "painted beyond all": (PAINTED % b"[3, 4294967296]", 422, "whole numbers from 0 on"),
+    "painted too finely": (PAINTED % json.dumps([1] * 50_001).encode(), 422, "at most 50000"),
+    "bad from end to end": (PAINTED % json.dumps([""] * 60_000).encode(), 422, "at most 50000"),
+    "much": (b'"' + b"x" * 400_000 + b'"', 413, "more than 300 kB"),
     "nested": (b"[" * 9_000 + b"]" * 9_000, 400, "error parsing"),
 }
 
@@ -444,8 +548,8 @@ def test_wishes_that_come_too_slowly_or_without_end_are_refused(serve: Serve) ->
             assert b" 408 " in line.recv(4000)
         with socket.create_connection(address, timeout=20) as line:
             line.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
-            for _ in range(3):
-                line.sendall(b"2710\r\n" + bytes(10_000) + b"\r\n")
+            for _ in range(4):
+                line.sendall(b"186a0\r\n" + bytes(100_000) + b"\r\n")
             assert b" 413 " in line.recv(4000)
 
 

@@ -70,7 +70,7 @@ def test_every_model_in_the_package_says_what_it_was_trained_for() -> None:
 
 def test_a_model_for_inpainting_is_offered_for_missing_pixels(fills: str) -> None:
     offer = offers([fills], memory=1e9)["fills"]
-    assert offer.trained == ("missing", "scratches")
+    assert offer.trained == ("missing", "scratches", "painted")
     assert (offer.channels, offer.steps, offer.least_sigma) == (3, 3, 0.0)
     values = np.zeros((40, 50, 3), np.uint8)
     assert offer.known_levels(values) is None

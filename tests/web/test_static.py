@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import http.server
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,16 @@ import imagecodecs
 import numpy as np
 import pytest
 import torch
-from tests.web.browser import colours, downloaded, drawn, opened_page, restore, says
+from tests.web.browser import (
+    FilesAlone,
+    colours,
+    downloaded,
+    drawn,
+    handed_out,
+    opened_page,
+    restore,
+    says,
+)
 from tests.web.conftest import as_png, encoded, pixels, write_model
 
 import rimkit
@@ -43,11 +49,6 @@ class Files(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-class FilesAlone(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("npm") is None:
@@ -55,19 +56,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("site")
     assert main(["serve", "--export", str(folder)]) == 0
     return folder
-
-
-@contextlib.contextmanager
-def handed_out(site: Path, kind: type[http.server.SimpleHTTPRequestHandler]) -> Iterator[str]:
-    handler = functools.partial(kind, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module", params=[Files, FilesAlone], ids=["threads", "one thread"])
@@ -240,7 +228,7 @@ def test_from_disk_it_says_what_it_needs(browser: Any, site: Path) -> None:
 
 
 def test_only_what_it_can_do_is_offered(page: Any) -> None:
-    assert page.locator("#kind option").count() == 3
+    assert page.locator("#kind option").count() == 4
     able = [name for name in weights.model_names() if name.startswith(("denoise-", "inpainting"))]
     assert page.locator("#solver option").all_inner_texts() == able
 
@@ -268,9 +256,10 @@ def test_what_a_model_was_trained_for_is_said_to_the_page(
     solvers = json.loads((tmp_path / "site" / "about.json").read_text())["solvers"]
     assert [each["name"] for each in solvers] == ["fills", "denoises"]
     fills, denoises = solvers
-    assert fills["trained"] == ["missing"]
+    assert fills["trained"] == ["missing", "painted"]
     assert denoises["trained"] == ["photograph", "noise"]
     assert (fills["levels"], fills["least_sigma"], fills["start"]) == (None, 0.0, "initial")
+    assert fills["seen_sigma"] == pytest.approx(0.3 / 255)
     assert denoises["least_sigma"] > 0
     with pytest.raises(ValueError, match="none of the models can run in a browser"):
         list(export_site(tmp_path / "none", models[2:]))

@@ -19,7 +19,8 @@ from rimkit.web.routes import router
 from rimkit.web.solvers import offers
 from rimkit.web.studio import Studio
 
-_LONGEST_WISH = 20_000  # bytes
+_LONGEST_WISH = 300_000  # bytes: MOST_RUNS numbers of two million pixels, and some
+_LONGEST = 20_000  # of what else is sent
 
 
 def create_app(
@@ -55,7 +56,11 @@ def create_app(
     app.add_middleware(
         Guards,
         hosts=hosts,
-        longest={"/api/images": limits.upload_bytes, "": _LONGEST_WISH},
+        longest={
+            "/api/images": limits.upload_bytes,
+            "/api/jobs": _LONGEST_WISH,
+            "": _LONGEST,
+        },
         seconds=limits.upload_seconds,
     )
     app.add_exception_handler(RequestValidationError, _explain)

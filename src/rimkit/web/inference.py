@@ -25,7 +25,7 @@ from rimkit.solver import Iterate, Solver
 from rimkit.tasks import LEVELS
 from rimkit.web import looks
 from rimkit.web.limits import Limits
-from rimkit.web.problems import Degradation, Measured, Photograph, measure
+from rimkit.web.problems import Degradation, Measured, Painted, Photograph, measure
 from rimkit.web.solvers import Offer
 
 _GREY = "denoise-gray"
@@ -58,6 +58,11 @@ class Wish(BaseModel):
     steps: int | None = Field(default=None, ge=1, strict=True)
     inspect: bool = False
     visitor: str = Field(default="", max_length=80)
+
+    @property
+    def painted_bytes(self) -> int:
+        """Bytes that what was painted takes."""
+        return 4 * len(self.degradation.runs) if isinstance(self.degradation, Painted) else 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,10 +103,16 @@ def infer(
     steps = offer.steps if wish.steps is None else wish.steps
     _check(values, steps, offer, limits, inspect=wish.inspect)
     levels = offer.known_levels(values)
-    measured = measure(values, wish.degradation, channels=offer.channels, levels=levels)
+    measured = measure(
+        values,
+        wish.degradation,
+        channels=offer.channels,
+        levels=levels,
+        seen_sigma=offer.seen_sigma,
+    )
     solver = offer.build(measured.sigma or 1 / LEVELS)
-    taken = measured.truth is None  # as it is
-    if measured.sigma == 0 or (taken and measured.sigma < offer.least_sigma):
+    least = offer.least_sigma if isinstance(wish.degradation, Photograph) else 0.0
+    if measured.sigma == 0 or measured.sigma < least:
         steps = 0  # nothing to do: the image stays
     files = {"measurement": looks.png(looks.values_of(measured.shown))}
     if measured.truth is not None:
@@ -210,11 +221,12 @@ def _result(
     picture: Picture, x: Tensor, wish: Wish, denoise_alpha: Callable[[Sequence[Noisy]], None]
 ) -> tuple[str, bytes]:
     """Ending and content of the file that is handed back."""
-    if isinstance(wish.degradation, Photograph):
+    if isinstance(wish.degradation, Photograph | Painted):
         restored = Picture(picture.values.copy(), picture.metadata)
-        denoise_alpha(noisy_parts(restored, wish.degradation.sigma and "auto")[1:])
     else:
         restored = Picture(picture.colours.copy())
+    if isinstance(wish.degradation, Photograph):
+        denoise_alpha(noisy_parts(restored, wish.degradation.sigma and "auto")[1:])
     write_unit(restored.colours, x.reshape(-1, *x.shape[-2:]))
     ending = ".tif" if restored.values.dtype == np.float32 else ".png"
     with tempfile.TemporaryDirectory() as folder:

@@ -56,8 +56,8 @@ class Job:
 
     @property
     def size(self) -> int:
-        """Bytes that its pictures take."""
-        return sum(map(len, self.files.values()))
+        """Bytes that its pictures take, and what was painted."""
+        return sum(map(len, self.files.values())) + self.wish.painted_bytes
 
     def abandoned(self, patience: float) -> bool:
         """Whether nobody has watched for so many seconds."""

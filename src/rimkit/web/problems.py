@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from array import array
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from torch import Tensor
 
 from rimkit.denoiser import noise_level
+from rimkit.inpainter import Guessed, Holed, guess, mask_of
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, FastProjection, Mask, gaussian_kernel
 from rimkit.pixels import Array, to_unit, without_noise
 from rimkit.problem import Denoising, Problem, SuperResolution
 from rimkit.tasks import LEVELS
 
-_ROUNDING = 1 / 12**0.5  # grey levels
+ROUNDING = 1 / 12**0.5
+"""Noise, in grey levels, of what is not noisy: it was rounded."""
+
+MOST_RUNS = 50_000
+"""That may be painted: more than a hand paints."""
+
 _ROOM = 400  # pixels for each scratch, at the least: as in training
 _SEED = 0  # the same image, degraded the same way, is the same measurement
 
 Level = Annotated[float, Field(ge=0, le=100)]
+
+
+def _packed(runs: object) -> Sequence[int]:
+    """Take four bytes for each number: many wishes may wait."""
+    if not isinstance(runs, list) or len(runs) > MOST_RUNS:
+        raise ValueError(f"a list of at most {MOST_RUNS} numbers is expected")
+    if not all(type(run) is int and 0 <= run < 2**32 for run in runs):
+        raise ValueError("whole numbers from 0 on are expected")
+    return array("I", runs)
 
 
 class _Wish(BaseModel):
@@ -59,6 +77,17 @@ class Scratched(_Wish):
     sigma: Level = 2.0
 
 
+class Painted(_Wish):
+    """What a visitor painted over is missing; ``sigma`` is that of the rest, which stays at 0.
+
+    ``runs``: row by row, so many pixels are seen, then so many missing, then seen, and so on.
+    """
+
+    kind: Literal["painted"]
+    runs: Annotated[Sequence[int], PlainValidator(_packed)]
+    sigma: Level = 0.0
+
+
 class Blurred(_Wish):
     """Blurred by a Gaussian of so many pixels, then noise."""
 
@@ -84,7 +113,7 @@ class Projected(_Wish):
 
 
 Degradation = Annotated[
-    Photograph | Noise | Missing | Scratched | Blurred | Smaller | Projected,
+    Photograph | Noise | Missing | Scratched | Painted | Blurred | Smaller | Projected,
     Field(discriminator="kind"),
 ]
 
@@ -104,9 +133,10 @@ class Measured:
     truth
         (P, C, H, W); None where nobody knows it.
     shown
-        y as an image of the size of x; of projections, where a solver starts.
+        y as an image of the size of x; of projections, where a solver starts; of what was painted
+        over, the image with what is to go.
     still
-        Where the image shows no noise, and stays; None: nowhere.
+        Where the image stays, since it shows no noise or is not painted over; None: nowhere.
     """
 
     y: Tensor
@@ -118,7 +148,12 @@ class Measured:
 
 
 def measure(
-    values: Array, degradation: Degradation, *, channels: int, levels: int | None = None
+    values: Array,
+    degradation: Degradation,
+    *,
+    channels: int,
+    levels: int | None = None,
+    seen_sigma: float = ROUNDING / LEVELS,
 ) -> Measured:
     """Degrade an image, or take it as it is.
 
@@ -132,14 +167,18 @@ def measure(
         Of the model: with 1, colours are samples of their own.
     levels
         As in `rimkit.Denoising`, of an image that is noisy as it is: the likelihood is to know.
+    seen_sigma
+        What the likelihood is told of pixels without noise beside painted ones, where white is 1.
 
     Raises
     ------
     ValueError
-        If the image is not one that can be taken.
+        If the image is not one that can be taken, or nothing, everything or another image is
+        painted over.
     """
-    image = to_unit(values)
-    x = image[:, None] if channels == 1 else image[None]
+    if isinstance(degradation, Painted):
+        return _painted(values, degradation, channels, seen_sigma)
+    x = _samples(values, channels)
     if isinstance(degradation, Photograph):
         wish = degradation.sigma
         sigma = noise_level(values, wish if wish == "auto" else wish / LEVELS)
@@ -148,7 +187,7 @@ def measure(
         problem = Denoising(torch.tensor([sigma]), levels=levels)
         return Measured(x, problem, sigma, None, x, still)
     noise_level(values, 0.0)  # which checks the image
-    sigma = max(degradation.sigma, _ROUNDING) / LEVELS
+    sigma = max(degradation.sigma, ROUNDING) / LEVELS
     problem = _problem(degradation, sigma, x)
     y = problem.simulate(x, generator=torch.Generator().manual_seed(_SEED))
     if isinstance(degradation, Projected):
@@ -156,6 +195,41 @@ def measure(
     else:
         shown = y if y.shape == x.shape else F.interpolate(y, x.shape[-2:], mode="nearest-exact")
     return Measured(y, problem, sigma, x, shown)
+
+
+def _samples(values: Array, channels: int) -> Tensor:
+    """(H, W, C) as images for a model of so many channels."""
+    image = to_unit(values)
+    return image[:, None] if channels == 1 else image[None]
+
+
+def _painted(values: Array, wish: Painted, channels: int, seen_sigma: float) -> Measured:
+    """Guess what was painted over, as `rimkit.inpainter.Inpainter` does, to get the same pixels."""
+    noise_level(values, 0.0)  # which checks the image
+    missing = _missing(wish.runs, (values.shape[0], values.shape[1]))
+    filled = values.copy()
+    guess(Holed(filled, missing))
+    x = _samples(values, channels)
+    sigma = max(wish.sigma / LEVELS, seen_sigma)
+    mask = mask_of(missing)
+    problem = Problem(Guessed(mask), GaussianNoise(torch.tensor([sigma])))
+    still = (mask > 0).expand_as(x) if wish.sigma == 0 else None
+    return Measured(_samples(filled, channels), problem, sigma, None, x, still)
+
+
+def _missing(runs: Sequence[int], size: tuple[int, int]) -> Array:
+    """Unfold runs of seen and missing pixels in turn to (H, W), booleans."""
+    if sum(runs) != math.prod(size):
+        raise ValueError(
+            f"what is painted has {sum(runs)} pixels, an image of {size[1]}x{size[0]} has "
+            f"{math.prod(size)}"
+        )
+    missing = np.repeat(np.arange(len(runs)) % 2 == 1, np.asarray(runs))
+    if not missing.any():
+        raise ValueError("nothing is painted: paint over what is damaged")
+    if missing.all():
+        raise ValueError("everything is painted: there is nothing to go by")
+    return missing.reshape(size)
 
 
 def _problem(

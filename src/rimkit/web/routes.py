@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 import rimkit
 from rimkit.web.inference import Wish
 from rimkit.web.jobs import Job
+from rimkit.web.problems import MOST_RUNS
 from rimkit.web.queue import Full
 from rimkit.web.studio import Studio
 from rimkit.web.uploads import Upload
@@ -72,6 +73,7 @@ async def about(studio: TheStudio) -> dict[str, Any]:
             "upload_bytes": studio.limits.upload_bytes,
             "steps": studio.limits.steps,
             "frames": studio.limits.frames,
+            "runs": MOST_RUNS,
         },
     }
 

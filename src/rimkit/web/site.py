@@ -19,7 +19,7 @@ from rimkit.trained import knows_levels, least_sigma
 from rimkit.web.app import static_folder
 from rimkit.web.limits import Limits
 from rimkit.web.runtime import copy_runtime
-from rimkit.web.solvers import trained_kinds
+from rimkit.web.solvers import seen_sigma, trained_kinds
 from rimkit.web.uploads import Uploads
 from rimkit.weights import record
 
@@ -28,7 +28,7 @@ _POLICY = (
     "worker-src 'self' blob:; base-uri 'none'; form-action 'none'"
 )
 _PIXELS = 1_000_000  # of the largest image: a browser's memory is not ours
-_KINDS = ("photograph", "noise", "missing")  # that browser/backend.js offers
+_KINDS = ("photograph", "noise", "missing", "painted")  # that browser/backend.js offers
 _MARK = ".rimkit-site"  # by which a folder is known as one of these
 
 
@@ -119,6 +119,7 @@ def _described(name: str, file: str, model: str, loaded: RIM) -> dict[str, Any]:
         "start": loaded.config.start,
         "variance_floor": contents.variance_floor,
         "least_sigma": least_sigma(loaded.training_record),
+        "seen_sigma": seen_sigma(loaded.training_record),
         "levels": LEVELS if knows_levels(loaded.training_record) else None,
         "states": [{"channels": s.channels, "stride": s.stride} for s in contents.states],
         "trained": _trained(loaded),
@@ -144,5 +145,6 @@ def _about(described: Sequence[dict[str, Any]]) -> dict[str, Any]:
             "upload_bytes": 200_000_000,
             "steps": Limits().steps,
             "frames": 4e8,
+            "runs": _PIXELS,
         },
     }

@@ -14,11 +14,14 @@ from rimkit.pixels import Array
 from rimkit.rim import RIM
 from rimkit.solver import Solver
 from rimkit.tasks import (
+    LEVELS,
     DenoisingTask,
     InpaintingTask,
     RandomProjectionsTask,
     SuperResolutionTask,
 )
+from rimkit.trained import inpainting_sigma
+from rimkit.web.problems import ROUNDING
 from rimkit.weights import record
 
 _CLASSICAL_STEPS = 60
@@ -28,7 +31,7 @@ _HELD_BY_TOTAL_VARIATION = 200
 _HELD_BY_GRADIENT_DESCENT = 160
 _TASKS = {
     DenoisingTask.table_name: ("photograph", "noise"),
-    InpaintingTask.table_name: ("missing", "scratches"),
+    InpaintingTask.table_name: ("missing", "scratches", "painted"),
     SuperResolutionTask.table_name: ("smaller",),
     RandomProjectionsTask.table_name: ("projections",),
 }
@@ -58,6 +61,8 @@ class Offer:
         To which an image was rounded, if the likelihood is to know.
     least_sigma
         Noise below which an image that is taken as it is stays; see `rimkit.denoiser.Denoiser`.
+    seen_sigma
+        As in `rimkit.web.problems.measure`.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Offer:
     together: Callable[[Array], int]
     known_levels: Callable[[Array], int | None] = lambda _: None
     least_sigma: float = 0.0
+    seen_sigma: float = ROUNDING / LEVELS
 
 
 def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
@@ -117,6 +123,13 @@ def trained_kinds(training_record: Mapping[str, Any]) -> tuple[str, ...]:
     return _TASKS.get(task, ())
 
 
+def seen_sigma(training_record: Mapping[str, Any]) -> float:
+    """What the likelihood is told of pixels without noise beside painted ones, white being 1."""
+    if "painted" in trained_kinds(training_record):
+        return inpainting_sigma(training_record)
+    return ROUNDING / LEVELS
+
+
 def _all_or_none(values: Array, *, memory: float, held: int) -> int:
     """All colours, if they fit: what is held between the steps is most, and turns save little."""
     return int(values.shape[2]) if held * values.size <= memory else 0
@@ -141,4 +154,5 @@ def _learned(model: str, memory: float) -> Offer:
         together=denoiser.together,
         known_levels=functools.partial(known_levels, loaded),
         least_sigma=denoiser.least_sigma,
+        seen_sigma=seen_sigma(loaded.training_record),
     )

@@ -7,7 +7,7 @@ let count = 0;
 let about_ = null;
 
 export const where = "Everything happens in this browser: no image leaves it.";
-export const kinds = ["noise", "photograph", "missing"];
+export const kinds = ["noise", "photograph", "missing", "painted"];
 
 export async function about() {
   const answer = await load("about.json");
@@ -60,6 +60,10 @@ export async function open(file, title) {
 
 export function preview(image) {
   return `samples/${image.name.replace("sample-", "")}.png`;
+}
+
+export async function look(image) {
+  return createImageBitmap((await pixelsOf(image.name)).pixels);
 }
 
 // ---- the thread that computes

@@ -21,9 +21,15 @@ function addNoise(image, sigma, seed) {
 
 // What the solver gets: y, the mask (or null), sigma where white is 1, and the truth where it is known.
 // levels: of a photograph, where the likelihood is to know that it was rounded; null: it is not.
-export function measure(image, degradation, { channels, levels }) {
+// seenSigma: what the likelihood is told of pixels without noise beside painted ones.
+export function measure(image, degradation, { channels, levels, seenSigma }) {
   if (degradation.kind === "photograph") {
     return { y: image, mask: null, sigma: degradation.sigma / 255, truth: null, levels };
+  }
+  if (degradation.kind === "painted") {
+    const mask = unfolded(degradation.runs);
+    const y = image.map((value, place) => value * mask[place % mask.length]);
+    return { y, mask, sigma: Math.max(degradation.sigma / 255, seenSigma), truth: null };
   }
   const sigma = Math.max(degradation.sigma, 1 / Math.sqrt(12)) / 255;
   const noisy = addNoise(image, sigma, 0);
@@ -32,6 +38,14 @@ export function measure(image, degradation, { channels, levels }) {
   const plane = image.length / channels;
   const seen = Uint8Array.from({ length: plane }, () => (uniform() >= degradation.share ? 1 : 0));
   return { y: noisy.map((value, place) => value * seen[place % plane]), mask: seen, sigma, truth: image };
+}
+
+// Runs of seen and missing pixels in turn, as a mask: 1 where a pixel is seen.
+function unfolded(runs) {
+  const mask = new Uint8Array(runs.reduce((sum, run) => sum + run, 0));
+  let place = 0;
+  runs.forEach((run, at) => { mask.fill(at % 2 ? 0 : 1, place, place += run); });
+  return mask;
 }
 
 // (1 + 2 x) erfcx(x) for x >= 0, where erfcx(x) = exp(x^2) erfc(x): Chebyshev coefficients in

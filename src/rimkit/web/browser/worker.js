@@ -48,21 +48,29 @@ async function start({ wish, pixels, solver }) {
   if (degradation.sigma === "auto") {
     degradation = { ...degradation, sigma: 255 * estimateSigma(image, channels, height, width) };
   }
-  const measured = measure(image, degradation, { ...size, levels: solver.levels });
+  const measured = measure(image, degradation, { ...size, levels: solver.levels, seenSigma: solver.seen_sigma });
+  const painted = degradation.kind === "painted";
   // Samples of a model of one channel are the colours.
   const shape = solver.channels === 1 ? [channels, 1, height, width] : [1, channels, height, width];
-  const initial = measured.mask ? fill(measured.y, measured.mask, size) : measured.y;
+  const filled = measured.mask ? fill(measured.y, measured.mask, size) : measured.y;
+  const initial = painted ? planes(rgba(filled, size), channels) : filled;  // as a file holds it
   const eta = solver.start === "zeros" ? new Float32Array(image.length) : initial;
   // So little noise that the model would add more errors than it takes away: the image stays.
   const little = degradation.kind === "photograph" && measured.sigma < solver.least_sigma;
   walk = {
     ...measured, size, shape, solver, session: loaded,
-    still: wish.degradation.kind === "photograph" ? quiet(image, size) : null,
+    still: stays(image, measured, degradation, size),
     eta, x: eta, states: null, before: null,
   };
-  const files = { measurement: rgba(measured.y, size) };
+  const files = { measurement: rgba(painted ? image : measured.y, size) };
   if (measured.truth) files.truth = rgba(measured.truth, size);
   return { facts: { steps: little || measured.sigma === 0 ? 0 : wish.steps, width, height, sigma: 255 * measured.sigma }, files, turn };
+}
+
+// Where the image stays: it shows no noise, or is not painted over.
+function stays(image, { mask }, { kind, sigma }, size) {
+  if (kind === "photograph") return quiet(image, size);
+  return kind === "painted" && sigma === 0 ? image.map((_, place) => mask[place % mask.length]) : null;
 }
 
 function emptyStates({ solver, shape }) {

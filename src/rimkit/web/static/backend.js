@@ -16,7 +16,7 @@ async function ask(path, options) {
 }
 
 export const where = "The images go to the server that runs this page, and nowhere else.";
-export const kinds = ["noise", "photograph", "missing", "scratches", "blur", "smaller", "projections"];
+export const kinds = ["noise", "photograph", "missing", "scratches", "painted", "blur", "smaller", "projections"];
 export const opens = "any";
 
 export async function about() {
@@ -30,6 +30,14 @@ export async function open(file, title) {
 
 export function preview(image) {
   return `api/images/${image.name}`;
+}
+
+export async function look(image) {
+  return decoded(await ask(preview(image)));
+}
+
+async function decoded(answer) {
+  return createImageBitmap(await answer.blob(), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
 }
 
 // Returns what happens, as it happens, and the pictures that come of it.
@@ -80,8 +88,7 @@ export async function run(wish) {
     events,
     cancel: leave,
     async picture(file) {
-      const blob = await (await ask(`${path}/${file}`)).blob();
-      return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+      return decoded(await ask(`${path}/${file}`));
     },
     async result() {
       const url = `${path}/result`;

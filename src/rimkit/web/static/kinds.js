@@ -20,6 +20,11 @@ export const KINDS = {
     label: "It is scratched",
     parameters: [{ name: "count", label: "Scratches", min: 10, max: 400, step: 10, value: 100 }, sigma(2)],
   },
+  painted: {
+    label: "Parts of it are damaged",
+    hint: "Paint over them in the picture.",
+    parameters: [{ ...sigma(0, 25), label: "Noise of the rest (grey levels of 255; at 0 it stays as it is)" }],
+  },
   blur: {
     label: "It is blurred",
     parameters: [

@@ -3,10 +3,12 @@
 import * as backend from "./backend.js";
 import { draw } from "./chart.js";
 import { KINDS } from "./kinds.js";
+import { Painter } from "./paint.js";
 import { Viewer, paint } from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
 const viewer = new Viewer($("frame"), $("after"), $("before"), $("divider"), $("compare"));
+const painter = new Painter();
 const KEPT = 16;  // pictures that are kept decoded
 
 let about;
@@ -16,6 +18,7 @@ let shown = 0;          // the step that is shown
 let following = true;   // whether the newest step is shown as it comes
 let playing = null;
 let picked = false;     // whether a solver was chosen by hand for this kind of problem
+let painting = false;   // whether the image is there to be painted on, where that is asked for
 let choices = 0;        // how many images were chosen: an answer that comes late is not taken
 
 function say(text, bad = false, where = "status") {
@@ -31,7 +34,8 @@ function listKinds() {
 }
 
 function listParameters() {
-  const rows = KINDS[$("kind").value].parameters.map((each) => {
+  const { hint, parameters } = KINDS[$("kind").value];
+  const rows = parameters.map((each) => {
     const row = document.createElement("div");
     const label = document.createElement("label");
     const range = document.createElement("input");
@@ -48,6 +52,7 @@ function listParameters() {
     if (each.automatic) row.append(automatic(range, value));
     return row;
   });
+  if (hint) rows.unshift(Object.assign(document.createElement("p"), { className: "fine", textContent: hint }));
   $("parameters").replaceChildren(...rows);
   offerSolvers();
 }
@@ -70,6 +75,7 @@ function automatic(range, value) {
 
 function degradation() {
   const wish = { kind: $("kind").value };
+  if (wish.kind === "painted") wish.runs = painter.runs(about.limits.runs);
   for (const range of $("parameters").querySelectorAll("input[type=range]")) {
     wish[range.dataset.name] = range.disabled ? "auto" : Number(range.value);
   }
@@ -139,6 +145,23 @@ function choose(chosen) {
   $("automatic")?.dispatchEvent(new Event("change"));
   offerSolvers();
   boundSteps();
+  letPaint(true);
+}
+
+// Shows the image to be painted on, or else the walk.
+async function letPaint(wanted) {
+  painting = wanted;
+  const isAsked = $("kind").value === "painted";
+  const open = painting && isAsked && image !== null;
+  $("painting").hidden = !open;
+  $("stage").hidden = $("panel").hidden = open || !walk?.started;
+  $("repaint").hidden = !isAsked;
+  if (!open) return walk?.started && chart(walk);
+  try {
+    await painter.open(image, backend.look);
+  } catch (error) {
+    say(error.message, true);
+  }
 }
 
 async function openFile(file) {
@@ -148,6 +171,7 @@ async function openFile(file) {
   say(`Opening ${file.name} …`, false, "chosen");
   $("run").disabled = true;
   $("middle").hidden = true;
+  letPaint(painting);
   try {
     if (file.size > about.limits.upload_bytes) {
       throw new Error(`The file has ${(file.size / 1e6).toFixed(0)} MB, ${about.limits.upload_bytes / 1e6} MB are taken here.`);
@@ -182,26 +206,37 @@ async function offerMiddle(file, mine) {
 // ---- what runs
 
 async function start() {
+  let asked;
+  try {
+    asked = degradation();
+  } catch (error) {
+    say(error.message, true);
+    letPaint(true);
+    return scrollToView();
+  }
   stopPlaying();
   walk?.run?.cancel();
   const wish = {
     image: image.name,
-    degradation: degradation(),
+    degradation: asked,
     solver: $("solver").value,
     steps: Number($("steps").value),
     inspect: $("inspect").checked,
   };
   const mine = { wish, run: null, started: null, steps: [], pictures: new Map(), drawing: null, stopped: false };
   walk = mine;
+  painting = false;
   following = true;
   shown = 0;
+  const filling = document.activeElement === $("fill");  // which goes with the picture
   takeTurns($("run"), $("stop"));
+  if (filling) $("stop").focus({ preventScroll: true });
   $("download").hidden = true;
   $("moving").hidden = false;
   $("progress").value = 0;
   $("counter").textContent = "";
   say("Sent.");
-  if (matchMedia("(max-width: 55.9rem)").matches) $("view").scrollIntoView();
+  scrollToView();
   try {
     mine.run = await backend.run(wish);
     if (mine.stopped || walk !== mine) mine.run.cancel();
@@ -215,6 +250,10 @@ async function start() {
   if (walk !== mine) return;
   takeTurns($("stop"), $("run"));
   $("moving").hidden = true;
+}
+
+function scrollToView() {
+  if (matchMedia("(max-width: 55.9rem)").matches) $("view").scrollIntoView();
 }
 
 // Of the two buttons one can be pressed; the focus goes along, so that it is not lost.
@@ -232,7 +271,7 @@ async function happen(mine, event) {
   } else if (event.kind === "started") {
     mine.started = event;
     viewer.size(event.width, event.height);
-    $("stage").hidden = $("panel").hidden = false;
+    letPaint(painting);
     $("inside").hidden = !(mine.wish.inspect && event.steps > 0);
     say(`It walks. Noise: ${event.sigma.toFixed(1)} grey levels.`);
     listComparisons(mine);
@@ -272,8 +311,10 @@ async function picture(mine, file) {
 }
 
 function listComparisons(mine) {
-  const options = [new Option("measurement", "measurement"), new Option("start", "estimate-0")];
-  if (mine.wish.degradation.kind !== "photograph") options.push(new Option("truth", "truth"));
+  const { kind } = mine.wish.degradation;
+  const first = kind === "painted" ? "as it was" : "measurement";
+  const options = [new Option(first, "measurement"), new Option("start", "estimate-0")];
+  if (!["photograph", "painted"].includes(kind)) options.push(new Option("truth", "truth"));
   $("against").replaceChildren(...options);
 }
 
@@ -367,7 +408,8 @@ function play() {
 
 // ---- what a person does
 
-$("kind").addEventListener("change", () => { picked = false; listParameters(); });
+$("kind").addEventListener("change", () => { picked = false; listParameters(); letPaint(true); });
+$("repaint").addEventListener("click", () => { letPaint(true); $("brush").focus({ preventScroll: true }); });
 $("solver").addEventListener("change", () => { picked = true; tellSolver(); });
 $("controls").addEventListener("submit", (event) => { event.preventDefault(); if (image) start(); });
 $("inspect").addEventListener("change", boundSteps);

@@ -45,12 +45,15 @@ export class Viewer {
   enlarge(factor) {
     this.factor = factor;
     this.frame.classList.toggle("large", factor > 1);
-    // Small pictures are shown larger than they are, as far as there is room.
-    const shown = factor * Math.max(1, Math.min(3, 640 / this.after.width));
-    const { width, height } = this.after;
-    const whole = factor > 1 ? "" : `, ${79 * width / height}vh`;  // the stage has 80vh
-    for (const canvas of [this.after, this.before]) canvas.style.width = `min(${width * shown}px${whole})`;
+    for (const canvas of [this.after, this.before]) canvas.style.width = displayed(canvas, factor);
   }
+}
+
+// How wide a picture is shown: small ones larger than they are, as far as there is room.
+export function displayed({ width, height }, factor) {
+  const shown = factor * Math.max(1, Math.min(3, 640 / width));
+  const whole = factor > 1 ? "" : `, ${79 * width / height}vh`;  // the stage has 80vh
+  return `min(${width * shown}px${whole})`;
 }
 
 export function paint(canvas, picture, { fit = false } = {}) {
