@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.web.browser import FilesAlone, downloaded, drawn, handed_out, opened_page, says
-from tests.web.conftest import SIDES, Serve, pixels
+from tests.web.browser import FilesAlone, colours, downloaded, drawn, handed_out, opened_page, says
+from tests.web.conftest import SIDES, Serve, encoded, pixels
 
 from rimkit import weights
 from rimkit.inpainter import Holed, Inpainter
@@ -150,10 +150,30 @@ def test_where_nothing_or_everything_is_painted_that_is_said(page: Any, source: 
     page.click("#fill")
     says(page, "status", "Everything is painted")
     assert not [url for url in asked if url.endswith("/jobs")]
-    page.check("#samples input[value=sample-coffee]", force=True)  # begins anew
+    page.check("#samples input[value=sample-cat]", force=True)  # begins anew
+    assert page.input_value("#solver") == "fills"  # also of grey images
     says(page, "painted", "Nothing is painted yet.")
     page.select_option("#kind", "noise")
     assert page.is_hidden("#painting")
+    assert page.input_value("#solver") == "total-variation"
+
+
+def two_fingers_move_the_page(page: Any, box: Any) -> None:
+    """And what the first of them had painted goes."""
+    session, before = page.context.new_cdp_session(page), marked(page)
+
+    def touch(kind: str, shift: int, fingers: int) -> None:
+        places = [{"x": box["x"] + x, "y": box["y"] + 20 + shift} for x in (20, 90)]
+        event = {"type": kind, "touchPoints": places[:fingers]}
+        session.send("Input.dispatchTouchEvent", event)
+
+    touch("touchStart", 0, 1)
+    assert (marked(page) != before).any()
+    touch("touchStart", 0, 2)
+    for shift in (10, 30, 60):
+        touch("touchMove", shift, 2)
+    touch("touchEnd", 60, 0)
+    assert np.array_equal(marked(page), before)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -172,6 +192,7 @@ def test_narrow_screens_and_fingers_suffice(
         rows, columns = np.nonzero(marked(page))
         assert rows.mean() + 0.5 == pytest.approx(0.5 * SIDES[0], abs=1)
         assert columns.mean() + 0.5 == pytest.approx(0.75 * SIDES[1], abs=1)
+        two_fingers_move_the_page(page, box)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         heights = [
             page.locator(f"#{name}").bounding_box()["height"] for name in ("undo", "clear", "fill")
@@ -182,14 +203,17 @@ def test_narrow_screens_and_fingers_suffice(
         assert page.is_hidden("#painting")
 
 
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm, for onnxruntime-web")
 def test_without_a_server_it_is_filled_in_as_in_the_library(
-    browser: Any, tmp_path: Path, fills: str, source: Path
+    browser: Any, tmp_path: Path, fills: str, source: Path, channels: int
 ) -> None:
+    source.write_bytes(encoded(*SIDES, channels=channels))
     list(export_site(tmp_path / "site", [fills]))
+    given = pixels(source.read_bytes())
     with handed_out(tmp_path / "site", FilesAlone) as url, opened_page(browser, url) as page:
         opened(page, source)
-        assert np.array_equal(drawn(page, "photo"), pixels(source.read_bytes()))
+        assert np.array_equal(drawn(page, "photo"), colours(given))
         page.fill("#brush", "6")
         stroke(page, (10, 12), (60, 40))
         missing = marked(page)
@@ -197,10 +221,9 @@ def test_without_a_server_it_is_filled_in_as_in_the_library(
         page.wait_for_selector("#download:not([hidden])", timeout=60_000)
         downloaded(page, tmp_path / "page.png")
         before = drawn(page, "before")
-    given = pixels(source.read_bytes())
     found = pixels((tmp_path / "page.png").read_bytes())[..., :3]
-    expected = filled(fills, given, missing)
-    assert np.array_equal(found[~missing], given[~missing])
+    expected = colours(filled(fills, given.reshape(*SIDES, channels), missing))
+    assert np.array_equal(found[~missing], colours(given)[~missing])
     assert np.abs(found - expected.astype(int)).max() <= 1
-    assert (found != given).any(2)[missing].mean() > 0.9
-    assert np.array_equal(before, given)
+    assert (found != colours(given)).any(2)[missing].mean() > 0.9
+    assert np.array_equal(before, colours(given))

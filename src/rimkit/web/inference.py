@@ -101,7 +101,7 @@ def infer(
     """
     values = picture.colours
     steps = offer.steps if wish.steps is None else wish.steps
-    _check(values, steps, offer, limits, inspect=wish.inspect)
+    _check(values, steps, offer, limits, wish)
     levels = offer.known_levels(values)
     measured = measure(
         values,
@@ -122,11 +122,7 @@ def infer(
     yield Look({"kind": "started", **size}, files)
     before = None
     for number, iterate in enumerate(_walk(solver, measured, steps, offer.together(values))):
-        x = (
-            iterate.x
-            if measured.still is None
-            else torch.where(measured.still, measured.y, iterate.x)
-        )
+        x = _estimate(iterate, measured)
         facts = {"kind": "step", "number": number, **_numbers(x, before, measured.truth)}
         before = x
         files = {f"estimate-{number}": looks.png(looks.values_of(x))}
@@ -137,10 +133,11 @@ def infer(
     yield Look({"kind": "done", "name": name}, {"result": content})
 
 
-def _check(values: Array, steps: int, offer: Offer, limits: Limits, *, inspect: bool) -> None:
+def _check(values: Array, steps: int, offer: Offer, limits: Limits, wish: Wish) -> None:
     height, width, channels = values.shape
-    each = height * width * (channels + 3 * inspect) + looks.SHEET_BYTES * inspect
-    if offer.channels > 1 and channels != offer.channels:
+    each = height * width * (channels + 3 * wish.inspect) + looks.SHEET_BYTES * wish.inspect
+    thrice = channels == 1 and isinstance(wish.degradation, Painted)
+    if offer.channels > 1 and channels != offer.channels and not thrice:
         raise ValueError(f"{offer.name} takes {offer.channels} channels, the image has {channels}")
     if steps > limits.steps:
         raise ValueError(f"at most {limits.steps} steps are taken here, {steps} are asked for")
@@ -183,6 +180,14 @@ def _joined(iterates: list[Iterate]) -> Iterate:
         return iterates[0]
     eta = torch.cat([each.eta for each in iterates])
     return Iterate(eta, torch.cat([each.x for each in iterates]), iterates[0].state)
+
+
+def _estimate(iterate: Iterate, measured: Measured) -> Tensor:
+    """With the channels of the image, and with what of it stays."""
+    x = iterate.x
+    if x.shape[1] > measured.shown.shape[1]:
+        x = x.mean(1, keepdim=True)
+    return x if measured.still is None else torch.where(measured.still, measured.shown, x)
 
 
 def _numbers(x: Tensor, before: Tensor | None, truth: Tensor | None) -> dict[str, float | None]:

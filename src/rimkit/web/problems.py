@@ -134,7 +134,7 @@ class Measured:
         (P, C, H, W); None where nobody knows it.
     shown
         y as an image of the size of x; of projections, where a solver starts; of what was painted
-        over, the image with what is to go.
+        over, the image with what is to go: (1, 1, H, W) of a grey one, also if y has three.
     still
         Where the image stays, since it shows no noise or is not painted over; None: nowhere.
     """
@@ -164,7 +164,8 @@ def measure(
     degradation
         What is done.
     channels
-        Of the model: with 1, colours are samples of their own.
+        Of the model: with 1, colours are samples of their own. A grey image that is painted over is
+        shown three times to one of 3.
     levels
         As in `rimkit.Denoising`, of an image that is noisy as it is: the likelihood is to know.
     seen_sigma
@@ -213,8 +214,9 @@ def _painted(values: Array, wish: Painted, channels: int, seen_sigma: float) -> 
     sigma = max(wish.sigma / LEVELS, seen_sigma)
     mask = mask_of(missing)
     problem = Problem(Guessed(mask), GaussianNoise(torch.tensor([sigma])))
+    y = _samples(filled, channels).expand(-1, channels, -1, -1)
     still = (mask > 0).expand_as(x) if wish.sigma == 0 else None
-    return Measured(_samples(filled, channels), problem, sigma, None, x, still)
+    return Measured(y, problem, sigma, None, x, still)
 
 
 def _missing(runs: Sequence[int], size: tuple[int, int]) -> Array:

@@ -17,6 +17,16 @@ export function planes({ data, width, height }, channels) {
   return made;
 }
 
+// The mean of the channels, in each of them.
+export function averaged(values, { channels }) {
+  const size = values.length / channels;
+  return values.map((_, place) => {
+    let sum = 0;
+    for (let at = place % size; at < values.length; at += size) sum += values[at];
+    return sum / channels;
+  });
+}
+
 // A canvas rounds half to even and clips, as the files of rimkit do.
 export function rgba(values, { channels, height, width }) {
   const size = width * height;

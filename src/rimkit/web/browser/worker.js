@@ -2,7 +2,7 @@
 
 import * as ort from "./vendor/ort.wasm.min.mjs";
 import { load } from "./load.js";
-import { grey, planes, psnr, rms, rgba, sheet, signed } from "./looks.js";
+import { averaged, grey, planes, psnr, rms, rgba, sheet, signed } from "./looks.js";
 import { fill, measure, quiet, score } from "./problem.js";
 import { estimateSigma } from "./sigma.js";
 
@@ -59,6 +59,7 @@ async function start({ wish, pixels, solver }) {
   const little = degradation.kind === "photograph" && measured.sigma < solver.least_sigma;
   walk = {
     ...measured, size, shape, solver, session: loaded,
+    once: channels > 1 && grey(pixels),  // a grey image, shown three times
     still: stays(image, measured, degradation, size),
     eta, x: eta, states: null, before: null,
   };
@@ -105,7 +106,8 @@ async function step({ turn, number, inspect }) {
 function look({ turn, number, inspect }) {
   own(turn);
   const { size } = walk;
-  const shown = walk.still ? walk.x.map((value, place) => (walk.still[place] ? walk.y[place] : value)) : walk.x;
+  const x = walk.once ? averaged(walk.x, size) : walk.x;
+  const shown = walk.still ? x.map((value, place) => (walk.still[place] ? walk.y[place] : value)) : x;
   const files = { [`estimate-${number}`]: rgba(shown, size) };
   if (inspect && walk.sigma > 0) {
     walk.states ??= emptyStates(walk);

@@ -82,9 +82,11 @@ function degradation() {
   return wish;
 }
 
-// A model of one channel takes colours one by one; one of three takes colour alone.
+// A model of one channel takes colours one by one; one of three takes colour alone, but for grey
+// images that are painted over.
 function takes(solver) {
-  return solver.channels === 1 || solver.channels === (image?.channels ?? 3);
+  const channels = image?.channels ?? 3;
+  return solver.channels === 1 || solver.channels === channels || (channels === 1 && $("kind").value === "painted");
 }
 
 function offerSolvers() {
