@@ -34,11 +34,9 @@ def damaged(size: tuple[int, int]) -> np.ndarray:
     font = ImageFont.load_default(22)
     for line in range(3):
         pen.text((12, 20 + 80 * line), "do not write here", fill=1, font=font)
-    scratches = Image.new("1", size[::-1])
-    pen = ImageDraw.Draw(scratches)
     for x, width in ((30, 1), (95, 3), (160, 2), (215, 5)):
         pen.line((x, 0, x + 20, size[0]), fill=1, width=width)
-    return np.asarray(drawing) | np.asarray(scratches)
+    return np.array(drawing)
 
 
 def main() -> None:

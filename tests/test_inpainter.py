@@ -5,7 +5,8 @@ import pytest
 import torch
 from tests.cases import generator, uniform
 
-from rimkit.inpainter import Holed, Inpainter
+from rimkit.holes import GuessedMask, Holed
+from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask
@@ -124,6 +125,38 @@ def test_images_with_other_holes_are_filled_together(colour: RIM) -> None:
     assert np.array_equal(together[2], images[2])
 
 
+def test_the_level_of_a_model_for_something_else_is_the_task_s_own() -> None:
+    model = machine(3)
+    for record, expected in (
+        ({}, 0.3),
+        ({"task": {"name": "super-resolution", "sigma": 0.4}}, 0.3),
+        ({"task": {"sigma": [0.0, 55.0]}}, 0.3),
+        ({"task": {"name": "inpainting", "sigma": [0.5, 20.0]}}, 0.5),
+    ):
+        model.training_record = record
+        assert Inpainter(model).sigma == pytest.approx(expected / 255)
+
+
+def test_views_and_other_byte_orders_are_filled_in_place(colour: RIM) -> None:
+    image = np.rint(uniform(3, 18, 21).numpy() * 65535).astype(">u2")
+    missing = holes(21, 18)
+    view = image.T
+    expected = filled(colour, np.ascontiguousarray(view).astype(np.uint16), missing)
+    Inpainter(colour).fill([Holed(view, missing)])
+    assert np.array_equal(image.T, expected)
+
+
+def test_the_part_of_an_image_has_the_likelihood_of_what_is_seen(colour: RIM) -> None:
+    mask = Mask(torch.from_numpy(~holes(21, 18))[None, None].float())
+    x = uniform(1, 3, 21, 18).float()
+    guessed = GuessedMask(mask.mask, uniform(1, 1, 21, 18, seed=3).float())
+    y = mask.A(x)
+    assert torch.equal(guessed.initial(y), guessed.guess.expand_as(y))
+    ours, other = (Problem(operator, GaussianNoise(0.1)) for operator in (guessed, mask))
+    assert torch.equal(ours.log_prob(x, y), other.log_prob(x, y))
+    assert torch.equal(ours.score(x, y), other.score(x, y))
+
+
 @pytest.mark.parametrize("sigma", [None, 0.02])
 def test_tiles_are_like_the_whole(
     colour: RIM, sigma: float | None, monkeypatch: pytest.MonkeyPatch
@@ -179,12 +212,14 @@ def test_bad_images_and_levels(colour: RIM) -> None:
     none = np.zeros((21, 18), bool)
     with pytest.raises(ValueError, match="takes 3 channels, the image has 2"):
         Inpainter(colour).fill([Holed(np.zeros((21, 18, 2), np.uint8), none)])
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="NaN or infinite values where nothing is missing"):
         Inpainter(colour).fill([Holed(np.full((21, 18, 3), np.nan), holes(21, 18))])
     with pytest.raises(ValueError, match="one shape and depth"):
         Inpainter(colour).fill(
             [Holed(np.zeros((21, 18, 3), kind), holes(21, 18)) for kind in (np.uint8, np.uint16)]
         )
+    with pytest.raises(ValueError, match="are these grey levels"):
+        Inpainter(colour).fill([Holed(np.full((21, 18, 3), 9.0), holes(21, 18))])
     for sigma in (-1.0, 25.0):
         with pytest.raises(ValueError, match="sigma"):
             Inpainter(colour, sigma=sigma)

@@ -31,6 +31,7 @@ ORDER = [
     "tiling",
     "pixels",
     "inplace",
+    "holes",
     "footprint",
     "ensemble",
     "baselines",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -11,21 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rimkit import tree
 from rimkit.denoiser import check_level
+from rimkit.holes import GuessedMask, Holed, mask_of
 from rimkit.inplace import InPlace
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask, Window
-from rimkit.operators.filling import HALVINGS, fill, fill_from, halved
-from rimkit.pixels import (
-    ROWS,
-    Array,
-    check_alike,
-    check_image,
-    is_floating,
-    to_unit,
-    write_unit,
-)
+from rimkit.pixels import Array, check_alike, check_image
 from rimkit.problem import Problem
 from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
@@ -33,41 +23,8 @@ from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.tiling import PROBE
 from rimkit.trained import inpainting_sigma
 
-_BEYOND = 16  # rows that the filling of a band looks at above and below it
-_COARSE = 2**HALVINGS
 _SCATTERED = 0.8  # share that is missing where the overlap of tiles is measured
 _HOLE = 16  # pixels across, there
-
-
-@dataclasses.dataclass(frozen=True)
-class Holed:
-    """An image that is filled in place.
-
-    Attributes
-    ----------
-    values
-        (H, W, C): uint8, uint16, or floating with black 0 and white 1. May be a view. What stands
-        in its holes does not matter.
-    missing
-        (H, W), booleans: where they are.
-
-    Raises
-    ------
-    ValueError
-        If ``missing`` has another shape or kind, or all pixels are missing.
-    """
-
-    values: Array
-    missing: Array
-
-    def __post_init__(self) -> None:
-        if self.missing.dtype != np.bool_ or self.missing.shape != self.values.shape[:2]:
-            raise ValueError(
-                f"missing is (H, W) of booleans, {self.values.shape[:2]} here, got "
-                f"{self.missing.shape} of {self.missing.dtype}"
-            )
-        if self.missing.all():
-            raise ValueError("all pixels are missing: there is nothing to go by")
 
 
 class Inpainter(Restorer):
@@ -114,11 +71,8 @@ class Inpainter(Restorer):
 
     def check(self, image: Holed) -> None:
         """Raise ``ValueError`` unless this is an image that can be filled."""
-        values = image.values
-        if is_floating(values):  # NaN may stand for what is missing
-            values = np.where(image.missing[..., None], 0, values)
-        check_image(values, smallest=SMALLEST_SIDE)
-        self._parts(values)
+        check_image(image.values, smallest=SMALLEST_SIDE, missing=image.missing)
+        self._parts(image.values)
 
     def capacity(self, values: Array) -> int:
         """How many images like this one fit into the memory at once; 0: it must be cut."""
@@ -141,7 +95,8 @@ class Inpainter(Restorer):
         ------
         ValueError
             If an image is none that can be filled, the images differ in shape or depth, the model
-            sees too far to be run in tiles, or diverges, or the memory does not suffice.
+            sees too far to be run in tiles, or diverges, or the memory does not suffice. In their
+            holes images may then hold a first guess, and parts of them be filled.
         """
         for image in images:
             self.check(image)
@@ -150,7 +105,7 @@ class Inpainter(Restorer):
             return
         check_alike([image.values for image in images])
         for image in images:
-            guess(image)
+            image.guess()
         parts = [
             _Part(part, image.missing, self)
             for image in images
@@ -185,16 +140,6 @@ class Inpainter(Restorer):
         return Problem(Mask(mask), GaussianNoise(sigma))
 
 
-@tree.register
-@dataclasses.dataclass(frozen=True)
-class Guessed(Mask):
-    """A mask where the missing pixels of y hold a first guess already, from the whole image."""
-
-    def initial(self, y: Tensor) -> Tensor:
-        """Start at the guess."""
-        return y
-
-
 class _Part(InPlace):
     """An image whose holes hold a first guess, or a channel of one."""
 
@@ -203,9 +148,13 @@ class _Part(InPlace):
         self._missing = missing
         self._keeps = inpainter.keeps
 
+    def measurement(self, window: Window | None = None) -> Tensor:
+        whole = super().measurement(window)
+        return torch.where(self._mask(window)[0] > 0, whole, 0.0)
+
     def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
-        missing = self._missing if window is None else self._missing[*window]
-        return Problem(Guessed(mask_of(missing)), GaussianNoise(sigma))
+        guess = super().measurement(window)[None]
+        return Problem(GuessedMask(self._mask(window), guess), GaussianNoise(sigma))
 
     def settle(self, x: Tensor, y: Tensor) -> Tensor:
         return x
@@ -218,38 +167,8 @@ class _Part(InPlace):
             seen = ~self._missing[top : top + x.shape[1], :, None]
             np.copyto(rows, before, where=seen)
 
-
-def mask_of(missing: Array) -> Tensor:
-    """(H, W) of booleans to (1, 1, H, W): 1 where a pixel is seen."""
-    return torch.from_numpy(~missing)[None, None].float()
-
-
-def guess(image: Holed) -> None:
-    """Put a first guess into the holes (`fill`), in the memory of a few rows."""
-    values, missing = image.values, image.missing
-    coarse = _coarse(values, missing)
-    height = len(values)
-    for top in range(0, height, ROWS):
-        end = min(height, top + ROWS)
-        begin, stop = max(0, top - _BEYOND), min(height, end + _BEYOND)
-        if not missing[top:end].any():
-            continue
-        below = coarse[:, :, begin // _COARSE : -(-stop // _COARSE)]
-        y, mask = to_unit(values[begin:stop])[None], mask_of(missing[begin:stop])
-        x = fill_from(torch.where(mask > 0, y, 0.0), mask, below)[0, :, top - begin : end - begin]
-        guessed = values[top:end].copy()
-        write_unit(guessed, x)
-        np.copyto(values[top:end], guessed, where=missing[top:end, :, None])
-
-
-def _coarse(values: Array, missing: Array) -> Tensor:
-    """Fill the image (1, C, H / 8, W / 8) that is eight times smaller."""
-    bands = []
-    for top in range(0, len(values), ROWS):
-        y, mask = to_unit(values[top : top + ROWS])[None], mask_of(missing[top : top + ROWS])
-        bands.append(halved(torch.where(mask > 0, y, 0.0), mask))
-    means, shares = (torch.cat(parts, dim=2) for parts in zip(*bands, strict=True))
-    return fill(means, (shares > 0).float())
+    def _mask(self, window: Window | None) -> Tensor:
+        return mask_of(self._missing if window is None else self._missing[*window])
 
 
 def _held(values: Array) -> int:

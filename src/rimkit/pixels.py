@@ -30,12 +30,13 @@ def white(values: Array) -> int:
     return 1 if is_floating(values) else int(np.iinfo(values.dtype).max)
 
 
-def check_image(values: Array, *, smallest: int) -> None:
+def check_image(values: Array, *, smallest: int, missing: Array | None = None) -> None:
     """Raise ``ValueError`` unless (H, W, C) is of 8 or 16 bits or finite floats, and not smaller.
 
     Floats whose mean says that white is not 1 are none.
 
-    ``smallest``: the least that each side may have, in pixels.
+    ``smallest``: the least that each side may have, in pixels. ``missing``: (H, W), booleans: where
+    it does not matter what the floats are; None: nowhere.
     """
     floating = is_floating(values)
     if not floating and values.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
@@ -43,12 +44,19 @@ def check_image(values: Array, *, smallest: int) -> None:
     height, width = values.shape[:2]
     if min(height, width) < smallest:
         raise ValueError(f"images are at least {smallest}x{smallest}, got {height}x{width}")
-    rows = range(0, height, ROWS)
-    if floating and not all(np.isfinite(values[top : top + ROWS]).all() for top in rows):
-        raise ValueError("the image holds NaN or infinite values")
-    if floating and (mean := float(values.mean(dtype=np.float64))) > _BRIGHTEST:
+    if not floating:
+        return
+    total, count = 0.0, 0
+    for top in range(0, height, ROWS):
+        rows = values[top : top + ROWS]
+        seen = rows if missing is None else rows[~missing[top : top + ROWS]]
+        if not np.isfinite(seen).all():
+            where = "" if missing is None else " where nothing is missing"
+            raise ValueError(f"the image holds NaN or infinite values{where}")
+        total, count = total + float(seen.sum(dtype=np.float64)), count + seen.size
+    if total > _BRIGHTEST * count:
         raise ValueError(
-            f"floating point has black 0 and white 1, and the mean here is {mean:g}; "
+            f"floating point has black 0 and white 1, and the mean here is {total / count:g}; "
             "are these grey levels of 255? divide by 255"
         )
 

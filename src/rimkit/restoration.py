@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from rimkit import weights
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
-from rimkit.inpainter import Holed, Inpainter
+from rimkit.holes import Holed
+from rimkit.inpainter import Inpainter
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, trained_sigma
@@ -42,8 +43,8 @@ def restore(
         How many times larger the image becomes, from 1 to 4; need not be whole. None: it is
         denoised.
     missing
-        (H, W), True where pixels are missing, in all colours alike: they are filled in. What stands
-        there does not matter.
+        (H, W), True where pixels are missing, in all colours alike (the reverse of `rimkit.Mask`):
+        they are filled in. What stands there does not matter.
     model
         A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
         ``"denoise-gray"`` or ``"denoise-color"``, as the image is, with a scale

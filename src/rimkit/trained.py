@@ -67,7 +67,9 @@ def trained_sigma(record: Mapping[str, Any]) -> float:
 def inpainting_sigma(record: Mapping[str, Any]) -> float:
     """Return the least sigma that a model for inpainting was trained with, white being 1.
 
-    The task's own where the ``training_record`` says nothing.
+    The task's own where the ``training_record`` says nothing of it.
     """
-    low: float = record.get("task", {}).get("sigma", InpaintingTask.sigma)[0]
+    task = record.get("task", {})
+    is_told = task.get("name") == InpaintingTask.table_name and "sigma" in task
+    low: float = (task["sigma"] if is_told else InpaintingTask.sigma)[0]
     return low / LEVELS

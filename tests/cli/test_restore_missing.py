@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 
 from rimkit.cli.main import main
+from rimkit.footprint import resident
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
+from rimkit.tiling import plan
 from rimkit.weights import store
 
 HOLES = np.random.default_rng(1).random((20, 24)) < 0.25
@@ -66,7 +68,7 @@ def test_holes_are_filled_and_all_else_stays(
     assert np.array_equal(before[~HOLES], after[~HOLES])
     assert (before[HOLES] != after[HOLES]).mean() > 0.9
     (said,) = json.loads(report.read_text())["files"]
-    assert said["missing"] == pytest.approx(HOLES.mean())
+    assert said["missing_share"] == pytest.approx(HOLES.mean())
 
 
 def test_with_sigma_all_is_restored(photo: Path, mask: Path, model: str) -> None:
@@ -118,9 +120,66 @@ def test_a_folder_with_a_folder_of_masks(
     assert not (out / "2.png").exists()
 
 
-def test_in_tiles_where_it_must(tmp_path: Path, model: str) -> None:
-    from rimkit.footprint import resident
+def test_jpeg_is_said_to_change_what_was_to_stay(
+    photo: Path, mask: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, warned in (("out.jpg", True), ("out.webp", False)):
+        out = photo.with_name(name)
+        assert restore(photo, "-o", out, "--missing", mask, model=model) == 0
+        assert ("JPEG changes what was to stay" in capsys.readouterr().err) == warned
+        assert np.array_equal(read(out)[~HOLES], read(photo)[~HOLES]) != warned
 
+
+def test_a_photograph_that_was_taken_for_a_mask_is_noticed(
+    photo: Path, mask: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    almost = np.full((20, 24), 200, np.uint8)
+    almost[3, 4] = 0
+    Image.fromarray(almost).save(mask)
+    assert restore(photo, "--missing", mask, model=model) == 0
+    assert "mask.png marks 100% of the pixels as missing" in capsys.readouterr().err
+
+
+def test_what_is_hidden_is_not_seen_and_stays(tmp_path: Path, mask: Path, model: str) -> None:
+    image = values("RGBA")
+    image[..., 3] = 255
+    image[:, 12:, 3] = 0
+    written = []
+    for hidden in (0, 255):
+        image[:, 12:, :3] = hidden
+        Image.fromarray(image).save(tmp_path / "in.png")
+        out = tmp_path / f"{hidden}.png"
+        assert restore(tmp_path / "in.png", "-o", out, "--missing", mask, model=model) == 0
+        written.append(read(out))
+        assert np.array_equal(written[-1][:, 12:], image[:, 12:])
+    assert np.array_equal(written[0][:, :12], written[1][:, :12])
+    assert not np.array_equal(written[0][:, :12], image[:, :12])
+
+
+@pytest.mark.parametrize("options", [("--self-ensemble",), ("--precision", "bfloat16")])
+def test_other_ways_to_run_it(
+    photo: Path, mask: Path, model: str, options: tuple[str, ...]
+) -> None:
+    plain, other = photo.with_name("plain.png"), photo.with_name("other.png")
+    assert restore(photo, "-o", plain, "--missing", mask, model=model) == 0
+    assert restore(photo, "-o", other, "--missing", mask, *options, model=model) == 0
+    assert np.array_equal(read(other)[~HOLES], read(photo)[~HOLES])
+    difference = np.abs(read(plain)[HOLES].astype(int) - read(other)[HOLES])
+    assert difference.max() < 30
+    assert difference.max() > 0 or options[0] == "--precision"
+
+
+def test_in_tiles_where_it_must(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles: list[object] = []
+
+    def counted(*arguments: object, **options: object) -> list[object]:
+        planned = plan(*arguments, **options)  # type: ignore[arg-type]
+        tiles.extend(planned)
+        return planned  # type: ignore[return-value]
+
+    monkeypatch.setattr("rimkit.restorer.plan", counted)
     image = np.random.default_rng(0).normal(128, 40, (900, 800, 3)).clip(0, 255).astype(np.uint8)
     holes = np.random.default_rng(1).random((900, 800)) < 0.3
     Image.fromarray(image).save(tmp_path / "in.png")
@@ -131,6 +190,7 @@ def test_in_tiles_where_it_must(tmp_path: Path, model: str) -> None:
         options = ("-o", out, "--missing", tmp_path / "mask.png", "--memory", f"{memory:.0f}B")
         assert restore(tmp_path / "in.png", *options, model=model) == 0
         written.append(read(out).astype(int))
+    assert len(tiles) > 1
     assert np.abs(written[0] - written[1]).max() <= 1
 
 
@@ -140,12 +200,14 @@ def test_what_cannot_be(
     for options, message in [
         (("--missing", mask, "--scale", "2"), "--scale and --missing are one after the other"),
         (("--missing", "gone.png"), "gone.png: there is no such file"),
-        (("--missing", photo), "overwrite"),
+        (("--missing", mask, "--report", mask), "the report would take the place of an image"),
         ((), "trained for inpainting, not for denoising"),
     ]:
-        target = photo if message == "overwrite" else photo.with_name("out.png")
-        assert restore(photo, "-o", target, *options, model=model) != 0
+        assert restore(photo, "-o", photo.with_name("out.png"), *options, model=model) != 0
         assert message in capsys.readouterr().err
+    assert restore(photo, "-o", mask, "--missing", mask, model=model) != 0
+    assert "mask.png: the output would overwrite an input" in capsys.readouterr().err
+    assert np.array_equal(read(mask), HOLES)
     Image.fromarray(HOLES[:, :20]).save(mask)
     assert restore(photo, "--missing", mask, model=model) == 1
     assert "20x20, this one has 24x20" in capsys.readouterr().err

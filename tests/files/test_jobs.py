@@ -86,8 +86,8 @@ def test_hidden_folders_are_left_alone(folder: Path) -> None:
 def test_one_file_marks_the_holes_of_all_images(folder: Path, tmp_path: Path) -> None:
     marks = tmp_path / "mask.png"
     marks.touch()
-    assert [job.holes for job in plan(folder, None, holes=marks)] == [marks, marks]
-    assert plan(folder / "a.png", None)[0].holes is None
+    assert [job.marks for job in plan(folder, None, marks=marks)] == [marks, marks]
+    assert plan(folder / "a.png", None)[0].marks is None
 
 
 def test_a_folder_marks_the_holes_of_images_by_their_names(folder: Path, tmp_path: Path) -> None:
@@ -95,24 +95,45 @@ def test_a_folder_marks_the_holes_of_images_by_their_names(folder: Path, tmp_pat
     (marks / "deep").mkdir(parents=True)
     for name in ("a.txt", "a.tif", "deep/b.png", "deep/b.b.png"):
         (marks / name).touch()
-    jobs = plan(folder, None, holes=marks)
-    assert [job.holes for job in jobs] == [marks / "a.tif", marks / "deep" / "b.png"]
+    jobs = plan(folder, None, marks=marks)
+    assert [job.marks for job in jobs] == [marks / "a.tif", marks / "deep" / "b.png"]
     (marks / "deep" / "b.jpg").touch()  # the same name comes first
-    (job,) = plan(folder / "deep" / "b.jpg", None, holes=marks / "deep")
-    assert job.holes == marks / "deep" / "b.jpg"
+    (job,) = plan(folder / "deep" / "b.jpg", None, marks=marks / "deep")
+    assert job.marks == marks / "deep" / "b.jpg"
     (marks / "a.tif").unlink()
-    assert plan(folder / "a.png", None, holes=marks)[0].holes == marks / "a.png"  # is not there
+    assert plan(folder / "a.png", None, marks=marks)[0].marks == marks / "a.png"  # is not there
 
 
 def test_marks_among_the_images_are_not_restored_nor_written_over(folder: Path) -> None:
     marks = folder / "marks"
     marks.mkdir()
     (marks / "a.png").touch()
-    assert [job.source.name for job in plan(folder, None, holes=marks)] == ["a.png", "b.jpg"]
+    assert [job.source.name for job in plan(folder, None, marks=marks)] == ["a.png", "b.jpg"]
     (folder / "mask.png").touch()
-    jobs = plan(folder, None, holes=folder / "mask.png")
+    jobs = plan(folder, None, marks=folder / "mask.png")
     assert "mask.png" not in [job.source.name for job in jobs]
     with pytest.raises(ValueError, match=r"mask.png: the output would overwrite an input"):
-        plan(folder / "a.png", folder / "mask.png", holes=folder / "mask.png")
+        plan(folder / "a.png", folder / "mask.png", marks=folder / "mask.png")
     with pytest.raises(ValueError, match=r"gone.png: there is no such file"):
-        plan(folder, None, holes=folder / "gone.png")
+        plan(folder, None, marks=folder / "gone.png")
+
+
+def test_marks_lie_in_a_folder_of_their_own(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for marks in (folder, tmp_path, out):
+        with pytest.raises(ValueError, match="lie in a folder of their own"):
+            plan(folder, out, marks=marks)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    for name in ("a.bmp", "a.tif"):
+        (marks / name).touch()
+    with pytest.raises(ValueError, match=r"a.bmp and a.tif all mark a.png: keep one"):
+        plan(folder, out, marks=marks)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_marks_nothing(folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "marks.png")
+    with pytest.raises(ValueError, match="neither a file nor a folder"):
+        plan(folder, None, marks=tmp_path / "marks.png")

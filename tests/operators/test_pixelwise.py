@@ -1,3 +1,4 @@
+import math
 import re
 
 import pytest
@@ -110,3 +111,31 @@ def test_every_sample_has_its_own_number_of_strokes() -> None:
     assert shares[0] == 0
     assert 0 <= shares[1] < 0.2
     assert 0.2 < shares[2] < 1
+
+
+def test_draws_refuse_other_shares_and_numbers_of_samples() -> None:
+    for share in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=r"lie in \[0, 1\]"):
+            Mask.scattered(share, (9, 9), generator=generator())
+    with pytest.raises(ValueError, match=r"share is a number or one per sample \(1,\)"):
+        Mask.scattered(torch.tensor([0.5, 0.5]), (9, 9), generator=generator())
+    with pytest.raises(ValueError, match=r"count is a number or one per sample \(3,\)"):
+        Mask.strokes(torch.tensor([1, 2]), (9, 9), samples=3, generator=generator())
+
+
+def test_a_stroke_is_drawn_whole_wherever_it_lies() -> None:
+    """Against the distance of every pixel of the image to the segment."""
+    size, width, length = (50, 70), (2.0, 9.0), (5.0, 40.0)
+    down, across = torch.meshgrid(torch.arange(50.0), torch.arange(70.0), indexing="ij")
+    for seed in range(40):
+        drawn = torch.rand((5, 1, 1, 1), generator=generator(seed)).flatten().tolist()
+        row, column, angle, far, wide = drawn
+        top, left, turn = 50 * row, 70 * column, 2 * math.pi * angle
+        end = length[0] + far * (length[1] - length[0])
+        sine, cosine = math.sin(turn), math.cos(turn)
+        along = ((down - top) * sine + (across - left) * cosine).clamp(0, end)
+        distance = (down - top - along * sine).hypot(across - left - along * cosine)
+        radius = (width[0] + wide * (width[1] - width[0])) / 2
+        mask = Mask.strokes(1, size, width=width, length=length, generator=generator(seed))
+        sure = (distance - radius).abs() > 1e-4
+        assert torch.equal((mask.mask[0, 0] == 0)[sure], (distance <= radius)[sure])

@@ -22,7 +22,8 @@ from rimkit.classical import TotalVariation
 from rimkit.data.images import Bytes
 from rimkit.evaluation.inpainting import FOUR_FIFTHS, HOLES, STROKES, Seen, score
 from rimkit.evaluation.protocols import CleanImage
-from rimkit.inpainter import Holed, Inpainter
+from rimkit.holes import Holed
+from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise, Noise
 from rimkit.operators.filling import fill

@@ -13,7 +13,8 @@ from tests.web.browser import FilesAlone, colours, downloaded, drawn, handed_out
 from tests.web.conftest import SIDES, Serve, encoded, pixels
 
 from rimkit import weights
-from rimkit.inpainter import Holed, Inpainter
+from rimkit.holes import Holed
+from rimkit.inpainter import Inpainter
 from rimkit.web.site import export_site
 
 MARKS = """() => {

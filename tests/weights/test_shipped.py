@@ -18,7 +18,8 @@ from rimkit.data.images import load_bytes, to_unit
 from rimkit.evaluation.inpainting import HOLES, score
 from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
 from rimkit.evaluation.super_resolution import load_pairs, score_luma, to_bytes
-from rimkit.inpainter import Holed, Inpainter
+from rimkit.holes import Holed
+from rimkit.inpainter import Inpainter
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising
 from rimkit.reproduction.scores import settings_of

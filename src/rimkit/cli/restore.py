@@ -33,9 +33,12 @@ from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionT
 from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.upscaler import Upscaler
 
-_DENOISERS = ("denoise-gray", "denoise-color")
-_INPAINTER = "inpainting"
-_UPSCALER = "super-resolution"
+_NAMES: dict[type[Task], tuple[str, ...]] = {
+    DenoisingTask: ("denoise-gray", "denoise-color"),
+    InpaintingTask: ("inpainting",),
+    SuperResolutionTask: ("super-resolution",),
+}
+"""The models that are taken where none is named."""
 
 _ROUNDING = 1e-3  # grey levels
 
@@ -44,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """Restore a file or a folder; a file that fails does not stop the others."""
     if options.scale is not None and options.missing is not None:
         raise ValueError("--scale and --missing are one after the other: fill in first")
-    jobs = plan(options.source, options.output, holes=options.missing)
+    jobs = plan(options.source, options.output, marks=options.missing)
     if options.report is not None:
         _check_report(options.report, jobs)
     is_folder = options.source.is_dir()
@@ -108,11 +111,7 @@ class _Loaded:
 
 def _names(options: argparse.Namespace) -> tuple[str, ...]:
     """The model that was named; else those for grey and for colour, or the one for the task."""
-    if options.model is not None:
-        return (options.model,)
-    if options.missing is not None:
-        return (_INPAINTER,)
-    return _DENOISERS if options.scale is None else (_UPSCALER,)
+    return _NAMES[_task(options)] if options.model is None else (options.model,)
 
 
 def _task(options: argparse.Namespace) -> type[Task]:
@@ -182,7 +181,7 @@ def _load(name: str, options: argparse.Namespace) -> _Loaded:
 
 def _check_report(path: Path, jobs: Sequence[Job]) -> None:
     """Find out before the work whether a report can be written, and that it replaces no image."""
-    images = {os.path.realpath(image) for job in jobs for image in (job.source, job.target)}
+    images = {os.path.realpath(image) for job in jobs for image in (*job.inputs, job.target)}
     if os.path.realpath(path) in images:
         raise ValueError(f"{path}: the report would take the place of an image")
     atomic.check_place(path)
@@ -250,8 +249,8 @@ class _Progress:
             )
 
     def _told(self, outcome: Outcome) -> str:
-        if outcome.missing is not None:
-            return f"{outcome.missing:.1%} filled in"
+        if outcome.missing_share is not None:
+            return f"{outcome.missing_share:.1%} filled in"
         if self._is_larger:
             return f"{outcome.width}x{outcome.height}"
         return f"sigma {outcome.sigma:.1f}"

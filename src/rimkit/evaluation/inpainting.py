@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +21,7 @@ from rimkit.operators import Mask
 from rimkit.pixels import to_unit
 from rimkit.problem import Problem
 from rimkit.tasks import LEVELS
+from rimkit.tasks.inpainting import stroke_count
 
 _SEED = 61
 
@@ -33,6 +33,9 @@ DENSITY = 1.5
 
 WIDTH = (1.0, 10.0)
 """Of the thinnest and the widest stroke, in pixels."""
+
+LENGTH = (0.0, 60.0)
+"""Of the shortest and the longest."""
 
 Draw = Callable[[tuple[int, int], torch.Generator], Mask]
 """From (H, W) to the mask of one image."""
@@ -142,8 +145,8 @@ def _scattered(share: float, size: tuple[int, int], generator: torch.Generator) 
 
 
 def _strokes(size: tuple[int, int], generator: torch.Generator) -> Mask:
-    count = max(1, round(DENSITY * math.prod(size) / 1000))
-    return Mask.strokes(count, size, width=WIDTH, generator=generator)
+    count = stroke_count(DENSITY, size)
+    return Mask.strokes(count, size, width=WIDTH, length=LENGTH, generator=generator)
 
 
 STROKES = Holes("strokes", "strokes", _strokes)

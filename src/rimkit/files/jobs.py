@@ -20,17 +20,23 @@ class Job:
         The two files.
     root
         The folder that the target must not leave, by no link either; None: there is none.
-    holes
+    marks
         The file that marks missing pixels; None: none are.
     """
 
     source: Path
     target: Path
     root: Path | None = None
-    holes: Path | None = None
+    marks: Path | None = None
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that are read, as far as they are there."""
+        marks = [] if self.marks is None or not self.marks.is_file() else [self.marks]
+        return [self.source, *marks]
 
 
-def plan(source: Path, output: Path | None, *, holes: Path | None = None) -> list[Job]:
+def plan(source: Path, output: Path | None, *, marks: Path | None = None) -> list[Job]:
     """Jobs for a file or, recursively, for all images of a folder.
 
     Parameters
@@ -39,50 +45,48 @@ def plan(source: Path, output: Path | None, *, holes: Path | None = None) -> lis
         An image file or a folder.
     output
         For a file: the file to write, or a folder (one that exists, or any name without an ending)
-        to write it into. For a folder: the
-        folder that mirrors it. None: beside the source, with ``-restored`` in the name.
-    holes
-        A file that marks missing pixels, of all images alike, or a folder with such files: in
-        the place of each image, by its name but for the ending.
+        to write it into. For a folder: the folder that mirrors it. None: beside the source, with
+        ``-restored`` in the name.
+    marks
+        A file that marks missing pixels, of all images alike, or a folder that mirrors the source
+        with one for each image, called like it but for the ending.
 
     Raises
     ------
     ValueError
-        If the source or the holes are missing, no file or hold no images, or an output would
-        overwrite an input.
+        If source or marks are missing, are no file or hold no images, an image has several marks,
+        or an output would overwrite an input.
     """
-    if holes is not None and not holes.exists():
-        raise ValueError(f"{holes}: there is no such file or folder")
-    if not source.exists():
-        raise ValueError(f"{source}: there is no such file or folder")
-    if not source.is_dir() and not source.is_file():
-        raise ValueError(f"{source}: this is neither a file nor a folder, but a pipe or a device")
+    for read in filter(None, (source, marks)):
+        if not read.exists():
+            raise ValueError(f"{read}: there is no such file or folder")
+        if not read.is_dir() and not read.is_file():
+            raise ValueError(f"{read}: this is neither a file nor a folder, but a pipe or a device")
     if source.is_dir():
-        jobs = _plan_folder(source, output, holes)
+        jobs = _plan_folder(source, output, marks)
     elif output is None:
         jobs = [Job(source, source.with_name(f"{source.stem}-restored{source.suffix}"))]
     else:
         is_folder = output.is_dir() or not output.suffix
         jobs = [Job(source, output / source.name if is_folder else output)]
-    if holes is not None:
+    if marks is not None:
         base = source if source.is_dir() else source.parent
         jobs = [
-            dataclasses.replace(job, holes=_holes_of(job.source.relative_to(base), holes))
+            dataclasses.replace(job, marks=_marks_of(job.source.relative_to(base), marks))
             for job in jobs
         ]
-    read = [path for job in jobs for path in (job.source, job.holes) if path is not None]
-    inputs = {os.path.realpath(path) for path in read}
+    inputs = {os.path.realpath(path) for job in jobs for path in job.inputs}
     for job in jobs:
         if os.path.realpath(job.target) in inputs:
             raise ValueError(f"{job.target}: the output would overwrite an input")
     return jobs
 
 
-def _holes_of(relative: Path, holes: Path) -> Path:
+def _marks_of(relative: Path, marks: Path) -> Path:
     """Return the file that marks an image's missing pixels, which need not exist."""
-    if not holes.is_dir():
-        return holes
-    same = holes / relative
+    if not marks.is_dir():
+        return marks
+    same = marks / relative
     if same.is_file():
         return same
     found = sorted(
@@ -90,10 +94,13 @@ def _holes_of(relative: Path, holes: Path) -> Path:
         for path in same.parent.glob(f"{glob.escape(relative.stem)}.*")
         if path.suffix.lower() in SUFFIXES and path.stem == relative.stem
     )
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise ValueError(f"{same.parent}: {names} all mark {relative}: keep one of them")
     return found[0] if found else same.with_suffix(".png")
 
 
-def _plan_folder(source: Path, output: Path | None, holes: Path | None) -> list[Job]:
+def _plan_folder(source: Path, output: Path | None, marks: Path | None) -> list[Job]:
     resolved = source.resolve()
     output = output if output is not None else resolved.with_name(f"{resolved.name}-restored")
     if output.is_file():
@@ -102,9 +109,11 @@ def _plan_folder(source: Path, output: Path | None, holes: Path | None) -> list[
     paths = list_images(source)
     if resolved in inside.parents:  # what is there was restored before
         paths = [path for path in paths if inside not in path.resolve().parents]
-    if holes is not None:
-        marks = holes.resolve()
-        paths = [path for path in paths if marks not in (path.resolve(), *path.resolve().parents)]
+    if marks is not None:
+        marked = marks.resolve()
+        if marked in (resolved, *resolved.parents) or marked == inside:
+            raise ValueError(f"{marks}: files that mark pixels lie in a folder of their own")
+        paths = [path for path in paths if marked not in (path.resolve(), *path.resolve().parents)]
     if resolved == inside:
         raise ValueError(f"{output}: the output would overwrite the inputs")
     if not paths:

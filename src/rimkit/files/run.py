@@ -42,8 +42,8 @@ class Outcome:
         What one should know of a file that was restored.
     sigma
         Noise level that was used, in grey levels of 255.
-    missing
-        Share of the pixels that were filled in; None where none can be missing.
+    missing_share
+        Of the pixels, that were filled in; None where none can be missing.
     width, height
         Of the restored image in pixels, upright.
     seconds
@@ -56,7 +56,7 @@ class Outcome:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     sigma: float | None = None
-    missing: float | None = None
+    missing_share: float | None = None
     width: int | None = None
     height: int | None = None
     seconds: float = 0.0
@@ -212,7 +212,7 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
                 "restored",
                 warnings=opened.warnings,
                 sigma=opened.prepared.noisy[0].sigma * LEVELS,
-                missing=opened.prepared.missing_share,
+                missing_share=opened.prepared.missing_share,
                 width=width,
                 height=height,
                 seconds=opened.seconds + each + time.perf_counter() - began,

@@ -6,16 +6,20 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
-from rimkit.files.holes import read_missing
 from rimkit.files.jobs import Job
+from rimkit.files.marks import read_missing
 from rimkit.files.metadata import resized
 from rimkit.files.picture import Picture, check_format
-from rimkit.inpainter import Holed, Inpainter
+from rimkit.holes import Holed
+from rimkit.inpainter import Inpainter
 from rimkit.pixels import Array
 from rimkit.tasks import LEVELS
 from rimkit.upscaler import Upscaler
 
+_MOST = 0.9  # of the pixels: a file that marks more may be none that marks
 _VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
 
 
@@ -161,19 +165,28 @@ class _Clean:
 
 @dataclasses.dataclass(frozen=True)
 class _Filled:
-    """Missing pixels are filled in place; transparency stays. Sigma is what the inpainter knows."""
+    """Missing pixels are filled in place; transparency stays. Sigma is what the inpainter knows.
+
+    Colours that are hidden under full transparency are not shown to the model, and stay.
+    """
 
     inpainter: Inpainter
 
     def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
-        if job.holes is None:
+        if job.marks is None:
             raise ValueError("nothing says which pixels are missing")
-        missing = read_missing(job.holes, picture)
-        self.inpainter.check(Holed(picture.colours, missing))
-        check_format(picture, job.target)
-        none = () if missing.any() else (f"{job.holes} marks no pixel: white is missing",)
+        missing = read_missing(job.marks, picture)
+        self.inpainter.check(Holed(picture.colours, missing | _hidden(picture)))
+        kind = check_format(picture, job.target)
+        warnings = []
+        if not missing.any():
+            warnings.append(f"{job.marks} marks no pixel: white is missing")
+        if missing.mean() > _MOST:
+            warnings.append(f"{job.marks} marks {missing.mean():.0%} of the pixels as missing")
+        if kind == "JPEG" and self.inpainter.keeps:
+            warnings.append("JPEG changes what was to stay, too, if little: use .png")
         noisy = (Noisy(picture.colours, self.inpainter.sigma),)
-        return Prepared(picture, noisy, none, missing)
+        return Prepared(picture, noisy, tuple(warnings), missing)
 
     def capacity(self, picture: Picture) -> int:
         return self.inpainter.capacity(picture.colours)
@@ -181,12 +194,14 @@ class _Filled:
     def restore(
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
     ) -> list[Picture]:
-        holed = [
-            Holed(each.picture.colours, each.missing)
-            for each in prepared
-            if each.missing is not None
-        ]
+        holed, hidden = [], []
+        for each in prepared:
+            colours, where = each.picture.colours, _hidden(each.picture)
+            hidden.append((colours, where, colours[where]))
+            holed.append(Holed(colours, where if each.missing is None else where | each.missing))
         self.inpainter.fill(holed, on_progress=on_progress)
+        for colours, where, before in hidden:
+            colours[where] = before
         return [each.picture for each in prepared]
 
 
@@ -213,3 +228,11 @@ class _Larger:
             Picture(values, resized(picture.metadata, *values.shape[:2]))
             for picture, values in zip(pictures, larger, strict=True)
         ]
+
+
+def _hidden(picture: Picture) -> Array:
+    """(H, W), booleans: where a picture is fully transparent."""
+    if picture.alpha is None:
+        return np.zeros(picture.values.shape[:2], bool)
+    hidden: Array = picture.alpha[..., 0] == 0
+    return hidden

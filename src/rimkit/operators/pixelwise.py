@@ -83,10 +83,17 @@ class Mask:
             N.
         generator
             What draws.
+
+        Raises
+        ------
+        ValueError
+            If a share does not lie in [0, 1], or there are others than N.
         """
+        shares = _by_sample("share", share, samples)
+        if not ((shares >= 0) & (shares <= 1)).all():
+            raise ValueError(f"shares lie in [0, 1], got {share}")
         drawn = torch.rand((samples, 1, *size), generator=generator)
-        shares = torch.as_tensor(share, dtype=drawn.dtype).reshape(-1, 1, 1, 1)
-        return cls((drawn >= shares).float())
+        return cls((drawn >= shares.to(drawn).view(-1, 1, 1, 1)).float())
 
     @classmethod
     def strokes(
@@ -115,19 +122,27 @@ class Mask:
             N.
         generator
             What draws.
+
+        Raises
+        ------
+        ValueError
+            If there are other counts than N.
         """
-        counts = torch.as_tensor(count).expand(samples)
-        down, across = torch.arange(size[0]), torch.arange(size[1])
+        counts = _by_sample("count", count, samples)
         missing = torch.zeros((samples, *size), dtype=torch.bool)
+        reach = length[1] + width[1]
         for number in range(int(counts.max())):
             row, column, angle, far, wide = torch.rand((5, samples, 1, 1), generator=generator)
+            top, left = size[0] * row, size[1] * column
+            box = _around(top, reach), _around(left, reach)
+            down, across = (torch.arange(n)[side] for n, side in zip(size, box, strict=True))
             # In coordinates along the stroke, from its beginning, and across it.
             sine, cosine = (2 * math.pi * angle).sin(), (2 * math.pi * angle).cos()
-            rows, columns = down[:, None] - size[0] * row, across - size[1] * column
+            rows, columns = down[:, None] - top, across - left
             along, aside = rows * sine + columns * cosine, rows * cosine - columns * sine
             beyond = along - along.clamp(torch.zeros(()), length[0] + far * (length[1] - length[0]))
             near = beyond.hypot(aside) <= (width[0] + wide * (width[1] - width[0])) / 2
-            missing |= near & (number < counts)[:, None, None]
+            missing[:, *box] |= near & (number < counts)[:, None, None]
         return cls((~missing[:, None]).float())
 
     def A(self, x: Tensor) -> Tensor:
@@ -152,3 +167,19 @@ class Mask:
     def crop(self, y: Tensor, window: Window) -> tuple[Mask, Tensor]:
         """Cut mask and y (N, C, H, W)."""
         return dataclasses.replace(self, mask=self.mask[..., *window]), y[..., *window]
+
+
+def _by_sample(name: str, value: Tensor | float, samples: int) -> Tensor:
+    """Return one value per sample (N,), of a number or of as many."""
+    values = torch.as_tensor(value)
+    if values.shape not in ((), (samples,)):
+        raise ValueError(
+            f"{name} is a number or one per sample ({samples},), got shape {tuple(values.shape)}"
+        )
+    return values.expand(samples)
+
+
+def _around(places: Tensor, reach: float) -> slice:
+    """What lies within reach of some places."""
+    low, high = float(places.min()) - reach, float(places.max()) + reach
+    return slice(max(0, math.floor(low)), math.ceil(high) + 1)

@@ -14,7 +14,8 @@ from rimkit import weights
 from rimkit.classical import TotalVariation
 from rimkit.data.images import Bytes
 from rimkit.evaluation.inpainting import Seen
-from rimkit.inpainter import Holed, Inpainter
+from rimkit.holes import Holed
+from rimkit.inpainter import Inpainter
 from rimkit.operators.filling import fill
 from rimkit.pixels import to_unit
 from rimkit.reproduction.method import Method

@@ -32,8 +32,8 @@ class InpaintingTask:
         Least and largest share of scattered pixels that are missing.
     density
         Most strokes for a thousand pixels.
-    width
-        Of the thinnest and the widest stroke, in pixels.
+    width, length
+        The least and the largest of strokes, in pixels.
     sigma
         Smallest and largest noise level in grey levels, drawn uniformly in its logarithm. The
         smallest is about that of rounding: files which nobody calls noisy.
@@ -46,6 +46,7 @@ class InpaintingTask:
     share: tuple[float, float] = (0.05, 0.95)
     density: float = 2.5
     width: tuple[float, float] = (1.0, 10.0)
+    length: tuple[float, float] = (0.0, 60.0)
     sigma: tuple[float, float] = (0.3, 25.0)
     validation_shares: tuple[float, float] = (0.5, 0.8)
     validation_density: float = 1.5
@@ -62,6 +63,8 @@ class InpaintingTask:
             raise ValueError(
                 f"densities are positive, got {self.density} and {self.validation_density}"
             )
+        if not 0 <= self.length[0] <= self.length[1] < math.inf:
+            raise ValueError(f"length is a range 0 <= low <= high, got {self.length}")
         for name, (low, high) in (("width", self.width), ("sigma", self.sigma)):
             if not 0 < low <= high < math.inf:
                 raise ValueError(f"{name} is a range 0 < low <= high, got {low} to {high}")
@@ -72,9 +75,9 @@ class InpaintingTask:
         share, sigma, is_scattered = torch.rand(3, n, generator=generator)
         low, high = self.share
         scattered = Mask.scattered(low + share * (high - low), size, samples=n, generator=generator)
-        most = _strokes(self.density, size)
+        most = stroke_count(self.density, size)
         count = torch.randint(1, most + 1, (n,), generator=generator)
-        drawn = Mask.strokes(count, size, width=self.width, samples=n, generator=generator)
+        drawn = self._strokes(count, size, n, generator)
         mask = torch.where(is_scattered.view(-1, 1, 1, 1) < 0.5, scattered.mask, drawn.mask)
         low, high = (math.log(level) for level in self.sigma)
         return _measured(Mask(mask), (low + sigma * (high - low)).exp(), x, generator)
@@ -103,17 +106,28 @@ class InpaintingTask:
     ) -> tuple[Problem, Tensor]:
         """Miss what so many strokes for a thousand pixels cover of x; sigma in grey levels."""
         size = (x.shape[2], x.shape[3])
-        mask = Mask.strokes(
-            _strokes(density, size),
-            size,
-            width=self.width,
-            samples=x.shape[0],
-            generator=generator,
-        )
+        mask = self._strokes(stroke_count(density, size), size, x.shape[0], generator)
         return _measured(mask, sigma, x, generator)
 
+    def _strokes(
+        self,
+        count: Tensor | int,
+        size: tuple[int, int],
+        samples: int,
+        generator: torch.Generator,
+    ) -> Mask:
+        return Mask.strokes(
+            count,
+            size,
+            width=self.width,
+            length=self.length,
+            samples=samples,
+            generator=generator,
+        )
 
-def _strokes(density: float, size: tuple[int, int]) -> int:
+
+def stroke_count(density: float, size: tuple[int, int]) -> int:
+    """How many strokes there are in an image (H, W), of so many for a thousand pixels."""
     return max(1, round(density * math.prod(size) / 1000))
 
 

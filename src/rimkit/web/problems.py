@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from torch import Tensor
 
 from rimkit.denoiser import noise_level
-from rimkit.inpainter import Guessed, Holed, guess, mask_of
+from rimkit.holes import GuessedMask, Holed, mask_of
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, FastProjection, Mask, gaussian_kernel
 from rimkit.pixels import Array, to_unit, without_noise
@@ -209,13 +209,14 @@ def _painted(values: Array, wish: Painted, channels: int, seen_sigma: float) -> 
     noise_level(values, 0.0)  # which checks the image
     missing = _missing(wish.runs, (values.shape[0], values.shape[1]))
     filled = values.copy()
-    guess(Holed(filled, missing))
+    Holed(filled, missing).guess()
     x = _samples(values, channels)
     sigma = max(wish.sigma / LEVELS, seen_sigma)
-    mask = mask_of(missing)
-    problem = Problem(Guessed(mask), GaussianNoise(torch.tensor([sigma])))
-    y = _samples(filled, channels).expand(-1, channels, -1, -1)
-    still = (mask > 0).expand_as(x) if wish.sigma == 0 else None
+    guess = _samples(filled, channels).expand(-1, channels, -1, -1)
+    operator = GuessedMask(mask_of(missing), guess)
+    problem = Problem(operator, GaussianNoise(torch.tensor([sigma])))
+    y = operator.A(guess)
+    still = (operator.mask > 0).expand_as(x) if wish.sigma == 0 else None
     return Measured(y, problem, sigma, None, x, still)
 
 
@@ -245,8 +246,8 @@ def _problem(
             return Denoising(sigma)
         case Missing():
             generator = torch.Generator().manual_seed(_SEED + 1)
-            seen = torch.rand((1, 1, *size), generator=generator) >= degradation.share
-            return Problem(Mask(seen.to(like)), GaussianNoise(sigma))
+            drawn = Mask.scattered(degradation.share, size, generator=generator)
+            return Problem(Mask(drawn.mask.to(like)), GaussianNoise(sigma))
         case Scratched():
             generator = torch.Generator().manual_seed(_SEED + 1)
             count = min(degradation.count, max(1, math.prod(size) // _ROOM))

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from rimkit.files.holes import read_missing
+from rimkit.files.marks import read_missing
 from rimkit.files.picture import Picture
 
 SIZE = (70, 84)
@@ -65,4 +65,27 @@ def test_marks_must_fit_and_leave_something(tmp_path: Path) -> None:
         read_missing(path, PICTURE)
     path.write_text("no image")
     with pytest.raises(ValueError, match=r"mask.png: cannot be read"):
+        read_missing(path, PICTURE)
+
+
+def test_marks_of_another_scale_are_refused(tmp_path: Path) -> None:
+    labels = saved(MARKED.astype(np.uint8), tmp_path / "labels.png")
+    with pytest.raises(ValueError, match=r"labels.png: its brightest pixel is 0.39% of white"):
+        read_missing(labels, PICTURE)
+    deep = saved(MARKED.astype(np.uint16) * 255, tmp_path / "deep.png")
+    with pytest.raises(ValueError, match=r"deep.png: its brightest pixel is 0.39% of white"):
+        read_missing(deep, PICTURE)
+    tifffile.imwrite(tmp_path / "nan.tif", np.where(MARKED, np.nan, 0).astype(np.float32))
+    with pytest.raises(ValueError, match=r"nan.tif: it holds NaN"):
+        read_missing(tmp_path / "nan.tif", PICTURE)
+    black = saved(np.zeros(SIZE, np.uint8), tmp_path / "black.png")
+    assert not read_missing(black, PICTURE).any()
+
+
+def test_a_file_of_another_size_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(np.zeros((9, 11), np.uint8), tmp_path / "small.png")
+    monkeypatch.delattr("rimkit.files.marks.read_picture")
+    with pytest.raises(ValueError, match="11x9, this one has 84x70"):
         read_missing(path, PICTURE)
