@@ -40,19 +40,26 @@ def opened(page: Any, source: Path) -> None:
     page.wait_for_selector("#painting:not([hidden])")
 
 
-def stroke(page: Any, *points: tuple[float, float]) -> None:
-    """Draw a line through points (x, y) of the image, in its pixels, with the mouse."""
-    page.locator("#marks").scroll_into_view_if_needed()
+def hover(page: Any, *points: tuple[float, float]) -> None:
+    """Move the mouse through points (x, y) of the image, in its pixels."""
     box = page.locator("#marks").bounding_box()
     height, width = SIDES
-    places = [
-        (box["x"] + x * box["width"] / width, box["y"] + y * box["height"] / height)
-        for x, y in points
-    ]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
+    for x, y in points:
+        place = (box["x"] + x * box["width"] / width, box["y"] + y * box["height"] / height)
         page.mouse.move(*place, steps=5)
+
+
+def begin(page: Any, *points: tuple[float, float]) -> None:
+    """Draw a line through points, and do not let go."""
+    page.locator("#marks").scroll_into_view_if_needed()
+    hover(page, points[0])
+    page.mouse.down()
+    hover(page, *points[1:])
+
+
+def stroke(page: Any, *points: tuple[float, float]) -> None:
+    """Draw a line through points with the mouse."""
+    begin(page, *points)
     page.mouse.up()
 
 
@@ -137,6 +144,87 @@ def test_strokes_can_be_taken_back(page: Any, source: Path) -> None:
         page.focus("#undo")
         page.keyboard.press("Enter")
         assert np.array_equal(marked(page), expected)
+
+
+def test_nothing_is_taken_back_while_one_paints(page: Any, source: Path) -> None:
+    opened(page, source)
+    page.fill("#brush", "4")
+    for button, row in (("undo", 10), ("undo", 25), ("clear", 40)):
+        before = marked(page)
+        begin(page, (10, row), (35, row))
+        page.focus(f"#{button}")
+        page.keyboard.press("Enter")
+        hover(page, (60, row))
+        page.mouse.up()
+        least, most = line(begin=(10, row), end=(60, row), width=4)
+        assert marked(page)[before | least].all()
+        assert not marked(page)[~(before | most)].any()
+        says(page, "painted", f"{100 * marked(page).mean():.1f} % is painted.")
+    page.click("#undo")
+    assert np.array_equal(marked(page), before)
+
+
+def test_a_pointer_that_is_lost_paints_no_more(page: Any, source: Path) -> None:
+    opened(page, source)
+    begin(page, (10, 10), (30, 10))
+    page.evaluate(
+        "() => { const marks = document.getElementById('marks');"
+        " for (let id = 0; id < 99; id++)"
+        " if (marks.hasPointerCapture(id)) marks.releasePointerCapture(id); }"
+    )
+    page.mouse.move(1, 1)
+    page.mouse.up()
+    before = marked(page)
+    assert before.any()
+    hover(page, (10, 40), (60, 40))
+    assert np.array_equal(marked(page), before)
+    stroke(page, (10, 50), (60, 50))
+    page.click("#undo")
+    assert np.array_equal(marked(page), before)
+
+
+def test_what_is_sent_is_what_is_painted(
+    page: Any, source: Path, tmp_path: Path, fills: str
+) -> None:
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    opened(page, source)
+    page.fill("#brush", "4")
+    page.route("**/api/jobs", hold)
+    begin(page, (10, 10), (60, 10))
+    page.focus("#fill")
+    page.keyboard.press("Enter")
+    says(page, "status", "Sent.")
+    assert page.evaluate("document.activeElement.id") == "stop"
+    missing = marked(page)
+    hover(page, (60, 30))
+    page.mouse.up()
+    stroke(page, (10, 50), (60, 50))
+    assert page.is_visible("#painting")
+    assert np.array_equal(marked(page), missing)
+    held[0].continue_()
+    page.wait_for_selector("#download:not([hidden])", timeout=60_000)
+    downloaded(page, tmp_path / "page.png")
+    found, given = (pixels(path.read_bytes()) for path in (tmp_path / "page.png", source))
+    assert np.array_equal(found, filled(fills, given, missing))
+    page.click("#repaint")
+    stroke(page, (10, 50), (60, 50))
+    assert (marked(page) & ~missing).any()
+
+
+def test_what_was_not_taken_can_be_painted_on(page: Any, source: Path) -> None:
+    opened(page, source)
+    page.fill("#brush", "4")
+    stroke(page, (10, 10), (60, 10))
+    before = marked(page)
+    page.route("**/api/jobs", lambda route: route.fulfill(status=502, body="<html>"))
+    page.click("#fill")
+    says(page, "status", "The server answered 502.")
+    stroke(page, (10, 50), (60, 50))
+    assert (marked(page) & ~before).any()
 
 
 def test_where_nothing_or_everything_is_painted_that_is_said(page: Any, source: Path) -> None:

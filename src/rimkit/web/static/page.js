@@ -158,7 +158,10 @@ async function letPaint(wanted) {
   $("painting").hidden = !open;
   $("stage").hidden = $("panel").hidden = open || !walk?.started;
   $("repaint").hidden = !isAsked;
-  if (!open) return walk?.started && chart(walk);
+  if (!open) {
+    painter.close();
+    return walk?.started && chart(walk);
+  }
   try {
     await painter.open(image, backend.look);
   } catch (error) {
@@ -233,6 +236,7 @@ async function start() {
   const filling = document.activeElement === $("fill");  // which goes with the picture
   takeTurns($("run"), $("stop"));
   if (filling) $("stop").focus({ preventScroll: true });
+  painter.close();
   $("download").hidden = true;
   $("moving").hidden = false;
   $("progress").value = 0;
@@ -252,6 +256,7 @@ async function start() {
   if (walk !== mine) return;
   takeTurns($("stop"), $("run"));
   $("moving").hidden = true;
+  if (!mine.started && !$("painting").hidden) letPaint(true);
 }
 
 function scrollToView() {

@@ -6,21 +6,26 @@ const $ = (id) => document.getElementById(id);
 const COLOUR = [255, 0, 144, 150];  // red, green, blue, and how opaque
 const LEAST = 0.75;  // radius: however thin, and wherever it begins, a stroke covers a pixel
 
-// Covers the pixels whose middle is at most so far from a line; returns the box that they lie in.
+// Covers the pixels whose middle is at most so far from a line; returns the box that they lie in, and how
+// many of them were not covered before.
 export function cover(mask, { width, height }, [[fromX, fromY], [toX, toY]], radius) {
   const left = Math.max(0, Math.floor(Math.min(fromX, toX) - radius));
   const right = Math.min(width, Math.ceil(Math.max(fromX, toX) + radius));
   const top = Math.max(0, Math.floor(Math.min(fromY, toY) - radius));
   const bottom = Math.min(height, Math.ceil(Math.max(fromY, toY) + radius));
   const alongX = toX - fromX, alongY = toY - fromY, square = alongX ** 2 + alongY ** 2 || 1;
+  let added = 0;
   for (let row = top; row < bottom; row++) {
     for (let column = left; column < right; column++) {
       const x = column + 0.5 - fromX, y = row + 0.5 - fromY;
       const share = Math.min(1, Math.max(0, (x * alongX + y * alongY) / square));
-      if ((x - share * alongX) ** 2 + (y - share * alongY) ** 2 <= radius ** 2) mask[row * width + column] = 1;
+      if ((x - share * alongX) ** 2 + (y - share * alongY) ** 2 > radius ** 2) continue;
+      const place = row * width + column;
+      added += 1 - mask[place];
+      mask[place] = 1;
     }
   }
-  return { left, top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) };
+  return { left, top, width: Math.max(0, right - left), height: Math.max(0, bottom - top), added };
 }
 
 // Row by row: so many pixels are not covered, then so many are, then not, and so on.
@@ -39,29 +44,29 @@ export class Painter {
   constructor() {
     this.name = null;     // of the image
     this.mask = new Uint8Array(0);
+    this.covered = 0;     // so many pixels of the mask
     this.strokes = [];    // each { radius, points }; null: all before is wiped away
     this.pointer = null;  // that paints just now
     const marks = $("marks");
     marks.addEventListener("pointerdown", (event) => this.begin(event));
     marks.addEventListener("pointermove", (event) => this.move(event));
-    marks.addEventListener("pointerup", (event) => this.end(event));
+    for (const end of ["pointerup", "lostpointercapture"]) marks.addEventListener(end, (event) => this.end(event));
     marks.addEventListener("pointercancel", (event) => { if (this.end(event)) this.undo(); });  // it was two fingers
-    $("brush").addEventListener("input", () => this.tell());
+    $("brush").addEventListener("input", () => this.tellWidth());
     $("closer").addEventListener("change", () => this.fit());
     $("undo").addEventListener("click", () => this.undo());
-    $("clear").addEventListener("click", () => {
-      if (this.covered()) this.strokes.push(null);
-      this.draw();
-    });
+    $("clear").addEventListener("click", () => this.clear());
   }
 
   // look: returns the picture of an image. Its strokes stay until another one is opened.
   async open(image, look) {
+    $("painting").inert = false;
     if (image.name === this.name) return;
     const { name, width, height } = image;
     Object.assign(this, { name, strokes: [], pointer: null, mask: new Uint8Array(width * height) });
     for (const canvas of [$("photo"), $("marks")]) Object.assign(canvas, { width, height });
     $("brush").value = Math.round(Math.max(width, height) / 50);
+    this.tellWidth();
     this.fit();
     this.draw();
     try {
@@ -72,6 +77,13 @@ export class Painter {
       this.name = null;  // the next time it is tried again
       throw error;
     }
+  }
+
+  // Nothing more can be painted until it is opened again. A stroke that is being drawn ends here.
+  close() {
+    $("painting").inert = true;
+    this.pointer = null;
+    this.tellShare();
   }
 
   fit() {
@@ -98,7 +110,7 @@ export class Painter {
   end(event) {
     if (event.pointerId !== this.pointer) return false;
     this.pointer = null;
-    this.tell();
+    this.tellShare();
     return true;
   }
 
@@ -110,22 +122,34 @@ export class Painter {
     const [lastX, lastY] = points.at(-1) ?? [x, y];
     if (points.length && Math.hypot(x - lastX, y - lastY) < radius / 4) return;
     points.push([x, y]);
-    this.show(cover(this.mask, canvas, [[lastX, lastY], [x, y]], radius));
+    const part = cover(this.mask, canvas, [[lastX, lastY], [x, y]], radius);
+    this.covered += part.added;
+    this.show(part);
   }
 
   undo() {
+    if (this.pointer !== null) return;
     this.strokes.pop();
+    this.draw();
+  }
+
+  clear() {
+    if (this.pointer !== null || !this.covered) return;
+    this.strokes.push(null);
     this.draw();
   }
 
   draw() {
     const canvas = $("marks");
     this.mask.fill(0);
+    this.covered = 0;
     for (const { radius, points } of this.strokes.slice(this.strokes.lastIndexOf(null) + 1)) {
-      points.forEach((point, at) => cover(this.mask, canvas, [points[at - 1] ?? point, point], radius));
+      points.forEach((point, at) => {
+        this.covered += cover(this.mask, canvas, [points[at - 1] ?? point, point], radius).added;
+      });
     }
     this.show({ left: 0, top: 0, width: canvas.width, height: canvas.height });
-    this.tell();
+    this.tellShare();
   }
 
   show({ left, top, width, height }) {
@@ -138,21 +162,19 @@ export class Painter {
     $("marks").getContext("2d").putImageData(picture, left, top);
   }
 
-  covered() {
-    return this.mask.reduce((sum, each) => sum + each, 0);
+  tellWidth() {
+    $("brush-width").textContent = `${$("brush").value} pixels`;
   }
 
-  tell() {
-    $("brush-width").textContent = `${$("brush").value} pixels`;
-    const share = (100 * this.covered()) / Math.max(1, this.mask.length);
+  tellShare() {
+    const share = (100 * this.covered) / Math.max(1, this.mask.length);
     $("painted").textContent = share ? `${share < 0.1 ? "Less than 0.1" : share.toFixed(1)} % is painted.` : "Nothing is painted yet.";
   }
 
   // What the wish says; what cannot be filled in is an error. most: so many numbers are taken.
   runs(most) {
-    const covered = this.covered();
-    if (!covered) throw new Error("Nothing is painted yet: paint over what is damaged, then restore.");
-    if (covered === this.mask.length) throw new Error("Everything is painted: leave something to go by.");
+    if (!this.covered) throw new Error("Nothing is painted yet: paint over what is damaged, then restore.");
+    if (this.covered === this.mask.length) throw new Error("Everything is painted: leave something to go by.");
     const runs = runsOf(this.mask);
     if (runs.length > most) throw new Error("That is painted too finely: take a wider brush.");
     return runs;
