@@ -1,8 +1,8 @@
 // What a visitor paints over an image with a brush: strokes, and the pixels that they cover.
 
+import { $ } from "./dom.js";
 import { displayed, paint } from "./viewer.js";
 
-const $ = (id) => document.getElementById(id);
 const COLOUR = [255, 0, 144, 150];  // red, green, blue, and how opaque
 const LEAST = 0.75;  // radius: however thin, and wherever it begins, a stroke covers a pixel
 
