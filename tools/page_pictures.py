@@ -1,7 +1,7 @@
 """Take the pictures of the page that the documents show.
 
-python tools/page_pictures.py writes docs/images/page-*.png. It needs rimkit[web], playwright and
-Chromium.
+python tools/page_pictures.py writes docs/images/page-*.png, or those that are named. It needs
+rimkit[web], playwright and Chromium.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from rimkit.web.app import create_app
 from rimkit.web.limits import Limits
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-MODELS = ("denoise-color", "denoise-gray")
+MODELS = ("denoise-color", "denoise-gray", "inpainting")
+LINES = [((60, 40), (250, 130)), ((250, 130), (330, 60)), ((90, 200), (200, 225))]
+"""Of the image, in its pixels: what is painted over."""
 
 
 class View(NamedTuple):
@@ -34,12 +36,14 @@ class View(NamedTuple):
     scheme: str = "light"
     inside: bool = False
     bottom: bool = False
+    painted: bool = False
 
 
 VIEWS = [
     View("page-wide", (1200, 900), "coffee"),
     View("page-inside", (900, 1500), "cat", inside=True),
     View("page-narrow-dark", (360, 1000), "coffee", scheme="dark", bottom=True),
+    View("page-painted", (1200, 900), "coffee", painted=True),
 ]
 
 
@@ -62,22 +66,39 @@ def served() -> Iterator[str]:
 
 
 def take(browser: Any, url: str, view: View) -> None:
-    """Let noise be added to a sample and be taken away, and take the picture."""
+    """Let noise be added to a sample and be taken away, or paint on it, and take the picture."""
     width, height = view.size
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=view.scheme)
     page.goto(url)
     page.check(f"#samples input[value=sample-{view.sample}]", force=True)
-    page.select_option("#kind", "noise")
+    page.select_option("#kind", "painted" if view.painted else "noise")
     page.wait_for_selector("#run:enabled")
-    if view.inside:
-        page.check("#inspect")
-    page.click("#run")
-    page.wait_for_selector("#download:not([hidden])", timeout=60_000)
+    if view.painted:
+        paint(page)
+    else:
+        if view.inside:
+            page.check("#inspect")
+        page.click("#run")
+        page.wait_for_selector("#download:not([hidden])", timeout=60_000)
     page.evaluate("document.activeElement.blur()")
     page.evaluate("bottom => scrollTo(0, bottom ? document.body.scrollHeight : 0)", view.bottom)
     page.wait_for_timeout(300)
     page.screenshot(path=IMAGES / f"{view.name}.png")
     page.close()
+
+
+def paint(page: Any) -> None:
+    """Draw lines on the image with the mouse."""
+    page.wait_for_selector("#painting:not([hidden])")
+    box = page.locator("#marks").bounding_box()
+    width = page.evaluate("document.getElementById('marks').width")
+    for line in LINES:
+        for number, (x, y) in enumerate(line):
+            scale = box["width"] / width
+            page.mouse.move(box["x"] + scale * x, box["y"] + scale * y, steps=5)
+            if number == 0:
+                page.mouse.down()
+        page.mouse.up()
 
 
 def main() -> None:
@@ -86,7 +107,7 @@ def main() -> None:
         sys.exit("needs Chromium: apt-get install chromium")
     with served() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for view in VIEWS:
+        for view in (view for view in VIEWS if view.name in (sys.argv[1:] or [view.name])):
             take(browser, url, view)
             print(IMAGES / f"{view.name}.png")
         browser.close()
