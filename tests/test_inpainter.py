@@ -5,6 +5,7 @@ import pytest
 import torch
 from tests.cases import generator, uniform
 
+import rimkit
 from rimkit.holes import GuessedMask, Holed
 from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
@@ -179,6 +180,29 @@ def test_tiles_are_like_the_whole(
     little.fill([Holed(tiled, missing)])
     assert len(seen) > 1
     assert np.abs(tiled.astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("sigma", [None, 20 / 255])
+def test_the_shipped_model_is_tiled_within_a_level(
+    photograph: torch.Tensor, sigma: float | None
+) -> None:
+    values = np.rint(photograph[0, 0, :, :, None].numpy() * 255).astype(np.uint8)
+    missing = holes(200, 231, share=0.3)
+    missing[70:110, 60:190] = True
+    written = []
+    for memory in (1e9, None):
+        inpainter = Inpainter(rimkit.load("inpainting"), sigma=sigma)
+        inpainter.memory = memory or values.nbytes * 2 + 150**2 * inpainter._bytes_per_pixel
+        assert (inpainter.capacity(values) > 0) == (memory is not None)
+        written.append(values.copy())
+        inpainter.fill([Holed(written[-1], missing)])
+    whole, tiled = (x.astype(int) for x in written)
+    assert np.abs(whole - tiled).max() <= 1
+    error = np.abs(whole - values)[missing & (np.arange(200)[:, None] > 120)].mean()
+    guess = Holed(values.copy(), missing)
+    guess.guess()
+    first = np.abs(guess.values.astype(int) - values)[missing & (np.arange(200)[:, None] > 120)]
+    assert sigma is not None or error < 0.8 * first.mean()
 
 
 def test_a_large_hole_is_guessed_from_the_whole_image() -> None:

@@ -195,7 +195,7 @@ def reach(
     sigma
         Noise level of the image that is to be cut.
     problem
-        With an operator that acts on the pixels of images of `PROBE`; None: denoising, or
+        With an operator that keeps images of the size `PROBE` as large; None: denoising, or
         super-resolution by ``scale``.
     channels
         Of the image.
@@ -223,6 +223,8 @@ def reach(
     if problem is None:
         smaller = SuperResolution(scale, size=PROBE, sigma=sigma)
         problem = Denoising(sigma) if scale == 1 else smaller
+    else:
+        first, second = problem.operator.A(first), problem.operator.A(second)
     seen = torch.zeros(half, dtype=torch.bool)
     for pair in zip(first, second, strict=True):  # one by one, in little memory
         one, other = (solver.solve(y[None], problem, steps=steps).x for y in pair)

@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import numpy as np
-
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.files.jobs import Job
 from rimkit.files.marks import read_missing
@@ -176,7 +174,7 @@ class _Filled:
         if job.marks is None:
             raise ValueError("nothing says which pixels are missing")
         missing = read_missing(job.marks, picture)
-        self.inpainter.check(Holed(picture.colours, missing | _hidden(picture)))
+        self.inpainter.check(_holed(picture, missing))
         kind = check_format(picture, job.target)
         warnings = []
         if not missing.any():
@@ -194,15 +192,15 @@ class _Filled:
     def restore(
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
     ) -> list[Picture]:
-        holed, hidden = [], []
-        for each in prepared:
-            colours, where = each.picture.colours, _hidden(each.picture)
-            hidden.append((colours, where, colours[where]))
-            holed.append(Holed(colours, where if each.missing is None else where | each.missing))
-        self.inpainter.fill(holed, on_progress=on_progress)
-        for colours, where, before in hidden:
-            colours[where] = before
-        return [each.picture for each in prepared]
+        pictures = [each.picture for each in prepared]
+        hidden = [picture.colours[_hidden(picture)] for picture in pictures]
+        self.inpainter.fill(
+            [_holed(p.picture, p.missing) for p in prepared if p.missing is not None],
+            on_progress=on_progress,
+        )
+        for picture, colours in zip(pictures, hidden, strict=True):
+            picture.colours[_hidden(picture)] = colours
+        return pictures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,9 +228,15 @@ class _Larger:
         ]
 
 
-def _hidden(picture: Picture) -> Array:
-    """(H, W), booleans: where a picture is fully transparent."""
+def _holed(picture: Picture, missing: Array) -> Holed:
+    """A picture with its holes, and with others where it is fully transparent."""
+    unseen = missing if picture.alpha is None else missing | _hidden(picture)
+    return Holed(picture.colours, unseen)
+
+
+def _hidden(picture: Picture) -> Array | slice:
+    """Where a picture is fully transparent: (H, W), booleans, or nowhere."""
     if picture.alpha is None:
-        return np.zeros(picture.values.shape[:2], bool)
+        return slice(0)
     hidden: Array = picture.alpha[..., 0] == 0
     return hidden
