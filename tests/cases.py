@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.links import LINKS, Link
-from rimkit.networks import NETWORKS, NetworkConfig, ablated
+from rimkit.networks import NETWORKS, CompactConfig, NetworkConfig, ablated
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
 from rimkit.operators import (
     ORIENTATIONS,
@@ -31,6 +31,7 @@ from rimkit.operators import (
     line_mask,
 )
 from rimkit.problem import Problem
+from rimkit.rim import RIM, RIMConfig
 
 SHAPE = (3, 2, 11, 14)
 """Of x: batch above one, several channels, not square, odd."""
@@ -55,6 +56,15 @@ class ComplexRotation:
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         return (self.phase.conj() * y).real
+
+
+def machine(channels: int) -> RIM:
+    """Small, for likelihoods that are sharp: little noise, large scores."""
+    torch.manual_seed(0)
+    network = CompactConfig(channels=channels, features=8, blocks=1)
+    model = RIM(RIMConfig(network=network, steps=2, score_scale=0.001)).eval()
+    torch.nn.init.normal_(model.network.out.weight, std=0.1)
+    return model
 
 
 def generator(seed: int = 0) -> torch.Generator:

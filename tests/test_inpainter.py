@@ -3,28 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from tests.cases import generator, uniform
+from tests.cases import generator, machine, uniform
 
 import rimkit
 from rimkit.holes import GuessedMask, Holed
 from rimkit.inpainter import Inpainter
-from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask
 from rimkit.operators.filling import fill, fill_from, halved
 from rimkit.problem import Problem
-from rimkit.rim import RIM, RIMConfig
+from rimkit.rim import RIM
 from rimkit.tiling import plan
 
 SIGMA = 0.3 / 255
-
-
-def machine(channels: int) -> RIM:
-    torch.manual_seed(0)
-    network = CompactConfig(channels=channels, features=8, blocks=1)
-    model = RIM(RIMConfig(network=network, steps=2, score_scale=0.001)).eval()
-    torch.nn.init.normal_(model.network.out.weight, std=0.1)
-    return model
 
 
 @pytest.fixture(scope="module")

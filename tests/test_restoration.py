@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.cases import uniform
+from tests.cases import machine, uniform
 
-from rimkit.networks import CompactConfig
 from rimkit.problem import Denoising
 from rimkit.restoration import restore
-from rimkit.rim import RIM, RIMConfig
+from rimkit.rim import RIM
 from rimkit.weights import store
 
 
@@ -125,12 +124,8 @@ def test_what_is_no_array_is_said(image: object) -> None:
 
 
 def test_missing_pixels_are_filled_in(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = CompactConfig(channels=3, features=8, blocks=1)
-    model = RIM(RIMConfig(network=network, steps=2, score_scale=0.001)).eval()
-    torch.nn.init.normal_(model.network.out.weight, std=0.1)
     path = tmp_path / "fills.safetensors"
-    store.save(model, path, training={"task": {"name": "inpainting", "sigma": [0.3, 25.0]}})
+    store.save(machine(3), path, training={"task": {"name": "inpainting", "sigma": [0.3, 25.0]}})
     missing = uniform(12, 13).numpy() < 0.3
     for shape in [(12, 13), (12, 13, 3)]:
         image = (uniform(*shape).numpy() * 255).astype(np.uint8)

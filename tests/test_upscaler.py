@@ -3,27 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from tests.cases import uniform
+from tests.cases import machine, uniform
 
 from rimkit import restorer
 from rimkit.classical import GradientDescent
-from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Downsampling
 from rimkit.problem import Problem, SuperResolution
-from rimkit.rim import RIM, RIMConfig
+from rimkit.rim import RIM
 from rimkit.tiling import solve_tiled
 from rimkit.upscaler import Upscaler
 
 SIGMA = 0.4 / 255
-
-
-def machine(channels: int) -> RIM:
-    torch.manual_seed(0)
-    network = CompactConfig(channels=channels, features=8, blocks=1)
-    model = RIM(RIMConfig(network=network, steps=2, score_scale=0.001)).eval()
-    torch.nn.init.normal_(model.network.out.weight, std=0.1)
-    return model
 
 
 @pytest.fixture(scope="module")

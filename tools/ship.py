@@ -96,7 +96,7 @@ def ship(name: str, run: Path, scores: list[Path], folder: Path, *, unfinished: 
     card = {
         "summary": KINDS[name].summary,
         "sha256": digest,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": record.parameter_count(model),
         "data": data,
         "recipe": recipe,
         "seconds": seconds,

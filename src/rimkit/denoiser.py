@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rimkit.estimation import estimate_sigma
-from rimkit.inplace import InPlace
+from rimkit.inplace import InPlace, views
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Window
 from rimkit.pixels import (
@@ -193,13 +193,7 @@ class Denoiser(Restorer):
         self._run(parts, memory=spare, on_progress=on_progress)
 
     def _parts(self, values: Array) -> list[Array]:
-        """Views of an image that have the channels of the model."""
-        channels = values.shape[2]
-        if channels == self._channels:
-            return [values]
-        if self._channels == 1:
-            return [values[..., channel : channel + 1] for channel in range(channels)]
-        raise ValueError(f"this model takes {self._channels} channels, the image has {channels}")
+        return views(values, self.channels)
 
 
 class _Part(InPlace):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rimkit.denoiser import check_level
 from rimkit.holes import GuessedMask, Holed, mask_of
-from rimkit.inplace import InPlace
+from rimkit.inplace import InPlace, views
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask, Window
 from rimkit.pixels import Array, check_alike, check_image
@@ -114,21 +114,8 @@ class Inpainter(Restorer):
         spare = self.memory - sum(_held(image.values) for image in images)
         self._run(parts, memory=spare, on_progress=on_progress)
 
-    @property
-    def channels(self) -> int:
-        """What the model takes."""
-        return self._channels
-
     def _parts(self, values: Array) -> list[Array]:
-        """Views of an image that are solved together."""
-        channels = values.shape[2]
-        if self._channels == 1:
-            return [values[..., channel : channel + 1] for channel in range(channels)]
-        if channels not in (1, self._channels):
-            raise ValueError(
-                f"this model takes {self._channels} channels, the image has {channels}"
-            )
-        return [values]
+        return views(values, self.channels, shows_grey=True)
 
     def _probe(self, sigma: float) -> Problem:
         """Return one with scattered holes above and a long one below, down the middle."""

@@ -9,6 +9,25 @@ from rimkit.operators import Window
 from rimkit.pixels import Array, to_unit, write_unit
 
 
+def views(values: Array, channels: int, *, shows_grey: bool = False) -> list[Array]:
+    """Views of an image (H, W, C) that a model of so many channels solves together.
+
+    One of one channel takes them one by one. ``shows_grey``: whether a grey image may be shown to
+    one of more.
+
+    Raises
+    ------
+    ValueError
+        If the model does not take the image.
+    """
+    own = values.shape[2]
+    if own == channels or (own == 1 and shows_grey):
+        return [values]
+    if channels == 1:
+        return [values[..., channel : channel + 1] for channel in range(own)]
+    raise ValueError(f"this model takes {channels} channels, the image has {own}")
+
+
 class InPlace:
     """An image (H, W, C), or some channels of one, whose estimate takes its place.
 

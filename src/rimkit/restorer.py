@@ -122,6 +122,11 @@ class Restorer:
             counted = bytes_per_pixel(self._solver, channels=self._channels, scale=scale)
         self._bytes_per_pixel = counted * (_MARGIN if scale == 1 else _MARGIN_LARGER)
 
+    @property
+    def channels(self) -> int:
+        """What the model takes."""
+        return self._channels
+
     def _run(
         self,
         parts: Sequence[Part],

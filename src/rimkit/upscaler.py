@@ -142,11 +142,6 @@ class Upscaler(Restorer):
             self._interpolate(values[..., alpha], x[..., alpha])
         return results
 
-    @property
-    def channels(self) -> int:
-        """What the model takes."""
-        return self._channels
-
     def _held(self, values: Array) -> int:
         """Bytes of an image, of a copy where it is transparent, and of what becomes of it."""
         height, width = self.size(values)

@@ -37,6 +37,7 @@ from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
 from rimkit.trained import check_trained_for, knows_levels
+from rimkit.weights.record import parameter_count
 
 _TIMED = 10  # images, at sigma 25
 
@@ -111,7 +112,7 @@ def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
     row = measured_row(
         f"rimkit {Path(options.model).stem}",
         scores,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=parameter_count(model),
         seconds=seconds_of([functools.partial(restore, y, conditions[1]) for y in timed]),
         memory=peak_memory(),
         settings=f"{options.steps or model.steps} steps, {options.precision}, "

@@ -70,8 +70,8 @@ def _denoising(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
 
 
 def _inpainting(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:
-    seen = torch.rand((1, 1, *x.shape[-2:]), generator=generator) >= MISSING
-    return Problem(Mask(seen.to(x)), GaussianNoise(sigma / LEVELS))
+    drawn = Mask.scattered(MISSING, (x.shape[-2], x.shape[-1]), generator=generator)
+    return Problem(Mask(drawn.mask.to(x)), GaussianNoise(sigma / LEVELS))
 
 
 def _deblurring(sigma: float, x: Tensor, generator: torch.Generator) -> Problem:

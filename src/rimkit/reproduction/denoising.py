@@ -164,7 +164,7 @@ def _model(name: str, *, knows: bool = False) -> DenoisingMethod:
         record.title(name, model.training_record) + (KNOWS if knows else ""),
         solver_restore(model, knows_levels=knows),
         settings_of(name, model, knows_levels=knows),
-        sum(parameter.numel() for parameter in model.parameters()),
+        record.parameter_count(model),
         record.described(model),
         rounded_only=knows or trained_on_rounded_alone(model.training_record),
     )

@@ -109,7 +109,7 @@ def projections() -> list[InpaintingMethod]:
             record.title(name, model.training_record),
             restore,
             settings,
-            _count(model),
+            record.parameter_count(model),
             record.described(model),
             images=FIRST,
         )
@@ -151,13 +151,9 @@ def _machine(name: str) -> InpaintingMethod:
         record.title(name, model.training_record),
         restore,
         f"{settings_of(name, model)}, sigma {least:g} of 255 where there is no noise",
-        _count(model),
+        record.parameter_count(model),
         record.described(model),
     )
-
-
-def _count(model: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 _SAID = f"sigma {LITTLE:g} of 255 where there is no noise"

@@ -81,7 +81,7 @@ def _machine(name: str, scales: Sequence[float]) -> UpscalingMethod:
         return to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
 
     settings = f"{settings_of(name, model)}, sigma {sigma * LEVELS:g} of 255"
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    parameters = record.parameter_count(model)
     return UpscalingMethod(
         record.title(name, model.training_record),
         restore,

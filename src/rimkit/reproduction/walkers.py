@@ -17,6 +17,7 @@ from rimkit.rim import RIM
 from rimkit.solver import Solver
 from rimkit.tasks import RandomProjectionsTask
 from rimkit.trained import check_trained_for
+from rimkit.weights import record
 
 SHIPPED = RandomProjectionsTask.table_name
 """The model in the package."""
@@ -118,7 +119,7 @@ def _machine(name: str) -> Walker:
         steps=lambda _: STEPS,
         settings=lambda _: settings,
         bfloat16=computes_in_bfloat16(),
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=record.parameter_count(model),
         seed=int(found[2]) if found else None,
     )
 

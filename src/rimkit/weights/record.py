@@ -38,13 +38,18 @@ def check_names(names: Sequence[str]) -> None:
         raise ValueError(f"every model has a name of its own, got {', '.join(names)}")
 
 
+def parameter_count(model: RIM) -> int:
+    """How many numbers a model has learned."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def described(model: RIM) -> str:
     """Say which network a model is, how large, and how long it was trained, as far as is known."""
     config, record = model.config.network, model.training_record
     name = f"{config.table_name} network"
     name += "" if config.recurrent else " without state"
     name += "" if config.sees_estimate else " that does not see its estimate"
-    parts = [name, f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters"]
+    parts = [name, f"{parameter_count(model):,} parameters"]
     if "updates" in record:
         parts.append(updates_of(record))
     seconds = seconds_of(record)
