@@ -14,9 +14,10 @@ import torch
 import rimkit
 from rimkit import settings
 from rimkit.cli.main import build_parser, main
-from rimkit.training.recipe import load_recipe, recipe_from_table
+from rimkit.training.recipe import load_recipe, recipe_from_table, recipe_names
 
 ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "src/rimkit/training/recipes"
 
 
 def blocks(name: str, *languages: str) -> list[tuple[str, str]]:
@@ -120,12 +121,17 @@ def test_every_key_of_a_recipe_is_described() -> None:
     )
     keys = {
         f"{section}.{key}" if isinstance(inner, dict) else section
-        for recipe in ("denoise-gray", "random-projections")
+        for recipe in recipe_names()
         for section, inner in settings.to_table(load_recipe(recipe)).items()
         for key in (inner if isinstance(inner, dict) else [""])
     }
+    set_in_recipes = {
+        f"task.{key}"
+        for recipe in recipe_names()
+        for key in tomllib.loads((RECIPES / f"{recipe}.toml").read_text())["task"]
+    }
     own = {key for key in keys if key.startswith("task.")} | {"model.network"}
-    assert keys - own <= described
+    assert (keys - own) | set_in_recipes <= described
     assert {name for name in described if "." in name} <= keys | {
         "task.name",
         "model.network.name",
@@ -134,6 +140,11 @@ def test_every_key_of_a_recipe_is_described() -> None:
         "recipe.json",
         "inputs.json",
     }
+
+
+def test_every_recipe_is_named() -> None:
+    page = (ROOT / "docs/training.md").read_text()
+    assert not [name for name in recipe_names() if f"`{name}`" not in page]
 
 
 def test_the_script_for_a_cluster_is_one() -> None:

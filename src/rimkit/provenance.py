@@ -31,7 +31,12 @@ Precision = Literal["float32", "bfloat16"]
 
 def fastest_precision() -> Precision:
     """In which networks run fastest: bfloat16 where the processor multiplies in it."""
-    return "bfloat16" if computes_in_bfloat16() else "float32"
+    return worthwhile_precisions()[-1]
+
+
+def worthwhile_precisions() -> tuple[Precision, ...]:
+    """In which it is worth to run networks: others are emulated, at a tenth of the speed."""
+    return ("float32", "bfloat16") if computes_in_bfloat16() else ("float32",)
 
 
 def computes_in_bfloat16() -> bool:

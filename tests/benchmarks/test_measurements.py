@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("lightning", reason="needs rimkit[train]")
 
 from rimkit.benchmarks.throughput import Throughput, Workload, _throughput, measure
-from rimkit.benchmarks.updates import time_update
+from rimkit.benchmarks.updates import UpdateTime, time_update
 from rimkit.cli.main import main
 from rimkit.training.recipe import load_recipe
 
@@ -18,7 +18,8 @@ from rimkit.training.recipe import load_recipe
 def measured() -> list[Throughput]:
     said: list[str] = []
     workload = Workload("compact", batch=2, patch=16, steps=3)
-    results = measure(workload, rounds=2, say=said.append)
+    precisions = ("float32", "bfloat16")
+    results = measure(workload, rounds=2, precisions=precisions, say=said.append)
     assert len(said) == 2
     return results
 
@@ -43,14 +44,27 @@ def test_ratios_are_medians_over_rounds() -> None:
     times = {
         "plain float32": [4.0, 6.0, 8.0],
         "bfloat16": [1.0, 2.0, 8.0],  # a slow minute of the machine in the last round
-        "alone torch.bfloat16": [0.2, 0.3, 1.0],
-        "alone torch.float32": [9.0, 9.0, 9.0],
+        "alone bfloat16": [0.2, 0.3, 1.0],
+        "alone float32": [9.0, 9.0, 9.0],
     }
     result = _throughput(Workload("compact", batch=2, patch=16, steps=5), "bfloat16", times, 10**9)
     assert result.seconds == 2.0
     assert result.speedup == 3.0
     assert result.share == pytest.approx(5 * 0.15)
     assert result.gflops == 0.5
+
+
+@pytest.mark.parametrize("computes", [False, True])
+def test_a_precision_that_is_emulated_is_left_out(
+    computes: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rimkit.provenance.computes_in_bfloat16", lambda: computes)
+    monkeypatch.setattr("rimkit.cli.bench.WORKLOADS", [Workload("compact", 1, 16, 1)])
+    monkeypatch.setattr("rimkit.cli.bench.time_update", lambda *_, **__: UpdateTime(1, 1, 1, 1))
+    assert main(["bench", "train", "--rounds", "1", "--no-memory"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("compact") == (3 if computes else 2)
+    assert ("No bfloat16" in printed) is not computes
 
 
 def test_an_update_is_the_sum_of_its_parts() -> None:

@@ -17,6 +17,7 @@ from rimkit.benchmarks.restoring import (
     noisy_image,
     tiled_difference,
 )
+from rimkit.provenance import Precision
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
@@ -41,7 +42,8 @@ def test_speeds_are_of_every_model_and_method(
 ) -> None:
     monkeypatch.setenv("RIMKIT_CACHE", str(exported))
     said: list[str] = []
-    speeds = list(measure_speed(rounds=1, side=48, say=said.append))
+    both: list[Precision] = ["float32", "bfloat16"]
+    speeds = list(measure_speed(rounds=1, precisions=both, side=48, say=said.append))
     assert len(said) == len(speeds)
     ours = {"denoise-color", "denoise-gray"}
     assert {speed.method for speed in speeds} == {*ours, *baselines.installed()}

@@ -68,6 +68,7 @@ def test_holes_are_filled_and_all_else_stays(
     assert np.array_equal(before[~HOLES], after[~HOLES])
     assert (before[HOLES] != after[HOLES]).mean() > 0.9
     (said,) = json.loads(report.read_text())["files"]
+    assert said["marks"] == str(mask)
     assert said["missing_share"] == pytest.approx(HOLES.mean())
 
 

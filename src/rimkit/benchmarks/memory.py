@@ -1,6 +1,7 @@
 """Peak memory of an update against the number of steps, each in a process of its own.
 
-Run as a module it is that process: ``python -m rimkit.benchmarks.memory NETWORK STEPS SEGMENT``.
+Run as a module it is that process:
+``python -m rimkit.benchmarks.memory NETWORK STEPS SEGMENT PRECISION``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from rimkit.footprint import ready_for_updates
 from rimkit.networks import NETWORKS
 from rimkit.problem import Denoising
+from rimkit.provenance import Precision
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.unroll import unroll
@@ -22,10 +24,12 @@ from rimkit.training.unroll import unroll
 BATCH, PATCH = 32, 32
 
 
-def peak_memory_of_update(network: str, *, steps: int, segment: int | None) -> float:
+def peak_memory_of_update(
+    network: str, *, steps: int, segment: int | None, precision: Precision
+) -> float:
     """Megabytes that an update takes at its peak, above what the idle process has.
 
-    A batch of 32 grey patches of 32x32 under bf16 autocast, forward and backward. Linux only.
+    A batch of 32 grey patches of 32x32, forward and backward. Linux only.
 
     Parameters
     ----------
@@ -33,13 +37,15 @@ def peak_memory_of_update(network: str, *, steps: int, segment: int | None) -> f
         A name in `rimkit.networks.NETWORKS`.
     steps, segment
         As in `rimkit.training.unroll.unroll`.
+    precision
+        In which the network computes.
     """
-    command = [sys.executable, "-m", __name__, network, str(steps), str(segment or 0)]
+    command = [sys.executable, "-m", __name__, network, str(steps), str(segment or 0), precision]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     return float(done.stdout)
 
 
-def main(network: str, steps: int, segment: int) -> None:
+def main(network: str, steps: int, segment: int, precision: str) -> None:
     """Print the megabytes of an update in this process."""
     ready_for_updates(segment)
     torch.manual_seed(0)
@@ -48,7 +54,7 @@ def main(network: str, steps: int, segment: int) -> None:
     problem = Denoising(torch.full((BATCH,), 0.1))
     y = problem.simulate(x)
     idle = megabytes("VmRSS")
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         start = model.init(y, problem)
         unrolled = unroll(model, start, y, problem, steps=steps, segment=segment or None)
         loss = trajectory_loss(unrolled.estimates, x, weights=[1.0] * steps)
@@ -66,4 +72,4 @@ def megabytes(field: str) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

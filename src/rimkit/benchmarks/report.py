@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rimkit.benchmarks.restoring import Size, Speed
 from rimkit.benchmarks.throughput import Throughput
 from rimkit.benchmarks.updates import UpdateTime
+from rimkit.provenance import Precision
 
 
 def throughput_text(results: Sequence[Throughput]) -> str:
@@ -46,11 +47,14 @@ def update_text(name: str, update: UpdateTime) -> str:
     return "\n".join(lines) + "\n"
 
 
-def memory_text(network: str, peaks: Mapping[tuple[int | None, int], float]) -> str:
+def memory_text(
+    network: str, precision: Precision, peaks: Mapping[tuple[int | None, int], float]
+) -> str:
     """Peak memory by segment (rows) and steps (columns)."""
     steps = sorted({number for _, number in peaks})
     lines = [
-        f"{network}, batch 32 of 32x32: peak memory of an update above the idle process, in MB",
+        f"{network}, {precision}, batch 32 of 32x32:",
+        "peak memory of an update above the idle process, in MB",
         f"{'':<26}" + "".join(f"{f'{number} steps':>12}" for number in steps),
     ]
     for segment in dict.fromkeys(segment for segment, _ in peaks):

@@ -25,6 +25,7 @@ from rimkit import baselines, weights
 from rimkit.benchmarks.memory import megabytes
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.problem import Denoising
+from rimkit.provenance import Precision
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask
 from rimkit.tiling import plan, reach, solve_tiled
@@ -80,7 +81,13 @@ class Size:
     seconds: float
 
 
-def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) -> Iterator[Speed]:
+def measure_speed(
+    *,
+    rounds: int,
+    precisions: Sequence[Precision],
+    say: Callable[[str], None],
+    side: int = 1024,
+) -> Iterator[Speed]:
     """Time all denoisers in the package, and the other methods that are installed, side by side.
 
     Those for colour restore an image in colour, all others a grey one. Where onnxruntime is
@@ -94,9 +101,8 @@ def measure_speed(*, rounds: int, say: Callable[[str], None], side: int = 1024) 
         for name in filter(_denoises, weights.model_names()):
             model = weights.load(name)
             values = np.stack([y] * model.config.network.channels, axis=-1)
-            denoisers = {
-                "float32": Denoiser(model),
-                "bfloat16": Denoiser(model, precision="bfloat16"),
+            denoisers: dict[str, Denoiser] = {
+                precision: Denoiser(model, precision=precision) for precision in precisions
             }
             if importlib.util.find_spec("onnxruntime") is not None:
                 denoisers["onnx"] = Denoiser(_in_onnxruntime(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -15,11 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from rimkit.benchmarks.plain_networks import plain_twin
 from rimkit.networks import NETWORKS, NetworkConfig, State, UpdateNetwork
 from rimkit.problem import Denoising, Problem
+from rimkit.provenance import Precision
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.unroll import unroll
 
-Way = Literal["plain float32", "float32", "bfloat16", "bfloat16, compiled"]
+Way = Literal["plain float32", "float32", "bfloat16", "float32, compiled", "bfloat16, compiled"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,12 @@ class Throughput:
 
 
 def measure(
-    workload: Workload, *, rounds: int, compiled: bool = False, say: Callable[[str], None]
+    workload: Workload,
+    *,
+    rounds: int,
+    precisions: Sequence[Precision],
+    compiled: bool = False,
+    say: Callable[[str], None],
 ) -> list[Throughput]:
     """Time every way of training a network, and its convolutions alone, in turn.
 
@@ -81,8 +87,11 @@ def measure(
         What is timed.
     rounds
         How often all are timed; ratios are taken within a round.
+    precisions
+        Of the network and of its convolutions alone; the plain network is in float32 anyway.
     compiled
-        Whether to time the network under ``torch.compile``, too; needs a C++ compiler.
+        Whether to time the network under ``torch.compile``, too, in the last of them; needs a C++
+        compiler.
     say
         Told of every round.
     """
@@ -92,21 +101,22 @@ def measure(
     y = problem.simulate(x)
     model = RIM(RIMConfig(network=NETWORKS[workload.network]()))
     plain = _plain(model)
-    flops = _count(model, x, y, problem, workload.steps)
-    runs: dict[str, Callable[[], object]] = {
-        "plain float32": lambda: _update(plain, x, y, problem, workload.steps, fast=False),
-        "float32": lambda: _update(model, x, y, problem, workload.steps, fast=False),
-        "bfloat16": lambda: _update(model, x, y, problem, workload.steps, fast=True),
-    }
+    flops = _count(plain, x, y, problem, workload.steps)
+
+    def update(machine: RIM, precision: Precision) -> Callable[[], object]:
+        return lambda: _update(machine, x, y, problem, workload.steps, precision=precision)
+
+    runs = {"plain float32": update(plain, "float32")}
+    runs |= {precision: update(model, precision) for precision in precisions}
     if compiled:
         twin = RIM(model.config)
         twin.load_state_dict(model.state_dict())
         twin.network.compile()
-        runs["bfloat16, compiled"] = lambda: _update(twin, x, y, problem, workload.steps, fast=True)
+        runs[f"{precisions[-1]}, compiled"] = update(twin, precisions[-1])
     ways = list(runs)
-    for dtype in (torch.float32, torch.bfloat16):
-        layers = _convolutions(model, y, problem, dtype)
-        runs[f"alone {dtype}"] = lambda layers=layers: [layer() for layer in layers]  # type: ignore[misc]
+    for precision in dict.fromkeys(("float32", *precisions)):
+        layers = _convolutions(model, y, problem, getattr(torch, precision))
+        runs[f"alone {precision}"] = lambda layers=layers: [layer() for layer in layers]  # type: ignore[misc]
     for run in runs.values():
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -123,7 +133,7 @@ def _throughput(
     workload: Workload, way: Way, times: dict[str, list[float]], flops: int
 ) -> Throughput:
     seconds = statistics.median(times[way])
-    alone = times["alone torch.float32" if way.endswith("float32") else "alone torch.bfloat16"]
+    alone = times["alone bfloat16" if way.startswith("bfloat16") else "alone float32"]
 
     def ratio(others: list[float]) -> float:
         return statistics.median(a / b for a, b in zip(others, times[way], strict=True))
@@ -163,10 +173,12 @@ def _plain(model: RIM) -> RIM:
     return plain
 
 
-def _update(model: RIM, x: Tensor, y: Tensor, problem: Problem, steps: int, *, fast: bool) -> None:
+def _update(
+    model: RIM, x: Tensor, y: Tensor, problem: Problem, steps: int, *, precision: Precision
+) -> None:
     """The loss of a rollout and its gradient."""
     model.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         unrolled = unroll(model, model.init(y, problem), y, problem, steps=steps)
         loss = trajectory_loss(unrolled.estimates, x, weights=[1.0] * steps)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -175,7 +187,7 @@ def _update(model: RIM, x: Tensor, y: Tensor, problem: Problem, steps: int, *, f
 def _count(model: RIM, x: Tensor, y: Tensor, problem: Problem, steps: int) -> int:
     """Floating-point operations of the convolutions of an update, as torch counts them."""
     with FlopCounterMode(display=False) as counter:
-        _update(model, x, y, problem, steps, fast=False)
+        _update(model, x, y, problem, steps, precision="float32")
     return int(counter.get_total_flops())
 
 

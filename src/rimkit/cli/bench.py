@@ -21,7 +21,7 @@ from rimkit.benchmarks.throughput import WORKLOADS, measure
 from rimkit.benchmarks.updates import time_update
 from rimkit.cli.values import size as size_in_bytes
 from rimkit.footprint import keep_large_blocks
-from rimkit.provenance import stamp
+from rimkit.provenance import fastest_precision, stamp, worthwhile_precisions
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import default_precision
 
@@ -29,7 +29,6 @@ _STEPS = (10, 20, 50, 100)
 _SEGMENT = 10
 _BUDGET = "2GB"
 _BUDGETS_OF_SCALE = ("2GB", "600MB")
-_PRECISION = "bfloat16"
 _FIGURE_PIXELS = 300**2
 
 
@@ -51,12 +50,19 @@ def run(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> str:
     keep_large_blocks()
     workloads = [load for load in WORKLOADS if load.network in options.networks]
+    precisions = worthwhile_precisions()
     results = [
         result
         for load in workloads
-        for result in measure(load, rounds=options.rounds, compiled=options.compiled, say=_say)
+        for result in measure(
+            load,
+            rounds=options.rounds,
+            precisions=precisions,
+            compiled=options.compiled,
+            say=_say,
+        )
     ]
-    parts = [f"{stamp()}\n", throughput_text(results)]
+    parts = [f"{stamp()}\n", throughput_text(results), *_left_out()]
 
     recipe = load_recipe("denoise-gray")
     noise = np.random.default_rng(0).integers(0, 256, (4, 1, 321, 481), dtype=np.uint8)
@@ -68,22 +74,25 @@ def _train(options: argparse.Namespace) -> str:
         for segment in (None, _SEGMENT):
             for steps in _STEPS:
                 _say(f"{load.network}: memory of {steps} steps")
-                peak = peak_memory_of_update(load.network, steps=steps, segment=segment)
-                peaks[segment, steps] = peak
-        parts.append(memory_text(load.network, peaks))
+                peaks[segment, steps] = peak_memory_of_update(
+                    load.network, steps=steps, segment=segment, precision=precisions[-1]
+                )
+        parts.append(memory_text(load.network, precisions[-1], peaks))
 
     return "\n".join(parts)
 
 
 def _restore(options: argparse.Namespace) -> str:
     keep_large_blocks()
-    parts = [f"{stamp()}\n", speed_text(list(measure_speed(rounds=options.rounds, say=_say)))]
+    speeds = measure_speed(rounds=options.rounds, precisions=worthwhile_precisions(), say=_say)
+    parts = [f"{stamp()}\n", speed_text(list(speeds)), *_left_out()]
+    precision = fastest_precision()
     sizes = []
     for megapixels in options.megapixels:
         _say(f"{megapixels:g} megapixels")
-        sizes.append(measure_size(megapixels, memory=_BUDGET, precision=_PRECISION))
+        sizes.append(measure_size(megapixels, memory=_BUDGET, precision=precision))
     if sizes:
-        title = f"rimkit restore, grey, --memory {_BUDGET} --precision {_PRECISION}, in all"
+        title = f"rimkit restore, grey, --memory {_BUDGET} --precision {precision}, in all"
         parts.append(size_text(title, sizes))
     if options.figure is not None:
         from skimage import data
@@ -117,6 +126,13 @@ def _restore_larger(options: argparse.Namespace) -> str:
         title = f"rimkit restore --scale {options.scale:g}, colour, --memory {budget}, in all"
         parts.append(size_text(f"{title}; megapixels of the result", sizes))
     return "\n".join(parts)
+
+
+def _left_out() -> list[str]:
+    """What is missing from the tables, and why."""
+    if "bfloat16" in worthwhile_precisions():
+        return []
+    return ["No bfloat16: this processor does not multiply in it, and would be slower.\n"]
 
 
 def _say(line: str) -> None:

@@ -26,6 +26,9 @@ _USUAL_GAMMA = 1 / 2.2
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
 
 
+_Status = Literal["restored", "skipped", "failed"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """What became of one file.
@@ -42,6 +45,8 @@ class Outcome:
         What one should know of a file that was restored.
     sigma
         Noise level that was used, in grey levels of 255.
+    marks
+        The file that marks what is missing; None where nothing can be.
     missing_share
         Of the pixels, that were filled in; None where none can be missing.
     width, height
@@ -52,10 +57,11 @@ class Outcome:
 
     source: str
     target: str
-    status: Literal["restored", "skipped", "failed"]
+    status: _Status
     reason: str = ""
     warnings: tuple[str, ...] = ()
     sigma: float | None = None
+    marks: str | None = None
     missing_share: float | None = None
     width: int | None = None
     height: int | None = None
@@ -206,10 +212,8 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
             outcome = _failure(opened.job, error)
         else:
             height, width = picture.values.shape[:2]
-            outcome = Outcome(
-                str(opened.job.source),
-                str(opened.job.target),
-                "restored",
+            outcome = dataclasses.replace(
+                _outcome(opened.job, "restored"),
                 warnings=opened.warnings,
                 sigma=opened.prepared.noisy[0].sigma * LEVELS,
                 missing_share=opened.prepared.missing_share,
@@ -231,8 +235,9 @@ def _check_target(job: Job) -> None:
         raise ValueError(f"{folder}: this link leads out of the output folder {job.root}")
 
 
-def _outcome(job: Job, status: Literal["skipped", "failed"], reason: str) -> Outcome:
-    return Outcome(str(job.source), str(job.target), status, reason)
+def _outcome(job: Job, status: _Status, reason: str = "") -> Outcome:
+    marks = None if job.marks is None else str(job.marks)
+    return Outcome(str(job.source), str(job.target), status, reason, marks=marks)
 
 
 def _failure(job: Job, error: Exception) -> Outcome:

@@ -6,10 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rimkit.networks.winograd import WinogradConv, in_bf16
+from rimkit.networks.winograd import FEWEST, WinogradConv, in_bf16
 
 _BLOCK = 16
-_MANY = 192  # channels from which the transforms of a convolution cost less than they save
 
 
 class ConvGRU(nn.Module):
@@ -71,7 +70,7 @@ class ResidualBlock(nn.Module):
 
 def conv(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
     """3x3 convolution that keeps the size (divided by the stride)."""
-    if min(inputs, outputs) >= _MANY and dilation == stride == 1:
+    if min(inputs, outputs) >= min(FEWEST.values()) and dilation == stride == 1:
         return WinogradConv(inputs, outputs)
     kind = nn.Conv2d if dilation == 1 else DilatedConv
     return kind(inputs, outputs, 3, padding=dilation, dilation=dilation, stride=stride)

@@ -1,26 +1,37 @@
-"""3x3 convolutions with 16 products where there were 36 (Winograd; Lavin and Gray 2016)."""
+"""3x3 convolutions with fewer products (Winograd; Lavin and Gray 2016).
+
+A tile of 4x4 pixels of the result needs 36 products where there were 144, one of 2x2 pixels 16
+where there were 36. What lies around the products are sums; with channels enough they cost less
+than is saved.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-LARGEST = 32
-"""Side in pixels up to which it is done, as in training: four times the input lies in between."""
+FEWEST = {torch.float32: 128, torch.bfloat16: 192}
+"""Channels, of what goes in and of what comes out, from which it is done."""
+
+SIDE = {torch.float32: 4, torch.bfloat16: 2}
+"""Of a tile, in pixels: the sums of larger ones have factors up to 8, too much for eight bits."""
+
+_CHUNK = 1 << 22
+"""Values that lie between sums and products at a time."""
 
 
 class WinogradConv(nn.Conv2d):
-    """3x3 convolution that keeps the size, by tiles of 2x2 pixels while it runs in bf16.
+    """3x3 convolution that keeps the size, by tiles on a processor.
 
-    Products of matrices and the transforms around them cost less than the convolution if there are
-    channels enough. What lies between the transforms is rounded to bf16, too: results are off by
-    about twice what rounding costs otherwise. In float32, for images that are large or of odd
-    size, and while it is compiled or traced it is a `torch.nn.Conv2d`. By tiles there are no second
-    derivatives and no `torch.func`.
+    In float32 results differ from those of `torch.nn.Conv2d` by some units of rounding. In bf16
+    what lies between the sums is rounded, too: results are off by about twice what rounding costs
+    otherwise. In double precision, on other devices, with few channels (`FEWEST`) and while it is
+    compiled or traced it is a `torch.nn.Conv2d`; so it is for derivatives of derivatives and for
+    `torch.func`.
 
     Parameters
     ----------
@@ -33,26 +44,38 @@ class WinogradConv(nn.Conv2d):
 
     def forward(self, value: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, outputs, H, W)."""
-        if not _is_for(value):
+        rounded = in_bf16(value) and value.dtype != torch.float64
+        dtype = torch.bfloat16 if rounded else value.dtype
+        if not self._is_for(value, dtype):
             return super().forward(value)
         with torch.autocast("cpu", enabled=False):
-            out = convolve(value.bfloat16(), self.weight.float())
-            return out if self.bias is None else out + self.bias.bfloat16()[:, None, None]
+            out = convolve(value.to(dtype), self.weight.float(), side=SIDE[dtype])
+            return out if self.bias is None else out + self.bias.to(dtype)[:, None, None]
+
+    def _is_for(self, value: Tensor, dtype: torch.dtype) -> bool:
+        return (
+            value.ndim == 4
+            and value.numel() > 0
+            and value.device.type == "cpu"
+            and min(self.in_channels, self.out_channels) >= FEWEST.get(dtype, float("inf"))
+            and not torch.compiler.is_compiling()
+            and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        )
 
 
-def convolve(value: Tensor, weight: Tensor) -> Tensor:
+def convolve(value: Tensor, weight: Tensor, *, side: int) -> Tensor:
     """Return what ``conv2d(value, weight, padding=1)`` does, up to rounding.
 
     Parameters
     ----------
     value
-        (N, C, H, W), H and W even. All is computed in its precision but for the transform of the
-        weights.
+        (N, C, H, W). All is computed in its precision but for the transform of the weights.
     weight
         (K, C, 3, 3).
+    side
+        Of a tile, in pixels: 2 or 4.
     """
-    tiles = _kernel_tiles(weight).to(value.dtype)
-    out: Tensor = _Tiled.apply(value, tiles)  # type: ignore[no-untyped-call]
+    out: Tensor = _Tiled.apply(value, weight, side)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -63,67 +86,195 @@ def in_bf16(value: Tensor) -> bool:
     return value.dtype == torch.bfloat16
 
 
-def _is_for(value: Tensor) -> bool:
-    if value.ndim != 4 or value.numel() == 0 or value.dtype == torch.float64:
-        return False
-    height, width = value.shape[-2:]
-    return (
-        value.device.type == "cpu"
-        and in_bf16(value)
-        and max(height, width) <= LARGEST
-        and height % 2 == width % 2 == 0
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    )
-
-
 class _Tiled(torch.autograd.Function):
-    """From (N, C, H, W) and a kernel's tiles (16, C, K) to (N, K, H, W)."""
+    """`convolve`; derivatives of derivatives, and those of `torch.func`, go the usual way."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, kernel: Tensor) -> Tensor:
-        ctx.save_for_backward(value, kernel)
-        return _gather(torch.bmm(_scatter(value), kernel), value.shape)
+    def forward(value: Tensor, weight: Tensor, side: int) -> Tensor:
+        return _convolve(value, weight, side)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        value, kernel = ctx.saved_tensors
-        tiles = _gather_adjoint(gradient)
-        of_value = of_kernel = None
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        value, weight, ctx.side = inputs
+        ctx.save_for_backward(value, weight)
+        ctx.save_for_forward(value, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        value, weight = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return (*_usual_backward(gradient, value, weight, ctx.needs_input_grad[:2]), None)
+        of_value = of_weight = None
         if ctx.needs_input_grad[0]:
-            of_value = _scatter_adjoint(torch.bmm(tiles, kernel.mT), value.shape)
+            of_value = _convolve(gradient, weight.flip(2, 3).transpose(0, 1), ctx.side)
         if ctx.needs_input_grad[1]:
-            of_kernel = torch.bmm(_scatter(value).mT, tiles)
-        return of_value, of_kernel
+            of_weight = _correlate(value, gradient, ctx.side, dtype=weight.dtype)
+        return of_value, of_weight, None
+
+    @staticmethod
+    def jvp(ctx: Any, value: Tensor | None, weight: Tensor | None, _: None) -> Tensor:
+        at_value, at_weight = ctx.saved_tensors
+        along = torch.zeros(())
+        if value is not None:
+            along = along + _usual(value, at_weight)
+        return along if weight is None else along + _usual(at_value, weight)
+
+    @staticmethod
+    def vmap(
+        info: Any,
+        in_dims: tuple[int | None, ...],
+        value: Tensor,
+        weight: Tensor,
+        side: int,
+    ) -> tuple[Tensor, int]:
+        return torch.vmap(_usual, in_dims[:2])(value, weight), 0
 
 
-# As Lavin and Gray have it: out = A^T [(G w G^T) * (B^T d B)] A; here both sides at once.
-_A = ((1.0, 1, 1, 0), (0, 1, -1, -1))
-_G = ((1.0, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+def _usual(value: Tensor, weight: Tensor) -> Tensor:
+    return F.conv2d(value, weight.to(value), padding=1)
 
 
-def _on_both_sides(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
-    factor = like.new_tensor(matrix)
-    return torch.kron(factor, factor)
+def _usual_backward(
+    gradient: Tensor, value: Tensor, weight: Tensor, wanted: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    rest = [[1, 1], [1, 1], [1, 1], False, [0, 0], 1, [*wanted, False]]
+    of_value, of_weight, _ = torch.ops.aten.convolution_backward(
+        gradient, value, weight.to(value), None, *rest
+    )
+    return of_value, None if of_weight is None else of_weight.to(weight)
 
 
-def _kernel_tiles(weight: Tensor) -> Tensor:
-    """G w G^T of every 3x3 kernel: from (K, C, 3, 3) to (16, C, K)."""
-    flat = weight.permute(2, 3, 1, 0).reshape(9, -1)
-    return (_on_both_sides(_G, weight) @ flat).view(16, *weight.shape[1::-1])
+def _convolve(value: Tensor, weight: Tensor, side: int) -> Tensor:
+    padded = _padded(value, side)
+    kernel = _of_kernel(weight, side).to(value.dtype)
+    (n, _, height, width), k = value.shape, len(weight)
+    rows, columns = _counts(padded, side)
+    shape = n, k, rows * side, columns * side
+    out = torch.empty(shape, dtype=value.dtype, memory_format=torch.channels_last)
+    pixels = _pixels(out, side)
+    for images, band in _chunks(n, rows, columns, channels=max(weight.shape[:2])):
+        products = torch.bmm(_of_value(_cut(padded, images, band, side), side), kernel)
+        found = _on_both_sides(value.new_tensor(_BACK[side]), products)
+        part = pixels[:, :, images, band]
+        part.copy_(found.view(part.shape))
+    return out[:, :, :height, :width].contiguous(memory_format=torch.channels_last)
 
 
-def _scatter(value: Tensor) -> Tensor:
-    """B^T d B of every 4x4 window d, 2 pixels apart: from (N, C, H, W) to (16, tiles, C)."""
-    n, c, height, width = value.shape
-    padded = F.pad(value.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-    out = value.new_empty(4, 4, n, height // 2, width // 2, c)
-    rows = value.new_empty(4, n, height // 2, width + 2, c)
-    _differences([padded[:, i : i + height - 1 : 2] for i in range(4)], rows)
+def _correlate(value: Tensor, gradient: Tensor, side: int, *, dtype: torch.dtype) -> Tensor:
+    """Gradient of a convolution to its weights (K, C, 3, 3), summed in their precision."""
+    padded = _padded(value, side)
+    (n, k, height, width), c = gradient.shape, value.shape[1]
+    rows, columns = _counts(padded, side)
+    pixels = _pixels(F.pad(gradient, (0, columns * side - width, 0, rows * side - height)), side)
+    total = torch.zeros((side + 2) ** 2, c, k, dtype=dtype)
+    for images, band in _chunks(n, rows, columns, channels=max(c, k)):
+        tiles = _of_value(_cut(padded, images, band, side), side)
+        back = pixels[:, :, images, band].reshape(side**2, -1)
+        back = _on_both_sides(value.new_tensor(_BACK[side]).mT, back)
+        total += torch.bmm(tiles.mT, back.view(len(tiles), -1, k)).to(dtype)
+    return _of_kernel_adjoint(total, side)
+
+
+# As Lavin and Gray have it: out = A^T [(G w G^T) * (B^T d B)] A.
+_BACK = {
+    2: ((1.0, 1, 1, 0), (0, 1, -1, -1)),
+    4: ((1.0, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
+}
+_KERNEL = {
+    2: ((1.0, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)),
+    4: (
+        (1 / 4, 0, 0),
+        (-1 / 6, -1 / 6, -1 / 6),
+        (-1 / 6, 1 / 6, -1 / 6),
+        (1 / 24, 1 / 12, 1 / 6),
+        (1 / 24, -1 / 12, 1 / 6),
+        (0, 0, 1),
+    ),
+}
+_VALUE = (  # of tiles of 4x4 pixels; for those of 2x2 see `_differences`
+    (4.0, 0, -5, 0, 1, 0),
+    (0, -4, -4, 1, 1, 0),
+    (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0),
+    (0, 2, -1, -2, 1, 0),
+    (0, 4, 0, -5, 0, 1),
+)
+
+
+def _on_both_sides(matrix: Tensor, values: Tensor) -> Tensor:
+    """M v M^T, for v (t, t, ...) of what is (t * t, ...): to (s * s, ...) where M is (s, t).
+
+    In bf16 as one product, so that it is rounded once.
+    """
+    rows, columns = matrix.shape
+    if values.dtype == torch.bfloat16:
+        return torch.kron(matrix, matrix) @ values.reshape(columns**2, -1)
+    once = matrix @ values.reshape(columns, -1)
+    return torch.matmul(matrix, once.view(rows, columns, -1)).view(rows**2, -1)
+
+
+def _of_kernel(weight: Tensor, side: int) -> Tensor:
+    """G w G^T of every 3x3 kernel: from (K, C, 3, 3) to (t * t, C, K)."""
+    tiles = _on_both_sides(weight.new_tensor(_KERNEL[side]), weight.permute(2, 3, 1, 0))
+    return tiles.view(-1, *weight.shape[1::-1])
+
+
+def _of_kernel_adjoint(tiles: Tensor, side: int) -> Tensor:
+    """From (t * t, C, K) to (K, C, 3, 3)."""
+    kernels = _on_both_sides(tiles.new_tensor(_KERNEL[side]).mT, tiles)
+    return kernels.view(3, 3, *tiles.shape[1:]).permute(3, 2, 0, 1)
+
+
+def _padded(value: Tensor, side: int) -> Tensor:
+    """(N, H, W, C) with a pixel on every side, and as many more as fill the last tiles."""
+    height, width = value.shape[-2:]
+    return F.pad(value.permute(0, 2, 3, 1), (0, 0, 1, 1 + -width % side, 1, 1 + -height % side))
+
+
+def _pixels(value: Tensor, side: int) -> Tensor:
+    """View of (N, K, H, W) by tiles: (side, side, N, rows, columns, K)."""
+    n, k, height, width = value.shape
+    tiles = value.permute(0, 2, 3, 1).view(n, height // side, side, width // side, side, k)
+    return tiles.permute(2, 4, 0, 1, 3, 5)
+
+
+def _counts(padded: Tensor, side: int) -> tuple[int, int]:
+    """Rows and columns of tiles."""
+    return (padded.shape[1] - 2) // side, (padded.shape[2] - 2) // side
+
+
+def _chunks(n: int, rows: int, columns: int, *, channels: int) -> Iterator[tuple[slice, slice]]:
+    """Images and rows of tiles that are done at a time: whole images where they are small."""
+    most = _CHUNK // (36 * channels)
+    images = max(1, most // (rows * columns))
+    band = rows if images > 1 else min(rows, max(1, most // columns))
+    for image in range(0, n, images):
+        for row in range(0, rows, band):
+            yield slice(image, min(n, image + images)), slice(row, min(rows, row + band))
+
+
+def _cut(padded: Tensor, images: slice, band: slice, side: int) -> Tensor:
+    return padded[images, band.start * side : band.stop * side + 2]
+
+
+def _of_value(padded: Tensor, side: int) -> Tensor:
+    """B^T d B of every tile with the pixels around it: from (n, h, w, C) to (t * t, tiles, C)."""
+    channels = padded.shape[-1]
+    if side == 2:
+        return _of_value_by_sums(padded).view(16, -1, channels)
+    t = side + 2
+    windows = padded.unfold(1, t, side).unfold(2, t, side).permute(4, 5, 0, 1, 2, 3)
+    return _on_both_sides(padded.new_tensor(_VALUE), windows).view(t * t, -1, channels)
+
+
+def _of_value_by_sums(padded: Tensor) -> Tensor:
+    n, height, width, c = padded.shape
+    rows = padded.new_empty(4, n, height // 2 - 1, width, c)
+    out = padded.new_empty(4, 4, n, height // 2 - 1, width // 2 - 1, c)
+    _differences([padded[:, i : i + height - 3 : 2] for i in range(4)], rows)
     for row, along in zip(rows, out, strict=True):
-        _differences([row[:, :, i : i + width - 1 : 2] for i in range(4)], along)
-    return out.view(16, -1, c)
+        _differences([row[:, :, i : i + width - 3 : 2] for i in range(4)], along)
+    return out
 
 
 def _differences(d: list[Tensor], out: Tensor) -> None:
@@ -131,37 +282,3 @@ def _differences(d: list[Tensor], out: Tensor) -> None:
     torch.add(d[1], d[2], out=out[1])
     torch.sub(d[2], d[1], out=out[2])
     torch.sub(d[1], d[3], out=out[3])
-
-
-def _scatter_adjoint(tiles: Tensor, shape: torch.Size) -> Tensor:
-    n, c, height, width = shape
-    tiles = tiles.view(4, 4, n, height // 2, width // 2, c)
-    rows = tiles.new_zeros(4, n, height // 2, width + 2, c)
-    padded = tiles.new_zeros(n, height + 2, width + 2, c)
-    for row, along in zip(rows, tiles, strict=True):
-        _differences_adjoint(along, [row[:, :, i : i + width - 1 : 2] for i in range(4)])
-    _differences_adjoint(rows, [padded[:, i : i + height - 1 : 2] for i in range(4)])
-    return padded[:, 1:-1, 1:-1].permute(0, 3, 1, 2)
-
-
-def _differences_adjoint(tiles: Tensor, d: list[Tensor]) -> None:
-    d[0].add_(tiles[0])
-    middle = tiles[1] - tiles[2]
-    d[1].add_(middle).add_(tiles[3])
-    d[2].add_(tiles[1] + tiles[2]).sub_(tiles[0])
-    d[3].sub_(tiles[3])
-
-
-def _gather(tiles: Tensor, shape: torch.Size) -> Tensor:
-    """A^T m A of every 4x4 tile m: from (16, tiles, K) to (N, K, H, W)."""
-    n, _, height, width = shape
-    pixels = _on_both_sides(_A, tiles) @ tiles.view(16, -1)
-    pixels = pixels.view(2, 2, n, height // 2, width // 2, -1).permute(2, 3, 0, 4, 1, 5)
-    return pixels.reshape(n, height, width, -1).permute(0, 3, 1, 2)
-
-
-def _gather_adjoint(gradient: Tensor) -> Tensor:
-    n, k, height, width = gradient.shape
-    pixels = gradient.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width // 2, 2, k)
-    pixels = pixels.permute(2, 4, 0, 1, 3, 5).reshape(4, -1)
-    return (_on_both_sides(_A, gradient).mT @ pixels).view(16, -1, k)
