@@ -6,7 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_WINDOW, _WIDTH, _K1, _K2 = 11, 1.5, 0.01, 0.03
+SMALLEST = 11
+"""Side in pixels of the window of `ssim`, and so of the smallest image that has one."""
+
+_WIDTH, _K1, _K2 = 1.5, 0.01, 0.03
 _SLACK = 1e-3  # what interpolation may overshoot
 
 
@@ -60,8 +63,8 @@ def ssim(x: Tensor, truth: Tensor) -> Tensor:
         not lie in [0, 1].
     """
     _check(x, truth)
-    if min(x.shape[-2:]) < _WINDOW:
-        raise ValueError(f"SSIM needs at least {_WINDOW}x{_WINDOW} pixels, got {tuple(x.shape)}")
+    if min(x.shape[-2:]) < SMALLEST:
+        raise ValueError(f"SSIM needs at least {SMALLEST}x{SMALLEST} pixels, got {tuple(x.shape)}")
     a, b = x.clamp(0, 1).double(), truth.double()
     mean_a, mean_b = _blur(a), _blur(b)
     variance_a = _blur(a * a) - mean_a**2
@@ -75,7 +78,7 @@ def ssim(x: Tensor, truth: Tensor) -> Tensor:
 
 
 def _blur(image: Tensor) -> Tensor:
-    offsets = torch.arange(_WINDOW, dtype=image.dtype, device=image.device) - _WINDOW // 2
+    offsets = torch.arange(SMALLEST, dtype=image.dtype, device=image.device) - SMALLEST // 2
     profile = torch.exp(-offsets.square() / (2 * _WIDTH**2))
     profile = profile / profile.sum()
     planes = image.flatten(0, 1)[:, None]

@@ -1,9 +1,12 @@
+import os
 import re
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import rimkit
 from rimkit import weights
@@ -39,6 +42,29 @@ def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["models", "nothing"]) == 1
 
 
+@pytest.mark.parametrize("command", ["restore", "evaluate", "train"])
+def test_a_precision_that_is_emulated_is_said(
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rimkit.provenance.computes_in_bfloat16", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    Image.new("L", (32, 32)).save("a.png")
+    what = {"restore": ["a.png"], "evaluate": ["nothing"], "train": ["denoise-gray"]}[command]
+    what += ["--data", "."] if command == "train" else []
+    name = "bf16-mixed" if command == "train" else "bfloat16"
+    main([command, *what, "--precision", name])
+    assert "does not multiply in bfloat16" in capsys.readouterr().err
+    main([command, *what])
+    assert "does not multiply" not in capsys.readouterr().err
+
+
+EMPTY = os.devnull
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -46,6 +72,9 @@ def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> Non
         (["train", "denoise-gray", "--set", "optimizer.raet=1"], 'did you mean "rate"'),
         (["train", "denoise-gray", "--data", "/nowhere/at/all"], "is not a folder"),
         (["train", "denoise-gray", "--data", "."], "images"),
+        (["reproduce", "table2", "--images", "1"], "say where it goes with --output DIR"),
+        (["experiments", "recipe", "--figure", "."], "Is a directory"),
+        (["experiments", "recipe", "--from", EMPTY], f"{EMPTY}: there is no line of a study"),
         (["evaluate", "nothing"], 'no "nothing"'),
         (["evaluate", "none.safetensors"], "there are no weights"),
         (["evaluate", "super-resolution"], "is trained for super-resolution, not for denoising"),

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from rimkit.data.images import list_images, load_bytes, rgb2gray
+from rimkit.files.picture import Picture, write_picture
 
 
 def test_grey_is_that_of_matlab() -> None:
@@ -25,6 +27,15 @@ def test_other_depths_are_refused(tmp_path: Path) -> None:
     for name in ("deep.png", "float.tif"):
         with pytest.raises(ValueError, match=f"{name} has mode"):
             load_bytes(tmp_path / name, channels=1)
+
+
+def test_sixteen_bits_of_colour_are_not_cut_to_eight(tmp_path: Path) -> None:
+    deep = np.full((9, 12, 3), 300, np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", deep)
+    write_picture(Picture(deep), tmp_path / "deep.png")
+    for name in ("deep.tif", "deep.png"):
+        with pytest.raises(ValueError, match=f"{name} has 16 bits"):
+            load_bytes(tmp_path / name, channels=3)
 
 
 def test_lists_below_and_sorted(tmp_path: Path) -> None:

@@ -81,6 +81,9 @@ def test_a_model_is_scored_on_images_of_ones_own(
         (image, problem) for image in ("a", "b") for problem in ("x2", "x3")
     ]
     assert float(rows[0]["psnr"]) == pytest.approx(float(rows[0]["start"]), abs=1e-3)  # untrained
+    Image.new("L", (8, 40)).save(own / "small.png")
+    assert main(arguments) == 1
+    assert "small.png: images have at least 11x11 pixels" in capsys.readouterr().err
     for option in (["--quantised"], ["--images", "68"], ["--csv", str(table)]):
         assert main([*arguments, *option]) == 1
         assert "are for the test images" in capsys.readouterr().err

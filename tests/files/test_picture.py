@@ -185,7 +185,18 @@ def test_floats_in_grey_levels_are_refused(tmp_path: Path) -> None:
 
 def test_levels_below_zero_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.full((9, 12), -5, np.int16))
-    with pytest.raises(ValueError, match="are not supported"):
+    with pytest.raises(ValueError, match="between 0 and 65535, these reach from -5 to -5"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.filterwarnings("ignore:.*writing zero-size array")
+@pytest.mark.parametrize("size", [(0, 40), (40, 0), (0, 40, 3)])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32])
+def test_an_image_without_pixels_is_refused(
+    tmp_path: Path, size: tuple[int, ...], kind: type
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(size, kind))
+    with pytest.raises(ValueError, match=r"a\.tif: "):
         read_picture(tmp_path / "a.tif")
 
 

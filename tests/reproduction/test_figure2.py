@@ -156,6 +156,23 @@ def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.M
     assert seen == ["1", "2"] * 2 + ["0"]
 
 
+def test_curves_stay_on_a_processor_with_another_precision(setup: Setup) -> None:
+    kept = Curves(setup.output / "figure2", say=setup.say)
+    one, other = (
+        dataclasses.replace(
+            walkers.classical()[1], settings=lambda _, said=said: f"a model, {said}"
+        )
+        for said in ("network in bfloat16", "float32")
+    )
+    first = kept.of(one, TWO[:1], images(2))
+    again = kept.of(other, TWO[:1], images(2))
+    assert again.settings[TWO[0]] == "a model, network in bfloat16"
+    assert np.array_equal(again.curves[TWO[0]].means, first.curves[TWO[0]].means, equal_nan=True)
+    for walker in (other, one):  # the second measures nothing
+        more = kept.of(walker, TWO[:1], images(3))
+        assert more.settings[TWO[0]] == "a model, network in bfloat16 or float32"
+
+
 def test_what_is_kept_stands_in_the_figure_where_it_is_whole(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:

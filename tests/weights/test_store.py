@@ -126,6 +126,13 @@ def test_files_that_are_no_weights(tmp_path: Path, saved: Path) -> None:
         weights.load(tmp_path / "other.safetensors")
 
 
+@pytest.mark.parametrize("name", ["foo", "foo.pt"])
+def test_what_load_would_not_find_is_not_saved(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"ends in \.safetensors"):
+        store.save(rimkit.RIM(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_wrong_checksum_is_refused(saved: Path) -> None:
     with pytest.raises(ValueError, match="wrong checksum"):
         store.read(saved, sha256="0" * 64)

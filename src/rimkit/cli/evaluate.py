@@ -8,6 +8,7 @@ import functools
 import sys
 from pathlib import Path
 
+from PIL import Image
 from tqdm import tqdm
 
 from rimkit import weights
@@ -33,6 +34,8 @@ from rimkit.evaluation.tables import (
     write_csv,
     write_rows,
 )
+from rimkit.metrics import SMALLEST
+from rimkit.provenance import slow
 from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
@@ -47,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     for path in filter(None, (options.csv, options.per_image)):
         if not Path(path).absolute().parent.is_dir():
             raise ValueError(f"{path}: there is no such folder to write to")
+    if warning := slow(options.precision):
+        print(f"rimkit: {warning}", file=sys.stderr)
     model = weights.load(options.model)
     return _on_test_images(model, options) if options.data is None else _on_own(model, options)
 
@@ -60,6 +65,10 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
     table = model.training_record.get("recipe", {})
     task = task_from_table(model.training_record.get("task", {}))
     paths = list_images(options.data)
+    for path in paths:
+        with Image.open(path) as image:
+            if min(image.size) < SMALLEST:
+                raise ValueError(f"{path}: images have at least {SMALLEST}x{SMALLEST} pixels")
     images = (load_image(path, channels=model.config.network.channels) for path in paths)
     scores = list(
         tqdm(

@@ -24,9 +24,14 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
     if options.again and options.read is None:
         raise ValueError("--again goes with --from, which says where the other choices are")
+    for path in filter(None, (options.text, options.csv, options.figure)):
+        atomic.check_place(path)
     results: list[Result] = []
     if options.read is not None:
-        kept = from_csv(study, options.read.read_text())
+        try:
+            kept = from_csv(study, options.read.read_text())
+        except ValueError as error:
+            raise ValueError(f"{options.read}: {error}") from error
         results += [result for result in kept if result.choice.name not in options.again]
     if options.read is None or options.again:
         results += run_study(
@@ -56,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
             figure = curves_figure(study.title, results)
         else:
             figure = gains_figure(study.title, summarise(results))
-        figure.savefig(options.figure)
+        with atomic.replacing(options.figure) as file:
+            figure.savefig(file, format=options.figure.suffix[1:] or "png")
     print(text, end="")
     return 0

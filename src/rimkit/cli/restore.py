@@ -27,7 +27,7 @@ from rimkit.files.run import Outcome, Wishes, restore_files
 from rimkit.files.ways import Denoisers, Restores
 from rimkit.footprint import keep_large_blocks, resident
 from rimkit.inpainter import Inpainter
-from rimkit.provenance import Precision
+from rimkit.provenance import Precision, slow
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, trained_sigma
@@ -50,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     jobs = plan(options.source, options.output, marks=options.missing)
     if options.report is not None:
         _check_report(options.report, jobs)
+    if not options.quiet and (warning := slow(options.precision)):
+        print(f"rimkit: {warning}", file=sys.stderr)
     is_folder = options.source.is_dir()
     loaded = [_load(name, options) for name in _names(options)]
     models = [each.model for each in loaded]

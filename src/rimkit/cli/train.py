@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 
+import torch
+
 from rimkit.networks import ablated
+from rimkit.provenance import slow
 from rimkit.training.data import training_paths
-from rimkit.training.folder import saved_recipe
+from rimkit.training.folder import ended_after, saved_precision, saved_recipe
 from rimkit.training.recipe import Recipe, load_recipe
 from rimkit.training.run import RunOptions, train
 
@@ -25,6 +29,10 @@ def run(options: argparse.Namespace) -> int:
     if options.resume:
         asked, recipe = recipe, saved_recipe(output, overrides=options.overrides)
         _check_same(asked, recipe, output, model=options.model)
+    resumed = options.resume and options.precision == "auto"
+    precision = saved_precision(output) if resumed else options.precision
+    if not torch.cuda.is_available() and (warning := slow(precision)):
+        print(f"rimkit: {warning}", file=sys.stderr)
     weights = train(
         recipe,
         training_paths(*options.data),
@@ -40,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
             progress=not options.quiet,
         ),
     )
+    if ended_after(output) is None:
+        print("rimkit: stopped before all updates were done; --resume goes on", file=sys.stderr)
     print(weights)
     return 0
 

@@ -57,6 +57,8 @@ def load_bytes(path: Path, *, channels: int) -> Bytes:
                 raise ValueError(
                     f"{path} has mode {image.mode}, not 8 bits of grey or RGB; convert it first"
                 )
+            if any(";16" in str(tile) for tile in image.tile):  # Pillow would cut them off
+                raise ValueError(f"{path} has 16 bits, not 8 of grey or RGB; convert it first")
             rgb = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error

@@ -131,6 +131,8 @@ def from_csv(study: Study, text: str) -> list[Result]:
         if any(row.get(name) is None for name in _PLACE):
             raise ValueError(f"a line of a study has the columns {', '.join(_PLACE)}, got {row}")
         found.setdefault((row["choice"], int(row["seed"])), []).append(row)
+    if not found:
+        raise ValueError("there is no line of a study in it")
     choices = {choice.name: choice for choice in study.choices}
     unknown = sorted({name for name, _ in found} - choices.keys())
     if unknown:

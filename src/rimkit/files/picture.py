@@ -208,6 +208,8 @@ def _values(image: Image.Image, path: Path) -> Values:
 
 def _checked(values: Values, path: Path) -> Values:
     """Values as uint8, uint16 or float32; what is none of these is refused."""
+    if values.size == 0:
+        raise ValueError(f"{path}: this image has no pixels")
     if values.dtype == np.uint8:
         return values
     if np.issubdtype(values.dtype, np.floating):
@@ -221,7 +223,10 @@ def _checked(values: Values, path: Path) -> Values:
     if not np.issubdtype(values.dtype, np.integer):
         raise ValueError(f"{path}: images of {values.dtype} are not supported")
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"{path}: 32-bit integer images are not supported")
+        raise ValueError(
+            f"{path}: whole numbers lie between 0 and 65535, these reach from {values.min()} to "
+            f"{values.max()}"
+        )
     return values.astype(np.uint16, copy=False)
 
 

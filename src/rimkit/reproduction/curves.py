@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from rimkit.solver import Solver
 Values = npt.NDArray[np.float64]
 
 _PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # another number where values would differ
+_MIXED = "network in bfloat16 or float32"
+_PRECISION = re.compile(rf", ({_MIXED}|network in bfloat16|float32)(?=;|$)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,10 +163,13 @@ class Curves:
         kept = dataclasses.replace(kept, parameters=walker.parameters, seed=walker.seed)
         for panel in panels:
             key, settings = _key(panel), walker.settings(panel) + _PROTOCOL
-            if kept.settings.get(key) != settings:
-                kept.settings[key] = settings
+            there = kept.settings.get(key, "")
+            if _but_for_precision(there) != _but_for_precision(settings):
+                there = kept.settings[key] = settings
                 kept.values[key] = np.empty((2, 0, walker.steps(panel) + 1), np.float32)
             missing = images[kept.values[key].shape[1] :]
+            if missing and there != settings:
+                kept.settings[key] = _PRECISION.sub(f", {_MIXED}", settings)
             for image in missing:
                 values = _measure(walker, panel, image)
                 kept.values[key] = np.concatenate([kept.values[key], values], axis=1)
@@ -253,6 +259,11 @@ def _measure(walker: Walker, panel: Panel, image: CleanImage) -> npt.NDArray[np.
     if walker.parameters is None:
         values[1:-1] = torch.nan  # of hundreds of steps that nobody asks for
     return np.stack([values.mean(1).numpy(), values.square().mean(1).numpy()])[:, None].astype("f4")
+
+
+def _but_for_precision(settings: str) -> str:
+    """What is whole is not run again where processors compute in another precision."""
+    return _PRECISION.sub("", settings)
 
 
 def _key(panel: Panel) -> str:

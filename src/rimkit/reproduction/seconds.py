@@ -14,6 +14,7 @@ from rimkit.evaluation.protocols import CleanImage, Condition, load_test_images,
 from rimkit.evaluation.tables import columns
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising, Problem
+from rimkit.provenance import worthwhile_precisions
 from rimkit.reproduction.denoising import installed
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
@@ -35,7 +36,7 @@ def seconds(setup: Setup) -> str:
     lines = [["method", "step", "seconds an image", "PSNR in dB"]]
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
-    for precision in ("float32", "bfloat16"):
+    for precision in worthwhile_precisions():
         path = _walks(model, images, bfloat16=precision == "bfloat16")
         name = f"rimkit {_MODEL}, {precision}"
         lines += [

@@ -102,7 +102,8 @@ def transfer(setup: Setup) -> str:
     setup.save(draw(images[0], solvers), "transfer.png")
     parts = [
         f"The first {len(images)} grey test images; mean PSNR in dB after a method's own steps,",
-        "all from the same start. ± is the standard deviation of the mean (bootstrap over images).",
+        f"all from the same start. What is measured in this run has its {network_precision()}.",
+        "± is the standard deviation of the mean (bootstrap over images).",
         "",
         columns(_means(scores)),
     ]
@@ -125,7 +126,7 @@ def _machine(name: str) -> TransferMethod:
     model = load_grey(name)
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     digest = weights.sha256(name)[:16]
-    settings = f"weights {digest}, {model.steps} and {STEPS} steps, {network_precision()}"
+    settings = f"weights {digest}, {model.steps} and {STEPS} steps"
     return TransferMethod(Path(name).stem, lambda _: model, lambda _: settings, learned=True)
 
 

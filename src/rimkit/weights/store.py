@@ -38,8 +38,11 @@ def save(
     Raises
     ------
     ValueError
-        If configuration and weights of the model could not be read again.
+        If configuration and weights of the model could not be read again, or the path does not end
+        as `rimkit.load` expects it.
     """
+    if Path(path).suffix != ".safetensors":
+        raise ValueError(f"{path}: a path of weights ends in .safetensors")
     config = settings.to_table(model.config)
     if settings.from_table(RIMConfig, json.loads(json.dumps(config))) != model.config:
         raise ValueError(

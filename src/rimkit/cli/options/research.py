@@ -117,8 +117,7 @@ def _add_reproduce(commands: Commands) -> None:
         "--output",
         metavar="DIR",
         type=Path,
-        default=Path("results"),
-        help="where the results are written (default: %(default)s)",
+        help="where the results are written (default: results; --images asks for another place)",
     )
     parser.add_argument(
         "--images",
