@@ -139,3 +139,8 @@ def test_a_stroke_is_drawn_whole_wherever_it_lies() -> None:
         mask = Mask.strokes(1, size, width=width, length=length, generator=generator(seed))
         sure = (distance - radius).abs() > 1e-4
         assert torch.equal((mask.mask[0, 0] == 0)[sure], (distance <= radius)[sure])
+
+
+def test_a_mask_of_numpy_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"a mask is a torch\.Tensor, got ndarray"):
+        Mask(torch.ones(1, 1, 4, 4).numpy())  # type: ignore[arg-type]

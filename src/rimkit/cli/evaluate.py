@@ -8,11 +8,10 @@ import functools
 import sys
 from pathlib import Path
 
-from PIL import Image
 from tqdm import tqdm
 
 from rimkit import weights
-from rimkit.data.images import list_images
+from rimkit.data.images import list_images, load_bytes
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
 from rimkit.evaluation.own_images import PATCH, score_task, to_text
@@ -65,10 +64,9 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
     table = model.training_record.get("recipe", {})
     task = task_from_table(model.training_record.get("task", {}))
     paths = list_images(options.data)
-    for path in paths:
-        with Image.open(path) as image:
-            if min(image.size) < SMALLEST:
-                raise ValueError(f"{path}: images have at least {SMALLEST}x{SMALLEST} pixels")
+    for path in paths:  # before the first is solved
+        if min(load_bytes(path, channels=1).shape[1:]) < SMALLEST:
+            raise ValueError(f"{path}: images have at least {SMALLEST}x{SMALLEST} pixels")
     images = (load_image(path, channels=model.config.network.channels) for path in paths)
     scores = list(
         tqdm(

@@ -50,11 +50,15 @@ class Mask:
     ------
     ValueError
         If the mask has not four dimensions, or values other than 0 and 1.
+    TypeError
+        If it is no tensor.
     """
 
     mask: Tensor
 
     def __post_init__(self) -> None:
+        if not isinstance(self.mask, Tensor):
+            raise TypeError(f"a mask is a torch.Tensor, got {type(self.mask).__name__}")
         if self.mask.ndim != 4:
             raise ValueError(
                 f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"
