@@ -103,3 +103,29 @@ def test_nothing_goes_into_a_pipe_where_the_block_fails(tmp_path: Path) -> None:
     with pytest.raises(TypeError), atomic.replacing(pipe) as file:
         file.write([b"half"])  # type: ignore[arg-type]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("written", [False, True])
+def test_a_request_to_end_waits_until_what_is_written_was_told(
+    tmp_path: Path, number: int, written: bool
+) -> None:
+    target, told = tmp_path / "a", []
+    target.write_bytes(b"before")
+
+    def work() -> None:
+        with atomic.told_if_written(target):
+            if written:
+                with atomic.replacing(target) as file:
+                    file.write(b"after")
+            signal.raise_signal(number)
+            told.append(target.read_bytes())
+
+    handler = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, handler)
+    assert told == ([b"after"] if written else [])

@@ -11,9 +11,10 @@ import secrets
 import signal
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from types import FrameType
+from typing import Any, BinaryIO
 
 import filelock
 
@@ -95,18 +96,36 @@ def tidy(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and a request to end (SIGTERM) wait until the block has ended."""
+def told_if_written(path: Path) -> Iterator[None]:
+    """Let a request to end wait once ``path`` is written, so that the block can tell of it."""
+    before = _identity(path)
+    with _uninterrupted(lambda: _identity(path) != before):
+        yield
+
+
+@contextlib.contextmanager
+def _uninterrupted(when: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Where ``when`` says so, Ctrl-C and a request to end (SIGTERM) wait for the block's end."""
     if threading.current_thread() is not threading.main_thread():  # which alone is interrupted
         yield
         return
     came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _: came.append(number))
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if when():
+            came.append(number)
+        else:
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
+
+    before: dict[int, Any] = {
+        number: handler
         for number in (signal.SIGINT, signal.SIGTERM)
-        if signal.getsignal(number) is not None  # else it could not be given back
+        if (handler := signal.getsignal(number)) is not None  # else it could not be given back
     }
     try:
+        for number in before:
+            signal.signal(number, handle)
         yield
     finally:
         for number, handler in before.items():
@@ -133,3 +152,12 @@ def _lock_of(path: Path) -> Path:
 def _prefix(path: Path) -> str:
     """How the names of scratch files for ``path`` begin: hidden, and short however long its is."""
     return f".rimkit-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}-"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What is another one once a file has been replaced."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -208,9 +208,7 @@ def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int)
         assert process.returncode == 130
         assert "interrupted" in error
         assert {path.name for path in out.iterdir()} == {path.name for path in done}
-        said = {entry["target"] for entry in json.loads(report.read_text())["files"]}
-        assert said <= {str(path) for path in done}
-        assert len(said) >= len(done) - 1  # the last was perhaps not yet told of
+        assert len(json.loads(report.read_text())["files"]) == len(done)
     if number == signal.SIGKILL:  # perhaps before this was removed
         digest = hashlib.sha256(os.fsencode(next(iter(done)).name)).hexdigest()[:16]
         (out / f".rimkit-{digest}-lock").touch()

@@ -291,9 +291,7 @@ def test_weights_that_could_not_be_written_are_written_later(
     file.unlink()
     assert train(recipe, paths, options(tmp_path / "run", resume=True)) == file
     assert same_bits(whole, load_file(file))
-    again = store.read_metadata(file)["training"]
-    assert again.pop("seconds") == pytest.approx(said.pop("seconds"), abs=0.5)
-    assert again == said
+    assert store.read_metadata(file)["training"] == said
 
 
 def test_a_training_that_becomes_longer_goes_on_at_the_rates_of_the_longer_one(

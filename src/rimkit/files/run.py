@@ -203,27 +203,28 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
     while waiting:
         opened = waiting[0]
         began = time.perf_counter()
-        try:
-            if problem is not None:
-                raise problem
-            picture = pictures.pop(0)
-            write_picture(picture, opened.job.target)
-        except FAILURES as error:
-            outcome = _failure(opened.job, error)
-        else:
-            height, width = picture.values.shape[:2]
-            outcome = dataclasses.replace(
-                _outcome(opened.job, "restored"),
-                warnings=opened.warnings,
-                sigma=opened.prepared.noisy[0].sigma * LEVELS,
-                missing_share=opened.prepared.missing_share,
-                width=width,
-                height=height,
-                seconds=opened.seconds + each + time.perf_counter() - began,
-            )
-        waiting.pop(0).claim.close()
-        work.finish(pixels)
-        yield outcome
+        with atomic.told_if_written(opened.job.target):
+            try:
+                if problem is not None:
+                    raise problem
+                picture = pictures.pop(0)
+                write_picture(picture, opened.job.target)
+            except FAILURES as error:
+                outcome = _failure(opened.job, error)
+            else:
+                height, width = picture.values.shape[:2]
+                outcome = dataclasses.replace(
+                    _outcome(opened.job, "restored"),
+                    warnings=opened.warnings,
+                    sigma=opened.prepared.noisy[0].sigma * LEVELS,
+                    missing_share=opened.prepared.missing_share,
+                    width=width,
+                    height=height,
+                    seconds=opened.seconds + each + time.perf_counter() - began,
+                )
+            waiting.pop(0).claim.close()
+            work.finish(pixels)
+            yield outcome
 
 
 def _check_target(job: Job) -> None:

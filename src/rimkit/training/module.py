@@ -48,7 +48,7 @@ class RIMTraining(lightning.LightningModule):
     Attributes
     ----------
     seconds
-        Time spent in training, that of earlier runs included.
+        Time spent in training up to the last checkpoint, that of earlier runs included.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -58,17 +58,12 @@ class RIMTraining(lightning.LightningModule):
             torch.manual_seed(recipe.seed)
             self.model = RIM(recipe.model)
         self.pool = Pool(places=recipe.places, lifetime=recipe.unroll.lifetime)
-        self._earlier_seconds = 0.0
+        self.seconds = 0.0
         self._began = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training so far."""
-        return self._earlier_seconds + time.monotonic() - self._began
 
     def on_fit_start(self) -> None:
         """Start the clock."""
-        self._began = time.monotonic()
+        self._began = time.monotonic() - self.seconds
 
     def on_train_start(self) -> None:
         """Set the rates: a checkpoint has those of a training that may have become longer since."""
@@ -183,11 +178,12 @@ class RIMTraining(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the samples that the next update goes on from, and the seconds so far."""
         checkpoint["pool"] = self.pool.state()
+        self.seconds = time.monotonic() - self._began
         checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the samples again."""
-        self._earlier_seconds = checkpoint["seconds"]
+        self.seconds = checkpoint["seconds"]
         self.pool.load(checkpoint["pool"])
 
 
