@@ -413,6 +413,30 @@ def test_a_choice_can_be_trained_again(
     assert "--from" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("slow")
+def test_some_choices_can_be_trained_alone(
+    tmp_path: Path,
+    images: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, table = tmp_path / "my.toml", tmp_path / "my.csv"
+    settings = ", ".join(f'"{setting}"' for setting in TINY)
+    file.write_text(
+        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
+        '[[choices]]\nname = "first"\n[[choices]]\nname = "second one"\nupdates_of = "first"\n'
+    )
+    where = ["experiments", str(file), "--data", str(images), "--output", str(tmp_path / "out")]
+    assert main([*where, "--only", "second one", "--csv", str(table)]) == 0
+    assert "my --only 'second one': " in capsys.readouterr().out
+    (alone,) = from_csv(load_study(str(file)), table.read_text())
+    assert alone.choice.name == "second one"
+    assert [place.name for place in (tmp_path / "out").glob("*-0")] == ["second-one-0"]
+    assert main([*where, "--only", "third"]) == 1
+    assert 'no "third"' in capsys.readouterr().err
+    assert main([*where, "--only", "first", "--from", str(table)]) == 1
+    assert "--again" in capsys.readouterr().err
+
+
 def test_figures_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
     from rimkit.experiments.figures import curves_figure, gains_figure

@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
     if options.again and options.read is None:
         raise ValueError("--again goes with --from, which says where the other choices are")
+    if options.only and options.read is not None:
+        raise ValueError("--only goes without --from: --again says what is trained beside it")
     for path in filter(None, (options.text, options.csv, options.figure)):
         atomic.check_place(path)
     results: list[Result] = []
@@ -38,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
             study,
             training_paths(*options.data),
             output,
-            only=options.again,
+            only=options.only or options.again,
             costs={result.choice.name: result.seconds_per_update for result in results},
             jobs=options.jobs,
             say=lambda line: print(line, file=sys.stderr, flush=True),
@@ -48,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     command = f"rimkit experiments {Path(options.study).stem}"
     command += "" if options.seeds is None else f" --seeds {options.seeds}"
     command += "" if options.read is None else f" --from {options.read.name}"
+    command += "".join(f" --only {shlex.quote(name)}" for name in options.only)
     command += "".join(f" --again {shlex.quote(name)}" for name in options.again)
     text = f"{command}: {stamp()}\n\n{to_text(study.title, summarise(results))}"
     for path, content in ((options.text, text), (options.csv, to_csv(results))):

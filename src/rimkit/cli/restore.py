@@ -50,8 +50,6 @@ def run(options: argparse.Namespace) -> int:
     jobs = plan(options.source, options.output, marks=options.missing)
     if options.report is not None:
         _check_report(options.report, jobs)
-    if not options.quiet and (warning := slow(options.precision)):
-        print(f"rimkit: {warning}", file=sys.stderr)
     is_folder = options.source.is_dir()
     loaded = [_load(name, options) for name in _names(options)]
     models = [each.model for each in loaded]
@@ -67,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
         )
     for restorer in restorers:
         restorer.memory = memory
+    if not options.quiet and (warning := slow(options.precision)):
+        print(f"rimkit: {warning}", file=sys.stderr)
     wishes = Wishes(
         sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
         overwrite=options.overwrite or not is_folder,

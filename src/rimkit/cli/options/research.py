@@ -161,6 +161,13 @@ def _add_experiments(commands: Commands) -> None:
         "--jobs", type=values.positive, default=1, help="trainings at a time (default: %(default)s)"
     )
     parser.add_argument("--seeds", type=values.positive, help="at most so many of every choice")
+    parser.add_argument(
+        "--only",
+        metavar="CHOICE",
+        action="append",
+        default=[],
+        help="leave the other choices out; repeatable",
+    )
     parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
     parser.add_argument(
