@@ -204,6 +204,11 @@ def test_memory_is_a_number_of_bytes(model: RIM, memory: float) -> None:
         Denoiser(model, memory=memory)
 
 
+def test_memory_as_the_command_line_takes_it_is_refused_in_words(model: RIM) -> None:
+    with pytest.raises(ValueError, match="number of bytes, got 1GB"):
+        Denoiser(model, memory="1GB")  # type: ignore[arg-type]
+
+
 def test_too_little_memory_is_said(model: RIM) -> None:
     with pytest.raises(ValueError, match="an image of 400x300 needs more memory than the 0 MB"):
         run(model, np.zeros((300, 400, 1)), 0.1, memory=1e5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Literal, Protocol, get_args
 
 import torch
@@ -109,8 +110,8 @@ class Restorer:
             raise ValueError("the model is in training mode: call model.eval() first")
         if precision not in (known := ("auto", *get_args(Precision))):
             raise ValueError(f"precision is one of {', '.join(known)}, got {precision!r}")
-        if not 0 < memory < math.inf:
-            raise ValueError(f"memory is a positive number of bytes, got {memory:g}")
+        if not (isinstance(memory, Real) and 0 < memory < math.inf):
+            raise ValueError(f"memory is a positive number of bytes, got {memory} (1 GB is 1e9)")
         self.model = model
         self.scale = scale
         self.memory = memory

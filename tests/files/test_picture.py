@@ -189,6 +189,12 @@ def test_levels_below_zero_are_refused(tmp_path: Path) -> None:
         read_picture(tmp_path / "a.tif")
 
 
+def test_bytes_with_a_sign_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.full((9, 12), 5, np.int8))
+    with pytest.raises(ValueError, match="int8 are not supported, convert to uint8"):
+        read_picture(tmp_path / "a.tif")
+
+
 @pytest.mark.filterwarnings("ignore:.*writing zero-size array")
 @pytest.mark.parametrize("size", [(0, 40), (40, 0), (0, 40, 3)])
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32])

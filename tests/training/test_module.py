@@ -263,6 +263,22 @@ def test_gradients_are_clipped_and_those_that_overflow_are_dropped() -> None:
     assert not any(parameter.grad.any() for parameter in model.parameters())  # type: ignore[union-attr]
 
 
+def test_a_training_that_learns_nothing_ends(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = module(overrides, monkeypatch)
+    optimizer = build_optimizer(training.model, OptimizerRecipe())
+
+    def clip(gradient: float) -> None:
+        training.model.phi_epsilon.grad = torch.tensor(gradient)
+        training.configure_gradient_clipping(optimizer)
+
+    for gradient in [math.inf] * 99 + [1.0] + [math.nan] * 99:  # one that is finite begins anew
+        clip(gradient)
+    with pytest.raises(DivergenceError, match="gradients are not finite since 100 updates"):
+        clip(math.inf)
+
+
 def test_gradients_are_clipped_where_the_recipe_says(
     overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,8 @@ def _pixels(page: Any, path: Path) -> Values:
     if kind == PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG:
         raise ValueError(f"{path}: YCbCr is only read where it is compressed as JPEG")
     values: Values = page.asarray()
+    if values.dtype == np.int8:  # of 16 bits, as larger ones are taken, it would be all but black
+        raise ValueError(f"{path}: images of int8 are not supported, convert to uint8")
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
         values = np.moveaxis(values, 0, 2)
     if values.dtype == np.bool_:

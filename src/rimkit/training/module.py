@@ -33,6 +33,10 @@ LOGGED = ("train/loss", MOTION, "train/variance_floor", "train/gradient_norm")
 """Columns of the log besides those of the held-out images."""
 
 
+_STUCK = 100
+"""Updates in a row without finite gradients, after which a training ends."""
+
+
 class RIMTraining(lightning.LightningModule):
     """Trains ``model`` on patches of clean images; y is simulated as it goes.
 
@@ -60,6 +64,7 @@ class RIMTraining(lightning.LightningModule):
         self.pool = Pool(places=recipe.places, lifetime=recipe.unroll.lifetime)
         self.seconds = 0.0
         self._began = time.monotonic()
+        self._lost = 0  # updates in a row that taught nothing
 
     def on_fit_start(self) -> None:
         """Start the clock."""
@@ -171,9 +176,21 @@ class RIMTraining(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip, and log the norm."""
+        """Clip, and log the norm.
+
+        Raises
+        ------
+        DivergenceError
+            If gradients have not been finite for a hundred updates in a row: they teach nothing.
+        """
         norm = clip_gradients(self.model, largest=self.recipe.optimizer.clip)
         self.log("train/gradient_norm", norm)
+        self._lost = 0 if norm.isfinite() else self._lost + 1
+        if self._lost == _STUCK:
+            raise DivergenceError(
+                f"gradients are not finite since {_STUCK} updates: the training has diverged, or "
+                "an image holds values that are not; a lower rate may help, or a larger least sigma"
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the samples that the next update goes on from, and the seconds so far."""

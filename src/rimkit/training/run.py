@@ -86,7 +86,7 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     Raises
     ------
     ValueError
-        If the images, the recipe, the devices or the checkpoint do not fit.
+        If images, recipe, devices or checkpoint do not fit, or the training diverges for good.
     """
     with _quiet():
         return _train(recipe, paths, options)
