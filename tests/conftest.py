@@ -1,8 +1,10 @@
 """Fixtures: data that may be absent, images that a dependency ships."""
 
+import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,3 +66,19 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("RIMKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
         export("denoise-gray", place("denoise-gray"))
         return bsds300.cache_folder()
+
+
+@pytest.fixture
+def forbid_listing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Let a folder look as if it were another user's: nobody forbids that to root."""
+    scandir = os.scandir
+
+    def forbid(folder: Path) -> None:
+        def scan(path: Any) -> Any:
+            if Path(path) == folder:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", scan)
+
+    return forbid

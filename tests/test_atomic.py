@@ -66,6 +66,17 @@ def test_the_claim_of_the_dead_is_removed_and_that_of_the_living_is_not(tmp_path
     assert path.read_bytes() == b"done"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="files have modes elsewhere")
+def test_who_may_read_a_file_stays_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with atomic.replacing(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_a_pipe_stays_one_and_gets_all(tmp_path: Path) -> None:
     pipe = tmp_path / "report.json"
     os.mkfifo(pipe)

@@ -51,6 +51,14 @@ def test_a_task_of_ones_own_is_known_by_its_name(own: Path) -> None:
     extensions.load([str(own)])  # once
 
 
+def test_a_command_knows_what_the_one_that_started_it_knew(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RIMKIT_IMPORT", str(own))
+    assert main(["models"]) == 0  # as the export for onnxruntime is started
+    assert type(task_from_table({"name": "dark"})).__name__ == "Dark"
+
+
 def test_two_tasks_cannot_have_one_name() -> None:
     class Denoising(DenoisingTask):
         pass

@@ -23,7 +23,8 @@ import filelock
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` once the block ends without an error.
 
-    Until then, and whatever happens, what was at ``path`` stays. Missing folders are made. What is
+    Until then, and whatever happens, what was at ``path`` stays. Missing folders are made. Who may
+    read and write a file that is replaced, may do so with the new one. What is
     no file but leads elsewhere (a pipe, a device, standard output) stays what it is: all is written
     into it at the end.
     """
@@ -39,6 +40,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with scratch.open("xb") as file:
             yield file
             file.flush()
+            _keep_mode(file, path)
             os.fsync(file.fileno())
         scratch.replace(path)
     except BaseException:
@@ -143,6 +145,14 @@ def _leads_elsewhere(path: Path) -> bool:
     except OSError:
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _keep_mode(file: BinaryIO, path: Path) -> None:
+    """Let those read and write a file who could read and write the one at ``path``."""
+    with contextlib.suppress(OSError):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode) and hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), stat.S_IMODE(mode))
 
 
 def _lock_of(path: Path) -> Path:

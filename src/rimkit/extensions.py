@@ -13,7 +13,7 @@ _VARIABLE = "RIMKIT_IMPORT"
 
 
 def load(modules: Sequence[str]) -> None:
-    """Import modules, here and in the processes that this one starts.
+    """Import modules, here and in the processes that this one starts, and those of its parent.
 
     Parameters
     ----------
@@ -25,11 +25,10 @@ def load(modules: Sequence[str]) -> None:
     ValueError
         If one cannot be imported.
     """
-    if not modules:
-        return
-    os.environ[_VARIABLE] = os.pathsep.join(
-        dict.fromkeys([*_inherited(), *map(_absolute, modules)])
-    )
+    if modules:
+        os.environ[_VARIABLE] = os.pathsep.join(
+            dict.fromkeys([*_inherited(), *map(_absolute, modules)])
+        )
     load_inherited()
 
 

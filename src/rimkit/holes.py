@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators import Mask
+from rimkit.operators import Mask, Window
 from rimkit.operators.checks import check_mask
 from rimkit.operators.filling import HALVINGS, fill, fill_from, halved
 from rimkit.pixels import ROWS, Array, to_unit, write_unit
@@ -51,7 +51,8 @@ class Holed:
     def guess(self) -> None:
         """Put a first guess into the holes, as `rimkit.operators.filling.fill` does.
 
-        In the memory of a few rows, and of a few images an eighth as high and wide.
+        In the memory of a few rows, and of a few images an eighth as high and wide. Where a side is
+        no multiple of eight, what is interpolated differs a little: `fill` spreads the odd pixel.
         """
         coarse = _coarse(self.values, self.missing)
         height = len(self.values)
@@ -82,6 +83,11 @@ class GuessedMask(Mask):
 
     guess: Tensor
 
+    def crop(self, y: Tensor, window: Window) -> tuple[GuessedMask, Tensor]:
+        """Cut mask, guess and y (N, C, H, W)."""
+        cut = GuessedMask(self.mask[..., *window], self.guess[..., *window])
+        return cut, y[..., *window]
+
     def initial(self, y: Tensor) -> Tensor:
         """Start at the guess."""
         check_mask("y", y, self.guess)
@@ -106,4 +112,4 @@ def _coarse(values: Array, missing: Array) -> Tensor:
         for top in range(0, len(values), ROWS)
     ]
     means, shares = (torch.cat(parts, dim=2) for parts in zip(*bands, strict=True))
-    return fill(means, (shares > 0).float())
+    return fill(means, shares)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Literal, Protocol, get_args
 
 import torch
@@ -110,7 +109,7 @@ class Restorer:
             raise ValueError("the model is in training mode: call model.eval() first")
         if precision not in (known := ("auto", *get_args(Precision))):
             raise ValueError(f"precision is one of {', '.join(known)}, got {precision!r}")
-        if not (isinstance(memory, Real) and 0 < memory < math.inf):
+        if not hasattr(memory, "__float__") or not 0 < memory < math.inf:  # as a text is not
             raise ValueError(f"memory is a positive number of bytes, got {memory} (1 GB is 1e9)")
         self.model = model
         self.scale = scale

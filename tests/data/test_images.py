@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,19 @@ def test_lists_below_and_sorted(tmp_path: Path) -> None:
     for name in ("c.PNG", "b/a.jpg", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
     assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "c.PNG"]
+
+
+def test_a_folder_that_cannot_be_listed_is_said(
+    tmp_path: Path, forbid_listing: Callable[[Path], None]
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.png").touch()
+    forbid_listing(tmp_path / "closed")
+    with pytest.raises(PermissionError, match="closed"):
+        list_images(tmp_path)
+    found: list[OSError] = []
+    assert list_images(tmp_path, on_error=found.append) == [tmp_path / "a.png"]
+    assert [error.filename for error in found] == [str(tmp_path / "closed")]
 
 
 def test_bad_folders_and_files(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_nothing_to_do_is_an_error(folder: Path, tmp_path: Path) -> None:
 def test_an_output_above_the_input_takes_nothing_away(folder: Path) -> None:
     sources = [job.source.name for job in plan(folder, folder.parent)]
     assert sources == ["a.png", "b.jpg"]
+
+
+def test_a_folder_that_cannot_be_listed_stops_no_other(
+    folder: Path, tmp_path: Path, forbid_listing: Callable[[Path], None]
+) -> None:
+    forbid_listing(folder / "deep")
+    first, second = plan(folder, tmp_path / "out")
+    assert (first.source, first.refusal) == (folder / "a.png", "")
+    assert (second.source, second.refusal) == (folder / "deep", "Permission denied")
 
 
 def test_hidden_folders_are_left_alone(folder: Path) -> None:

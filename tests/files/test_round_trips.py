@@ -13,8 +13,8 @@ from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import GPS, IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
-from rimkit.files.metadata import profile_name, upright
-from rimkit.files.picture import read_picture, write_picture
+from rimkit.files.metadata import Metadata, profile_name, upright
+from rimkit.files.picture import Picture, read_picture, write_picture
 
 RNG = np.random.default_rng(0)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -144,6 +144,45 @@ def test_gamma_is_kept(tmp_path: Path, depth: str) -> None:
     write_picture(picture, tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as image:
         assert image.info["gamma"] == 1
+
+
+@pytest.mark.parametrize("depth", ["8", "16"])
+def test_primary_colours_are_kept(tmp_path: Path, depth: str) -> None:
+    source, said = tmp_path / "in.png", PngInfo()
+    chunks = ((b"cHRM", bytes(range(32))), (b"cICP", bytes((12, 13, 0, 1))))
+    for name, content in chunks:
+        said.add(name, content)
+    Image.fromarray(pixels("8", 3)).save(source, pnginfo=said)
+    picture = dataclasses.replace(read_picture(source), values=pixels(depth, 3))
+    write_picture(picture, tmp_path / "out.png")
+    assert read_picture(tmp_path / "out.png").metadata.primaries == chunks
+
+
+def test_long_profiles_come_back(tmp_path: Path) -> None:
+    profile = np.random.default_rng(0).bytes(1_500_000)
+    picture = Picture(pixels("8", 3), Metadata(icc=profile))
+    write_picture(picture, tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").metadata.icc == profile
+
+
+def test_a_profile_that_is_a_number_is_none(tmp_path: Path) -> None:
+    tag = (34675, 4, 1, 60_000_000, True)
+    tifffile.imwrite(tmp_path / "a.tif", pixels("float", 1)[..., 0], extratags=[tag])
+    assert read_picture(tmp_path / "a.tif").metadata.icc == b""
+
+
+def test_a_band_that_is_no_transparency_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", pixels("8", 4), photometric="rgb", extrasamples=[0])
+    with pytest.raises(ValueError, match="a band that is neither colour nor transparency"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_a_tiff_that_says_its_order_wrongly_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(pixels("8", 1)[..., 0]).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "b.tif").write_bytes(b"II\0*" + content[4:])
+    with pytest.raises(ValueError, match=r"b\.tif: "):
+        read_picture(tmp_path / "b.tif")
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])

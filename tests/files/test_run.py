@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 import rimkit
@@ -368,6 +368,43 @@ def test_what_gamma_says_of_the_pixels_is_not_stripped(tmp_path: Path, model: RI
     wishes = Wishes(sigma=0.1, strip_metadata=True)
     list(restore_files(plan(source, tmp_path / "b.png"), Denoiser(model), wishes))
     assert read_picture(tmp_path / "b.png").metadata.gamma == 1
+
+
+def test_what_is_stripped_need_not_fit(tmp_path: Path, model: RIM) -> None:
+    exif, source = Image.Exif(), tmp_path / "a.png"
+    exif[270] = "x" * 70_000  # ImageDescription
+    Image.fromarray(np.eye(12, dtype=np.uint8)).save(source, exif=exif)
+    jobs = plan(source, tmp_path / "b.jpg")
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.1))
+    assert "too long for JPEG: use .png, or --strip-metadata" in outcome.reason
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.1, strip_metadata=True))
+    assert outcome.status == "restored"
+
+
+def test_what_a_file_says_of_its_colours_is_carried_or_told(tmp_path: Path, model: RIM) -> None:
+    source, said = tmp_path / "a.png", PngInfo()
+    said.add(b"cHRM", struct.pack(">8I", 31270, 32900, 70800, 29200, 17000, 79700, 13100, 4600))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    values = np.eye(12, dtype=np.uint8)
+    for ending, options, expected in (
+        ("tif", {"pnginfo": said}, ["it says what its primary colours are, which only PNG"]),
+        ("png", {"pnginfo": said}, []),
+        ("bmp", {"icc_profile": profile}, ["is not sRGB but", "BMP cannot carry it on"]),
+        ("png", {"icc_profile": profile}, ["is not sRGB but", "it is carried on"]),
+    ):
+        Image.fromarray(values).save(source, **options)  # type: ignore[arg-type]
+        jobs = plan(source, tmp_path / f"b.{ending}")
+        wishes = Wishes(sigma=0.1, overwrite=True)
+        (outcome,) = restore_files(jobs, Denoiser(model), wishes)
+        assert all(part in " ".join(outcome.warnings) for part in expected)
+        assert bool(outcome.warnings) == bool(expected)
+
+
+def test_what_stays_is_not_the_same_in_a_jpeg(tmp_path: Path, model: RIM) -> None:
+    save(tmp_path / "a.png", 64, 64, 3)
+    jobs = plan(tmp_path / "a.png", tmp_path / "b.jpg")
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0))
+    assert outcome.warnings == ("JPEG changes what was to stay, too, if little: use .png",)
 
 
 def test_little_noise_stays_and_is_told(tmp_path: Path, model: RIM) -> None:

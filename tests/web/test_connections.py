@@ -55,6 +55,16 @@ def test_who_asks_for_nothing_is_not_kept(said: bytes) -> None:
         assert 0.3 < time.monotonic() - began < 3
 
 
+def test_half_a_request_after_a_whole_one_is_not_waited_for() -> None:
+    with _served() as address, _connected(address) as line:
+        line.sendall(ASK)
+        assert b" 204 " in line.recv(1000)
+        line.sendall(ASK[:-2])  # while the time of the first has not run out
+        began = time.monotonic()
+        assert line.recv(1000).partition(b"\r\n")[0] in (b"", b"HTTP/1.1 400 Bad Request")
+        assert time.monotonic() - began < 3
+
+
 def test_who_asks_again_is_kept_and_slow_answers_are_given() -> None:
     with _served() as address, _connected(address) as line:
         for path in (b"/", b"/slow", b"/"):

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -59,15 +60,34 @@ def served(*options: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
-def test_the_address_that_is_printed_answers(host: str) -> None:
-    with served("--host", host) as process:
+@pytest.mark.parametrize(
+    ("host", "options"),
+    [("127.0.0.2", ()), ("::1", ()), ("0.0.0.0", ("--name", "rim.example.org"))],  # noqa: S104
+)
+def test_the_address_that_is_printed_answers(host: str, options: tuple[str, ...]) -> None:
+    with served("--host", host, *options) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[0]
         assert host in url
         assert httpx.get(f"{url}/api/about", timeout=30).status_code == 200
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
+
+
+def test_a_server_ends_with_its_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with served() as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert list(tmp_path.glob("rimkit-*"))
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=30)
+    assert not list(tmp_path.glob("rimkit-*"))
+
+
+def test_a_host_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--host", "nowhere.invalid", "--model", "denoise-gray"]) == 1
+    assert "cannot listen at nowhere.invalid port" in capsys.readouterr().err
 
 
 def test_a_server_that_cannot_start_fails(

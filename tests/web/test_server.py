@@ -24,6 +24,7 @@ import numpy as np
 import psutil
 import pytest
 import tifffile
+from PIL import Image
 from tests.web.conftest import (
     Serve,
     as_png,
@@ -72,6 +73,13 @@ def test_every_answer_forbids_what_is_not_needed(client: httpx.Client, path: str
     assert "default-src 'self'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cross-origin-embedder-policy"] == "require-corp"
+
+
+def test_files_of_the_page_are_asked_for_again(client: httpx.Client) -> None:
+    for path in ("/", "/page.js", "/api/images/sample-cat"):
+        assert client.get(path).headers["cache-control"] == "no-cache"
+    tag = client.get("/page.js").headers["etag"]
+    assert client.get("/page.js", headers={"if-none-match": tag}).status_code == 304
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -158,6 +166,33 @@ def test_transparency_and_16_bits_stay_where_an_image_is_filled_in(
     assert np.array_equal(found[~missing], values[~missing])
     assert np.array_equal(found[..., 3], values[..., 3])
     assert (found != values).any(2)[missing].mean() > 0.9
+
+
+def test_colours_that_nobody_sees_are_neither_shown_nor_changed(
+    serve: Serve, tmp_path: Path, fills: str
+) -> None:
+    values = np.full((40, 50, 4), 200, np.uint8)
+    values[:, 25:] = 0  # black, and fully transparent
+    missing = np.zeros((40, 50), bool)
+    missing[10:20] = True
+    source, marks, target = (tmp_path / f"{name}.png" for name in ("in", "marks", "out"))
+    Image.fromarray(values).save(source)
+    Image.fromarray(missing).save(marks)
+    command = ["restore", str(source), "--missing", str(marks), "--model", fills, "--quiet"]
+    assert main([*command, "--sigma", "5", "-o", str(target)]) == 0
+    with serve(models=(fills,)) as client:
+        image = send(client, source.read_bytes())["name"]
+        wish = {"kind": "painted", "runs": runs_of(missing), "sigma": 5}
+        status, events, job = restored(client, image, solver="fills", degradation=wish)
+        assert status == "done", events
+        found = imagecodecs.png_decode(client.get(f"/api/jobs/{job}/result").content)
+        wish["runs"] = runs_of(values[..., 3] > 0)
+        status, events, _ = restored(client, image, solver="fills", degradation=wish)
+        assert status == "failed"
+        assert "all that can be seen is painted" in str(events)
+    assert np.array_equal(found, np.asarray(Image.open(target)))
+    assert np.array_equal(found[:, 25:], values[:, 25:])
+    assert not np.array_equal(found[10:20, :25], values[10:20, :25])
 
 
 @pytest.mark.parametrize(
@@ -312,6 +347,7 @@ BOMBS = {
     "tiff of 65535 channels": lambda: bomb_tiff(b"", t256=316, t257=316, t277=65_535, t278=316),
     "tiff of depth 50000": lambda: bomb_tiff(much(), t32997=50_000),
     "tiff of large tiles": lambda: bomb_tiff(much(14_000**2), t322=14_000, t323=14_000),
+    "tiff with a number for a profile": lambda: bomb_tiff(much(64**2), t34675=500_000_000),
     "tiff with a png": lambda: bomb_tiff(
         imagecodecs.png_encode(np.zeros((12_000, 12_000), np.uint8), level=1), compression=34_933
     ),

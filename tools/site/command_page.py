@@ -10,8 +10,8 @@ from rimkit.cli.main import build_parser
 INTRODUCTION = """# Command line
 
 Written from the program itself: `rimkit COMMAND --help` says the same. Every command exits with 0
-when it is done, with 1 when it failed and with 2 when its arguments are wrong, and says why in one
-line.
+when it is done, with 1 when it failed, with 2 when its arguments are wrong and with 130 when it was
+interrupted, and says why in one line.
 """
 
 

@@ -34,8 +34,9 @@ _FIGURE_PIXELS = 300**2
 
 def run(options: argparse.Namespace) -> int:
     """Measure what training or restoring costs, and print it."""
-    if options.text is not None:
-        atomic.check_place(options.text)
+    figure = options.figure if options.what == "restore" else None
+    for path in filter(None, (options.text, figure)):
+        atomic.check_place(path)
     if options.what == "train":
         text = _train(options)
     else:

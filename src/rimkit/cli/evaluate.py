@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rimkit import weights
+from rimkit import atomic, weights
 from rimkit.data.images import list_images, load_bytes
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     for path in filter(None, (options.csv, options.per_image)):
         if not Path(path).absolute().parent.is_dir():
             raise ValueError(f"{path}: there is no such folder to write to")
+        atomic.check_place(Path(path))
     if warning := slow(options.precision):
         print(f"rimkit: {warning}", file=sys.stderr)
     model = weights.load(options.model)
@@ -81,7 +82,7 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
             total=len(paths) * len(task.validation()),
             unit="image",
             file=sys.stderr,
-            disable=None,
+            disable=sys.stderr is None or None,
         )
     )
     print(to_text(scores))
@@ -112,7 +113,7 @@ def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
             total=len(images) * len(conditions),
             unit="image",
             file=sys.stderr,
-            disable=None,
+            disable=sys.stderr is None or None,
         )
     )
     timed = [noisy(image, conditions[1]) for image in images[:_TIMED]]

@@ -17,7 +17,10 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong arguments."""
+    """Run a command and return its exit code.
+
+    0: done, 1: failed, 2: wrong arguments, 130: interrupted.
+    """
     options = build_parser().parse_args(arguments)
     try:
         extensions.load(options.imports)

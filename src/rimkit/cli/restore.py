@@ -151,15 +151,22 @@ def _restorer(loaded: _Loaded, options: argparse.Namespace) -> Denoiser | Inpain
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let a request to end (SIGTERM) end things as Ctrl-C does, with nothing half-done."""
+    """Let a request to end (SIGTERM) end things as Ctrl-C does, with nothing half-done.
+
+    So does a terminal that is closed (SIGHUP), unless that is ignored (nohup).
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ending = [signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        ending.append(signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ending}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _load(name: str, options: argparse.Namespace) -> _Loaded:
@@ -216,7 +223,7 @@ class _Progress:
         self._quiet = options.quiet
         self._bar = tqdm(
             total=1.0,
-            disable=options.quiet or None,
+            disable=options.quiet or sys.stderr is None or None,
             leave=False,
             bar_format="{percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left",
         )

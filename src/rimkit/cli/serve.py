@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ipaddress
 import os
+import signal
 import socket
+import sys
+import threading
+from collections.abc import Iterator
 
 import uvicorn
 
@@ -39,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     )
     keep_large_blocks()
     local = _is_loopback(options.host)
-    hosts = [*_LOOPBACK, options.host, *options.name] if local else (options.name or ["*"])
+    hosts = [*_LOOPBACK, options.host, *options.name] if local or options.name else ["*"]
     app = create_app(models, limits=limits, hosts=hosts)
     if not local:
         fail(f"note: whoever reaches {options.host} can use the processor of this machine")
@@ -52,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         lifespan="on",  # what fails at the start ends the program
         http=bounded_protocol(most=options.connections, seconds=_HEAD_SECONDS),
     )
-    with _listening(options.host, options.port) as listener:
+    with _ending_with_its_terminal(), _listening(options.host, options.port) as listener:
         server = _Server(config)
         server.run([listener])
     return 0 if server.started else 1
@@ -70,12 +75,34 @@ class _Server(uvicorn.Server):
             )
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+@contextlib.contextmanager
+def _ending_with_its_terminal() -> Iterator[None]:
+    """Let a terminal that is closed (SIGHUP) end the server in good order, unless under nohup."""
+    if (
+        sys.platform == "win32"
+        or threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGHUP) != signal.SIG_DFL
+    ):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        is_name = isinstance(error, socket.gaierror)  # whose numbers are of another kind
+        reason = (
+            os.strerror(error.errno)
+            if error.errno and not is_name
+            else (error.strerror or str(error))
+        )
         raise ValueError(f"cannot listen at {host} port {port}: {reason}") from error
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,26 +22,46 @@ _EIGHT_BIT = ("1", "L", "LA", "P", "RGB", "RGBA")
 _LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, *, on_error: Callable[[OSError], object] | None = None) -> list[Path]:
     """All image files below a folder, sorted by path; hidden files and folders are left out.
+
+    Parameters
+    ----------
+    folder
+        Where to look; links to folders are not followed.
+    on_error
+        Called where a folder cannot be listed, which is left out then. None: that is raised.
 
     Raises
     ------
     ValueError
         If there is no such folder, or no image in it.
+    OSError
+        If a folder cannot be listed and ``on_error`` is None.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
+    paths = []
+    for place, folders, files in os.walk(folder, onerror=on_error or _raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found = [Path(place, name) for name in files if not name.startswith(".")]
+        paths += [path for path in found if path.suffix.lower() in SUFFIXES and _is_file(path)]
+    paths.sort()
     if not paths:
         raise ValueError(f"no images below {folder} (looked for {', '.join(sorted(SUFFIXES))})")
     return paths
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_file(path: Path) -> bool:
+    """Whether something can be read there, or nobody may know; whoever reads it says so then."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
 
 
 def load_bytes(path: Path, *, channels: int) -> Bytes:

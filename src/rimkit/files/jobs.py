@@ -22,12 +22,15 @@ class Job:
         The folder that the target must not leave, by no link either; None: there is none.
     marks
         The file that marks missing pixels; None: none are.
+    refusal
+        Why the source, a folder then, cannot be read; empty where nothing is known of that.
     """
 
     source: Path
     target: Path
     root: Path | None = None
     marks: Path | None = None
+    refusal: str = ""
 
     @property
     def inputs(self) -> list[Path]:
@@ -38,6 +41,8 @@ class Job:
 
 def plan(source: Path, output: Path | None, *, marks: Path | None = None) -> list[Job]:
     """Jobs for a file or, recursively, for all images of a folder.
+
+    A folder within that cannot be listed is a job that is refused.
 
     Parameters
     ----------
@@ -106,7 +111,8 @@ def _plan_folder(source: Path, output: Path | None, marks: Path | None) -> list[
     if output.is_file():
         raise ValueError(f"{output}: the output of a folder is a folder, this is a file")
     inside = output.resolve()
-    paths = list_images(source)
+    refused: list[OSError] = []
+    paths = list_images(source, on_error=refused.append)
     if resolved in inside.parents:  # what is there was restored before
         paths = [path for path in paths if inside not in path.resolve().parents]
     if marks is not None:
@@ -118,4 +124,8 @@ def _plan_folder(source: Path, output: Path | None, marks: Path | None) -> list[
         raise ValueError(f"{output}: the output would overwrite the inputs")
     if not paths:
         raise ValueError(f"no images below {source} but those in the output folder {output}")
-    return [Job(path, output / path.relative_to(source), output) for path in paths]
+    unlisted = {Path(error.filename): error.strerror or str(error) for error in refused}
+    return [
+        Job(path, output / path.relative_to(source), output, refusal=unlisted.get(path, ""))
+        for path in [*paths, *unlisted]
+    ]

@@ -49,12 +49,15 @@ class Metadata:
         Pixels per inch across and down.
     gamma
         What the file says that pixels were raised to, about 1 / 2.2 as a rule; only PNG says so.
+    primaries
+        Chunks of a PNG, names and contents, that say which colours its numbers mean (cHRM, cICP).
     """
 
     exif: bytes = b""
     icc: bytes = b""
     dpi: tuple[float, float] | None = None
     gamma: float | None = None
+    primaries: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
@@ -92,6 +95,11 @@ def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) ->
             kept.get_ifd(directory).update(entries)
     filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
     return kept.tobytes() if filled else b"", orientation if orientation in range(1, 9) else 1
+
+
+def colours_alone(metadata: Metadata) -> Metadata:
+    """Only what the pixels mean."""
+    return dataclasses.replace(metadata, exif=b"", dpi=None)
 
 
 def as_it_was(value: Any) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from rimkit import atomic
 from rimkit.files import png, tiff
@@ -24,7 +25,7 @@ _DEEP_FORMATS = ("PNG", "TIFF")
 _OPAQUE = ("BMP", "JPEG")
 _FINEST = {"BMP": 5e7, "JPEG": 65_535, "PNG": png.FINEST, "WEBP": 0}  # pixels per inch
 _LONGEST_EXIF = 65_533  # bytes
-_GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_LONGEST_PROFILE = 1 << 24  # bytes
 # What libraries raise on malformed files is not theirs to say.
 _UNREADABLE = (
     ArithmeticError,
@@ -92,9 +93,11 @@ def read_picture(path: Path) -> Picture:
         with warnings.catch_warnings():
             # Pillow warns of large images from 89 megapixels and refuses them from 179.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with _long_profiles(), Image.open(path) as image:
                 _refuse_what_would_be_lost(image, path)
                 metadata, orientation = read_metadata(image)
+                if image.format == "PNG":
+                    metadata = dataclasses.replace(metadata, primaries=png.primaries(path))
                 values = _values(image, path)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: too large to be opened safely ({error})") from error
@@ -193,8 +196,6 @@ def _values(image: Image.Image, path: Path) -> Values:
     """Pixels (H, W) or (H, W, C) as they stand in the file: uint8, uint16 or float32."""
     if image.format == "PNG" and png.is_for_libpng(path):
         return png.read(path)
-    if image.mode in _GREY_16:
-        return _checked(np.asarray(image), path)
     if "transparency" in image.info:
         image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
     elif image.mode == "P":
@@ -256,19 +257,33 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
         options |= {"quality": 95, "subsampling": 0}
     elif kind == "WEBP":
         options |= {"lossless": True, "exact": True}
-    elif kind == "PNG" and metadata.gamma:
-        options["pnginfo"] = PngInfo()
-        options["pnginfo"].add(b"gAMA", png.gamma(metadata.gamma))
+    elif kind == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        for name, content in metadata.primaries:
+            options["pnginfo"].add(name, content)
+        if metadata.gamma:
+            options["pnginfo"].add(b"gAMA", png.gamma(metadata.gamma))
     image.save(file, format=kind, **options)
 
 
 def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
     """Refuse what would come back as less than it was: other formats, frames."""
-    if image.format not in (*_FORMATS, "MPO"):
+    if image.format not in (*_FORMATS, "MPO") or image.format == "TIFF":  # no sound one: `is_tiff`
         raise ValueError(f"{path}: {image.format} files are not supported; convert to PNG or TIFF")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise ValueError(f"{path}: files of several images are not supported (this has {frames})")
+
+
+@contextlib.contextmanager
+def _long_profiles() -> Iterator[None]:
+    """Let a PNG have a colour profile as long as those of printers, of which Pillow takes a MB."""
+    before = PngImagePlugin.MAX_TEXT_CHUNK
+    PngImagePlugin.MAX_TEXT_CHUNK = max(before, _LONGEST_PROFILE)
+    try:
+        yield
+    finally:
+        PngImagePlugin.MAX_TEXT_CHUNK = before
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,8 @@ import imagecodecs
 from rimkit.files.metadata import Metadata, Values
 
 _GREY, _PALETTE = 0, 3  # colour types
-
+_PRIMARIES = (b"cHRM", b"cICP")
+_LONGEST = 32  # bytes of one of them
 
 FINEST = 5e7
 """Pixels per inch that a PNG can tell, about."""
@@ -58,6 +59,22 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     file.write(memoryview(encoded)[header_end:])
 
 
+def primaries(path: Path) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks that say which colours the numbers mean: names and contents."""
+    found = []
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            if name in (b"PLTE", b"IDAT"):  # before which they stand
+                break
+            if name in _PRIMARIES and length <= _LONGEST:
+                found.append((name, file.read(length)))
+                length = 0
+            file.seek(length + 4, 1)
+    return tuple(found)
+
+
 def gamma(value: float) -> bytes:
     """What stands in a gAMA chunk."""
     return struct.pack(">I", round(value * 100_000))
@@ -67,6 +84,7 @@ def _chunks(metadata: Metadata) -> Iterable[tuple[bytes, bytes]]:
     """The metadata as chunks (PNG, third edition, section 11.3)."""
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
+    yield from metadata.primaries
     if metadata.gamma:
         yield b"gAMA", gamma(metadata.gamma)
     if metadata.dpi and max(metadata.dpi) <= FINEST:

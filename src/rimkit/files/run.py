@@ -15,7 +15,7 @@ from typing import Literal
 from rimkit import atomic
 from rimkit.denoiser import Sigma
 from rimkit.files.jobs import Job
-from rimkit.files.metadata import Metadata, profile_name
+from rimkit.files.metadata import Metadata, colours_alone, profile_name
 from rimkit.files.picture import Picture, format_of, read_picture, size_of, write_picture
 from rimkit.files.ways import Prepared, Restores, Way, way_of
 from rimkit.tasks import LEVELS
@@ -23,6 +23,10 @@ from rimkit.tasks import LEVELS
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 _DONE = "it is there already"
 _USUAL_GAMMA = 1 / 2.2
+_OF_SRGB = {  # as chunks of a PNG say it
+    (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
+    (b"cICP", bytes((1, 13, 0, 1))),
+}
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
 
 
@@ -108,7 +112,9 @@ def restore_files(
     way = way_of(restorer)
     todo = []
     for job in jobs:
-        if not wishes.overwrite and os.path.exists(job.target):
+        if job.refusal:
+            yield _outcome(job, "failed", f"{job.source}: {job.refusal}")
+        elif not wishes.overwrite and os.path.exists(job.target):
             atomic.tidy(job.target)
             yield _outcome(job, "skipped", _DONE)
         else:
@@ -161,26 +167,31 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
                 return _outcome(job, "skipped", "another process is at it")
             if job.target.exists() and not wishes.overwrite:
                 return _outcome(job, "skipped", _DONE)
-            prepared = way.prepare(read_picture(job.source), wishes.sigma, job)
+            picture = read_picture(job.source)
+            if wishes.strip_metadata:
+                picture = dataclasses.replace(picture, metadata=colours_alone(picture.metadata))
+            prepared = way.prepare(picture, wishes.sigma, job)
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
         return _failure(job, error)
-    picture = prepared.picture
-    profile = picture.metadata.icc
-    warnings = list(prepared.warnings)
+    told = (*prepared.warnings, *_of_colours(picture.metadata, job))
+    return _Opened(job, prepared, told, claim, time.perf_counter() - began)
+
+
+def _of_colours(metadata: Metadata, job: Job) -> Iterator[str]:
+    """What becomes of what a file says of its colours, where one should know it."""
+    kind = format_of(job.target)
+    profile = metadata.icc
     if profile and "sRGB" not in profile_name(profile):
         name = profile_name(profile) or "one that cannot be read"
-        warnings.append(f"its colour profile is not sRGB but {name}; it is carried on")
-    gamma = picture.metadata.gamma
-    elsewhere = job.target.suffix.lower() != ".png"
-    if gamma and elsewhere and not profile and abs(gamma - _USUAL_GAMMA) > 0.01:
-        warnings.append(f"it says that its gamma is {gamma:g}, which only PNG can carry on")
-    if wishes.strip_metadata:
-        metadata = Metadata(icc=profile, gamma=gamma)
-        picture = dataclasses.replace(picture, metadata=metadata)
-        prepared = dataclasses.replace(prepared, picture=picture)
-    seconds = time.perf_counter() - began
-    return _Opened(job, prepared, tuple(warnings), claim, seconds)
+        carried = "it is carried on" if kind != "BMP" else "BMP cannot carry it on"
+        yield f"its colour profile is not sRGB but {name}; {carried}"
+    if profile or kind == "PNG":
+        return
+    if metadata.gamma and abs(metadata.gamma - _USUAL_GAMMA) > 0.01:
+        yield f"it says that its gamma is {metadata.gamma:g}, which only PNG can carry on"
+    if not set(metadata.primaries) <= _OF_SRGB:
+        yield "it says what its primary colours are, which only PNG can carry on"
 
 
 def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]:

@@ -23,7 +23,8 @@ from rimkit.files import tiff_bounds
 from rimkit.files.metadata import DESCRIPTIVE, Metadata, Values, as_it_was, read_exif
 from rimkit.pixels import white
 
-_ASSOCIATED = 1  # ExtraSamples: colours are multiplied with alpha
+_UNSPECIFIED = 0  # ExtraSamples: anything, such as near infrared
+_ASSOCIATED = 1  # colours are multiplied with alpha
 _UNASSOCIATED = 2
 _STRIP_BYTES = 1 << 20
 _DEFLATE = 8
@@ -66,10 +67,7 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
             tiff_bounds.check(page, path, largest=largest)
             values = _pixels(page, path)
             kept, orientation = _exif(tiff, path)
-            profile = page.tags.get(34675)
-            metadata = Metadata(
-                exif=kept, icc=bytes(profile.value) if profile else b"", dpi=_dpi(page)
-            )
+            metadata = Metadata(exif=kept, icc=_profile(page), dpi=_dpi(page))
     except _DAMAGED as error:
         if str(error).startswith(str(path)):
             raise
@@ -166,6 +164,8 @@ def _pixels(page: Any, path: Path) -> Values:
     if kind not in wanted:
         name = getattr(kind, "name", kind)
         raise ValueError(f"{path}: images of mode {name} are not supported, convert to RGB")
+    if _UNSPECIFIED in tuple(page.extrasamples):
+        raise ValueError(f"{path}: it has a band that is neither colour nor transparency")
     if kind == PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG:
         raise ValueError(f"{path}: YCbCr is only read where it is compressed as JPEG")
     values: Values = page.asarray()
@@ -201,6 +201,12 @@ def _divide(values: Values) -> None:
         if np.issubdtype(values.dtype, np.integer):
             colours = np.rint(colours.clip(0, top))
         strip[..., :-1] = colours
+
+
+def _profile(page: Any) -> bytes:
+    """The colour profile; where that is no bytes it is none, and a number would make as many."""
+    value = page.tags.valueof(34675)
+    return value if isinstance(value, bytes) else b""
 
 
 def _dpi(page: Any) -> tuple[float, float] | None:

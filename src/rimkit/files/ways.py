@@ -18,6 +18,7 @@ from rimkit.tasks import LEVELS
 from rimkit.upscaler import Upscaler
 
 _MOST = 0.9  # of the pixels: a file that marks more may be none that marks
+_BY_JPEG = "JPEG changes what was to stay, too, if little: use .png"
 _VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
 
 
@@ -122,7 +123,7 @@ class _Clean:
 
     def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
         noisy = noisy_parts(picture, sigma)
-        check_format(picture, job.target)
+        kind = check_format(picture, job.target)
         colours, *alpha = noisy
         denoiser = self.denoisers.of(colours.values)
         denoiser.capacity(colours.values)  # refuses what no model takes
@@ -133,13 +134,16 @@ class _Clean:
                 raise ValueError(
                     f"its transparency is noisy, too, and is a grey image: {error}"
                 ) from error
-        if 0 < colours.sigma < (least := denoiser.least_sigma):
-            little = (
+        warnings = []
+        least = denoiser.least_sigma
+        if 0 < colours.sigma < least:
+            warnings.append(
                 f"its noise, sigma {colours.sigma * LEVELS:.3g}, is less than the model can take "
                 f"away ({least * LEVELS:.3g}); it stays as it is"
             )
-            return Prepared(picture, noisy, (little,))
-        return Prepared(picture, noisy)
+        if kind == "JPEG" and (colours.sigma == 0 or colours.sigma < least):
+            warnings.append(_BY_JPEG)
+        return Prepared(picture, noisy, tuple(warnings))
 
     def capacity(self, picture: Picture) -> int:
         return self.denoisers.of(picture.colours).capacity(picture.colours)
@@ -182,7 +186,7 @@ class _Filled:
         if missing.mean() > _MOST:
             warnings.append(f"{job.marks} marks {missing.mean():.0%} of the pixels as missing")
         if kind == "JPEG" and self.inpainter.keeps:
-            warnings.append("JPEG changes what was to stay, too, if little: use .png")
+            warnings.append(_BY_JPEG)
         noisy = (Noisy(picture.colours, self.inpainter.sigma),)
         return Prepared(picture, noisy, tuple(warnings), missing)
 

@@ -21,8 +21,8 @@ def fill(y: Tensor, mask: Tensor) -> Tensor:
     y
         (N, C, H, W).
     mask
-        (N or 1, C or 1, H, W), 1 where a pixel is seen and 0 where it is missing. Where a channel
-        of a sample is all missing it stays 0.
+        (N or 1, C or 1, H, W), 1 where a pixel is seen and 0 where it is missing; in between, the
+        share of it that is seen. Where a channel of a sample is all missing it stays 0.
     """
     share = mask.to(y).expand_as(y)
     return _filled(y * share, share)

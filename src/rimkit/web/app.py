@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -65,8 +66,18 @@ def create_app(
     )
     app.add_exception_handler(RequestValidationError, _explain)
     app.include_router(router)
-    app.mount("/", StaticFiles(directory=static_folder(), html=True))
+    app.mount("/", _Fresh(directory=static_folder(), html=True))
     return app
+
+
+class _Fresh(StaticFiles):
+    """Files that a browser asks for again: after an upgrade, old ones would meet new answers."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return a file, or that it has not changed."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 def static_folder() -> Path:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 _SPARE = 64  # file descriptors for everything else
 
@@ -26,6 +26,7 @@ def bounded_protocol(*, most: int, seconds: float) -> type[asyncio.Protocol]:
 
     class Bounded(H11Protocol):
         _waiting: asyncio.TimerHandle | None = None
+        _after: RequestResponseCycle | None = None  # the request before the one that is waited for
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -35,7 +36,7 @@ def bounded_protocol(*, most: int, seconds: float) -> type[asyncio.Protocol]:
                 self._expect_a_request()
 
         def data_received(self, data: bytes) -> None:
-            if self._waiting is None and self._idle():
+            if self._idle() and (self._waiting is None or self._after is not self.cycle):
                 self._expect_a_request()
             super().data_received(data)
 
@@ -48,11 +49,13 @@ def bounded_protocol(*, most: int, seconds: float) -> type[asyncio.Protocol]:
             return self.cycle is None or self.cycle.response_complete
 
         def _expect_a_request(self) -> None:
-            before = self.cycle
+            if self._waiting is not None:
+                self._waiting.cancel()
+            self._after = self.cycle
 
             def look() -> None:
                 self._waiting = None
-                if self.cycle is before and not self.transport.is_closing():
+                if self.cycle is self._after and not self.transport.is_closing():
                     self.transport.close()
 
             self._waiting = self.loop.call_later(seconds, look)

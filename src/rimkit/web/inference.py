@@ -109,6 +109,7 @@ def infer(
         channels=offer.channels,
         levels=levels,
         seen_sigma=offer.seen_sigma,
+        hidden=_hidden(picture),
     )
     solver = offer.build(measured.sigma or 1 / LEVELS)
     least = offer.least_sigma if isinstance(wish.degradation, Photograph) else 0.0
@@ -211,15 +212,24 @@ def _inside(solver: Solver, iterate: Iterate, measured: Measured, number: int) -
     return files
 
 
+def _hidden(picture: Picture) -> Array | None:
+    """Where a picture is fully transparent: (H, W), booleans; None where nobody can tell."""
+    return None if picture.alpha is None else picture.alpha[..., 0] == 0
+
+
 def _alpha_by(
     solver: Solver, limits: Limits, check: Callable[[], None]
 ) -> Callable[[Sequence[Noisy]], None]:
     """Return what denoises transparency that is noisy, too; nothing for a classical solver."""
     if not isinstance(solver, RIM):
         return lambda _: None
-    grey = solver if solver.config.network.channels == 1 else weights.load(_GREY)
-    denoiser = Denoiser(grey, memory=limits.memory)
-    return lambda alpha: denoiser.denoise(alpha, on_progress=lambda _: check())
+
+    def denoise(alpha: Sequence[Noisy]) -> None:
+        if alpha:
+            grey = solver if solver.config.network.channels == 1 else weights.load(_GREY)
+            Denoiser(grey, memory=limits.memory).denoise(alpha, on_progress=lambda _: check())
+
+    return denoise
 
 
 def _result(
@@ -233,6 +243,8 @@ def _result(
     if isinstance(wish.degradation, Photograph):
         denoise_alpha(noisy_parts(restored, wish.degradation.sigma and "auto")[1:])
     write_unit(restored.colours, x.reshape(-1, *x.shape[-2:]))
+    if isinstance(wish.degradation, Painted) and (hidden := _hidden(picture)) is not None:
+        restored.colours[hidden] = picture.colours[hidden]
     ending = ".tif" if restored.values.dtype == np.float32 else ".png"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"result{ending}"

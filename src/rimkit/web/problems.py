@@ -154,6 +154,7 @@ def measure(
     channels: int,
     levels: int | None = None,
     seen_sigma: float = ROUNDING / LEVELS,
+    hidden: Array | None = None,
 ) -> Measured:
     """Degrade an image, or take it as it is.
 
@@ -170,6 +171,9 @@ def measure(
         As in `rimkit.Denoising`, of an image that is noisy as it is: the likelihood is to know.
     seen_sigma
         What the likelihood is told of pixels without noise beside painted ones, where white is 1.
+    hidden
+        (H, W), booleans: whose colours nobody sees. Beside painted ones they are not shown to the
+        model either.
 
     Raises
     ------
@@ -178,7 +182,7 @@ def measure(
         painted over.
     """
     if isinstance(degradation, Painted):
-        return _painted(values, degradation, channels, seen_sigma)
+        return _painted(values, degradation, channels, seen_sigma, hidden)
     x = _samples(values, channels)
     if isinstance(degradation, Photograph):
         wish = degradation.sigma
@@ -204,10 +208,16 @@ def _samples(values: Array, channels: int) -> Tensor:
     return image[:, None] if channels == 1 else image[None]
 
 
-def _painted(values: Array, wish: Painted, channels: int, seen_sigma: float) -> Measured:
+def _painted(
+    values: Array, wish: Painted, channels: int, seen_sigma: float, hidden: Array | None
+) -> Measured:
     """Guess what was painted over, as `rimkit.inpainter.Inpainter` does, to get the same pixels."""
     noise_level(values, 0.0)  # which checks the image
     missing = _missing(wish.runs, (values.shape[0], values.shape[1]))
+    if hidden is not None:
+        missing = missing | hidden
+        if missing.all():
+            raise ValueError("all that can be seen is painted: there is nothing to go by")
     filled = values.copy()
     Holed(filled, missing).guess()
     x = _samples(values, channels)

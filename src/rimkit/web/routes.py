@@ -16,10 +16,11 @@ from rimkit.web.jobs import Job
 from rimkit.web.problems import MOST_RUNS
 from rimkit.web.queue import Full
 from rimkit.web.studio import Studio
-from rimkit.web.uploads import Upload
+from rimkit.web.uploads import SAMPLE, Upload
 
 _WAIT = 10.0  # seconds, of one request for what is new
 _WAIT_IN_LINE = 1.0  # while its place in the queue may change
+_AFRESH = {"cache-control": "no-cache"}
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 router = APIRouter(prefix="/api")
@@ -103,7 +104,8 @@ async def image(name: str, studio: TheStudio) -> Response:
             content = await run_in_threadpool(studio.uploads.preview, _image(studio, name))
         except ValueError as error:
             raise HTTPException(404, str(error)) from error
-    return Response(content, media_type="image/png", headers=_FOREVER)
+    kept = _AFRESH if name.startswith(SAMPLE) else _FOREVER
+    return Response(content, media_type="image/png", headers=kept)
 
 
 @router.post("/jobs", status_code=202)

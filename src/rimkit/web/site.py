@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def _described(name: str, file: str, model: str, loaded: RIM) -> dict[str, Any]:
     return {
         "name": name,
         "summary": weights.card(model).summary if known else "a model of your own",
-        "file": file,
+        "file": urllib.parse.quote(file),
         "steps": loaded.steps,
         "channels": loaded.config.network.channels,
         "start": loaded.config.start,

@@ -21,6 +21,9 @@ from rimkit.web.limits import Limits
 from rimkit.web.shelf import Shelf
 
 SAMPLES = {"coffee": "Coffee", "astronaut": "Astronaut", "cat": "Cat"}
+SAMPLE = "sample-"
+"""How the names of samples begin."""
+
 _LONGEST_TITLE = 80
 _PREVIEW_BYTES = 50e6  # of all that are kept in memory
 _OVERHEAD = 5000  # bytes, about, that a small file takes on disk and in memory
@@ -65,7 +68,7 @@ class Uploads:
         self._previews: Shelf[bytes] = Shelf(_PREVIEW_BYTES)
         self._one_at_a_time = threading.Lock()
         self._samples = {
-            f"sample-{name}": self._sample(name, title) for name, title in SAMPLES.items()
+            f"{SAMPLE}{name}": self._sample(name, title) for name, title in SAMPLES.items()
         }
 
     async def receive(self, chunks: AsyncIterator[bytes]) -> Path:
@@ -109,11 +112,13 @@ class Uploads:
         Raises
         ------
         ValueError
-            If it is no longer here.
+            If it is no longer here, or cannot be read any more.
         """
         try:
             return read_picture(upload.path)
         except (ValueError, OSError) as error:
+            if upload.path.exists():
+                raise
             raise ValueError("the image is no longer here; send it again") from error
 
     def preview(self, upload: Upload) -> bytes:
@@ -159,7 +164,7 @@ class Uploads:
 
     def _sample(self, name: str, title: str) -> Upload:
         path = Path(str(resources.files("rimkit.web") / "static" / "samples" / f"{name}.png"))
-        return Upload(f"sample-{name}", path, title, self._facts(path))
+        return Upload(f"{SAMPLE}{name}", path, title, self._facts(path))
 
 
 def title_of(text: str) -> str:

@@ -110,7 +110,9 @@ async function happen(mine, event) {
     addStep(mine, event);
   } else if (event.kind === "done") {
     await Promise.all([mine.compared, mine.drawing]);
+    if (walk !== mine) return;
     const { url, title } = await mine.run.result();
+    if (walk !== mine) return;
     Object.assign($("download"), { href: url, download: title });
     $("download").hidden = false;
     const { steps, sigma } = mine.started;
