@@ -209,6 +209,15 @@ def test_a_large_hole_is_guessed_from_the_whole_image() -> None:
     assert (x - y).abs()[..., 80, 60:140].max() < 0.3
 
 
+def test_a_part_of_a_guess_is_the_guess_of_the_part() -> None:
+    mask = Mask.scattered(0.5, (16, 16), generator=generator()).mask
+    whole = GuessedMask(mask, uniform(1, 1, 16, 16))
+    y = whole.A(whole.guess)
+    part, seen = whole.crop(y, (slice(0, 8), slice(4, 12)))
+    assert isinstance(part, GuessedMask)
+    assert torch.equal(part.initial(seen), whole.initial(y)[..., 0:8, 4:12])
+
+
 def test_the_guess_in_bands_is_that_of_the_whole_image() -> None:
     values = np.random.default_rng(0).random((304, 216, 3)).astype(np.float32)
     missing = np.random.default_rng(1).random((304, 216)) < 0.9

@@ -62,3 +62,8 @@ def test_other_units_are_refused(metric) -> None:
         metric(whole, whole)
     with pytest.raises(ValueError, match=r"truth lies in \[0, 1\], got"):
         metric(whole.float(), whole.float())
+
+
+def test_no_images_have_no_scores() -> None:
+    none = torch.zeros(0, 1, 16, 16)
+    assert psnr(none, none).shape == ssim(none, none).shape == (0,)

@@ -418,8 +418,11 @@ def test_an_estimate_that_has_left_the_measurement_is_said() -> None:
     problem = Problem(Blur(gaussian_kernel(1.5)), GaussianNoise(1 / 255))
     y = problem.simulate(x.clamp(0, 1), generator=generator(0))
     both = torch.cat([y, y])
-    with pytest.warns(UserWarning, match=r"far worse than the start did \(samples \[0, 1\] of 2\)"):
-        model.solve(both, problem)
+    for solver in (model, rimkit.SelfEnsemble(model)):
+        said = r"far worse than the start did \(samples \[0, 1\] of 2\)"
+        with pytest.warns(UserWarning, match=said) as warnings:
+            solver.solve(both, problem)
+        assert warnings[0].filename == __file__  # who asked, not what is between
     model.solve(y, Denoising(0.1))  # where it is at home nothing is said
     model.training_record = {}
     model.solve(y, problem)  # nor where nothing is known

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 import pytest
@@ -65,6 +66,34 @@ def test_a_recipe_survives_the_round_trip() -> None:
     recipe = Recipe(seed=5)
     table = settings.to_table(recipe)
     assert settings.from_table(Recipe, table) == recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    most: float | None = None
+    names: list[str] = dataclasses.field(default_factory=list)
+    what: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        if not self.what:
+            settings.check_types(Named(self.most, self.names), where="own")
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    most: float | None
+    names: list[str]
+
+
+def test_settings_may_be_lists_and_may_be_none() -> None:
+    assert settings.from_table(Own, {"most": 1, "names": ["a"]}) == Own(1.0, ["a"])
+    assert settings.from_table(Own, {"most": None}).most is None
+    with pytest.raises(ValueError, match=r"own\.most is of type float or NoneType, got 'x'"):
+        settings.from_table(Own, {"most": "x"}, where="own")
+    with pytest.raises(ValueError, match=r"own\.names\[1\] is of type str, got 2"):
+        settings.from_table(Own, {"names": ["a", 2]}, where="own")
+    with pytest.raises(ValueError, match=r"own\.what is of type .*Sequence\[int\]: settings are"):
+        settings.from_table(Own, {"what": [1]}, where="own")
 
 
 def test_unknown_networks_are_named() -> None:

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from tests.cases import uniform
+from tests.cases import normal, uniform
 
 from rimkit import tree
 from rimkit.noises import GaussianNoise
@@ -99,6 +99,17 @@ def test_per_sample_broadcasts_over_any_rank() -> None:
     assert tree.per_sample(0.5, uniform(3, 2)) == 0.5
     with pytest.raises(ValueError, match="3 samples, but 2"):
         tree.per_sample(uniform(3), uniform(2, 1, 4, 4))
+
+
+def test_a_value_for_all_samples_goes_along() -> None:
+    """Of no dimension: an operator of one's own may have such."""
+    y, value = normal(2, 3, 4), torch.tensor(2.0)
+    assert torch.equal(tree.per_sample(value, y), value.view(1, 1, 1).to(y))  # type: ignore[arg-type]
+    assert tree.take((y, value), slice(0, 1))[1] == 2
+    joined = tree.join([(y, value), (y, torch.tensor(3.0))])
+    assert joined[1].tolist() == [2, 2, 3, 3]
+    mask = torch.tensor([True, False])
+    assert tree.select(mask, (y, value), (y, value))[1] == 2
 
 
 def test_trees_are_equal_where_their_tensors_are() -> None:

@@ -44,6 +44,9 @@ class SelfEnsemble(Solver):
         """
         return _joined([self.solver.init(y, turned) for turned in _turned(problem)])
 
+    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+        return self.solver._judge(first, last, y, problem)
+
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take a step in every orientation."""
         members = zip(_split(iterate), _turned(problem), strict=True)

@@ -62,8 +62,8 @@ def estimate_sigma(y: Tensor) -> Tensor:
     ValueError
         If y is no batch of images of that size, or holds NaN or infinite values.
     """
-    if y.ndim != 4:
-        raise ValueError(f"y is (N, C, H, W), got {tuple(y.shape)}")
+    if y.ndim != 4 or not y.numel():
+        raise ValueError(f"y is (N, C, H, W), none of them 0, got {tuple(y.shape)}")
     height, width = y.shape[-2:]
     if min(height, width) < _PATCH:
         raise ValueError(f"images are at least {_PATCH}x{_PATCH}, got {height}x{width}")

@@ -83,7 +83,8 @@ def _blur(image: Tensor) -> Tensor:
     profile = profile / profile.sum()
     planes = image.flatten(0, 1)[:, None]
     planes = F.conv2d(planes, profile.view(1, 1, -1, 1))
-    return F.conv2d(planes, profile.view(1, 1, 1, -1)).view(*image.shape[:2], -1)
+    blurred = F.conv2d(planes, profile.view(1, 1, 1, -1))
+    return blurred.view(*image.shape[:2], *blurred.shape[2:])
 
 
 def _check(x: Tensor, truth: Tensor) -> None:

@@ -96,12 +96,18 @@ class Problem:
         Raises
         ------
         ValueError
-            If y has another shape than A(x).
+            If y has another shape than A(x), or the adjoint gives another than that of x.
         """
         with _in_full(x):
             z = self._predicted(x, y)
             residual = self.noise.score(z, y, variance_floor=variance_floor)
-            return operators.A_vjp(self.operator, x, residual)
+            score = operators.A_vjp(self.operator, x, residual)
+        if score.shape != x.shape:
+            raise ValueError(
+                f"the operator takes x of shape {tuple(x.shape)}, but its adjoint gives "
+                f"{tuple(score.shape)}: one that makes images smaller must know their size"
+            )
+        return score
 
     def check_fit(self, x: Tensor, y: Tensor) -> None:
         """Raise ``ValueError`` unless A(x) has the shape of y."""

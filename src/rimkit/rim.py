@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 from typing import Any, Literal
 
 import torch
@@ -186,24 +185,24 @@ class RIM(Solver):
         eta = eta + delta[..., : eta.shape[-2], : eta.shape[-1]].to(eta)
         return Iterate(eta, self.link(eta), (*(part.to(weights) for part in state), *spread))
 
-    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> None:
-        """Warn where trained weights end far from the measurement, and further than they began.
+    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+        """Tell where trained weights end far from the measurement, and further than they began.
 
         Where they began at the measurement itself they are to leave it, and nothing is said.
         """
         if not self.training_record:
-            return
+            return None
         began, ended = (problem.log_prob(x, y) for x in (first, last))
         apart = problem.noise.log_prob(y, y) - began > 0.5 * y[0].numel()  # by more than the noise
         lost = began - ended
         moved = (last - first).square().flatten(1).mean(1).sqrt()
         far = (apart & (lost > _LOST * y[0].numel()) & (moved > _FAR)).nonzero()[:, 0].tolist()
-        if far:
-            warnings.warn(
-                f"the estimate explains y far worse than the start did (samples {far} of "
-                f"{len(lost)}): the problem is unlike those that the model was trained for",
-                stacklevel=3,
-            )
+        if not far:
+            return None
+        return (
+            f"the estimate explains y far worse than the start did (samples {far} of "
+            f"{len(lost)}): the problem is unlike those that the model was trained for"
+        )
 
     def _pad(self, image: Tensor) -> Tensor:
         """Continue the image to the right and bottom until the network's stride divides it."""

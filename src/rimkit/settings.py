@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import tomllib
+import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,13 +53,18 @@ def from_table(cls: type[T], table: Mapping[str, Any], *, where: str = "settings
 def check_types(value: Any, *, where: str) -> None:
     """Raise ``ValueError`` where a field of a dataclass is not of its type, as `from_table` does.
 
-    For dataclasses that are built by hand, too. Fields that hold dataclasses check themselves.
+    For dataclasses that are built by hand, too: there lists become tuples, and whole numbers
+    floats, where the type says so. Fields that hold dataclasses check themselves.
     """
     hints = typing.get_type_hints(type(value))
     for field in dataclasses.fields(value):
-        item = getattr(value, field.name)
-        if not dataclasses.is_dataclass(item):
-            _convert(hints[field.name], item, f"{where}.{field.name}")
+        item, hint, path = getattr(value, field.name), hints[field.name], f"{where}.{field.name}"
+        if not (dataclasses.is_dataclass(hint) or field.metadata.get("table")):
+            object.__setattr__(value, field.name, _convert(hint, item, path))
+        elif not dataclasses.is_dataclass(item) or isinstance(item, type):
+            raise ValueError(f"{path} is a dataclass such as {hint.__name__}(), got {item!r}")
+        elif not getattr(hint, "_is_protocol", False) and not isinstance(item, hint):
+            raise ValueError(f"{path} is of type {hint.__name__}, got {item!r}")
 
 
 def to_table(value: Any) -> dict[str, Any]:
@@ -122,33 +129,64 @@ def unknown_key(key: str, known: Mapping[str, Any] | list[str], *, where: str) -
 
 
 def _convert(kind: Any, value: Any, path: str) -> Any:
-    origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
         return from_table(typing.cast("type[Any]", kind), value, where=path)
-    if origin is typing.Literal:
-        choices = typing.get_args(kind)
-        if value not in choices:
-            raise ValueError(f"{path} is one of {', '.join(map(repr, choices))}, got {value!r}")
-        return value
-    if origin is tuple:
-        kinds = typing.get_args(kind)
-        if kinds[-1] is Ellipsis:
-            if not isinstance(value, (list, tuple)):
-                raise ValueError(f"{path} is a list, got {value!r}")
-            kinds = kinds[:1] * len(value)
-        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-            raise ValueError(f"{path} is a list of {len(kinds)} values, got {value!r}")
-        return tuple(
-            _convert(k, v, f"{path}[{i}]")
-            for i, (k, v) in enumerate(zip(kinds, value, strict=True))
+    reader = _READERS.get(typing.get_origin(kind))
+    if reader is not None:
+        return reader(typing.get_args(kind), value, path)
+    if not isinstance(kind, type):
+        raise ValueError(
+            f"{path} is of type {kind}: settings are numbers, texts, their tuples, lists and "
+            "tables, Literal, None and dataclasses"
         )
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{path} is a table, got {value!r}")
-        item = typing.get_args(kind)[1]
-        return {str(key): _convert(item, entry, f"{path}.{key}") for key, entry in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{path} is of type {kind.__name__}, got {value!r}")
     return value
+
+
+def _one_of(choices: tuple[Any, ...], value: Any, path: str) -> Any:
+    if value not in choices:
+        raise ValueError(f"{path} is one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def _any_of(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
+    for kind in kinds:
+        with contextlib.suppress(ValueError):
+            return _convert(kind, value, path)
+    names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+    raise ValueError(f"{path} is of type {names}, got {value!r}")
+
+
+def _list(kinds: tuple[Any, ...], value: Any, path: str) -> list[Any]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{path} is a list, got {value!r}")
+    return [_convert(kinds[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
+
+
+def _tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
+    if kinds[-1] is Ellipsis:
+        return tuple(_list(kinds, value, path))
+    if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
+        raise ValueError(f"{path} is a list of {len(kinds)} values, got {value!r}")
+    return tuple(
+        _convert(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True))
+    )
+
+
+def _dict(kinds: tuple[Any, ...], value: Any, path: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{path} is a table, got {value!r}")
+    return {str(key): _convert(kinds[1], item, f"{path}.{key}") for key, item in value.items()}
+
+
+_READERS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
+    typing.Literal: _one_of,
+    typing.Union: _any_of,
+    types.UnionType: _any_of,
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
+}

@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import math
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
@@ -182,7 +183,8 @@ class Solver(nn.Module, abc.ABC):
                 trajectory.append(current.x)
             if on_step is not None:
                 on_step(number + 1, current)
-        self._judge(trajectory[0], current.x, measurement, problem)
+        if problem_with_it := self._judge(trajectory[0], current.x, measurement, problem):
+            warnings.warn(problem_with_it, stacklevel=3)  # of who calls, behind `no_grad`
         reasons = ("steps" if running else "converged" for running in active.tolist())
         return Solution(
             x=current.x.to(_dtype_of_x(y)),
@@ -200,8 +202,9 @@ class Solver(nn.Module, abc.ABC):
             current = self._advance(current, measurement, problem, number)
         return current.x.to(_dtype_of_x(y))
 
-    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> None:
-        """Say what is wrong with an estimate; solvers that can leave the measurement do."""
+    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+        """Say what is wrong with an estimate, if anything: solvers may leave the measurement."""
+        return None
 
     def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
         if not isinstance(problem, Problem):

@@ -220,6 +220,8 @@ def reach(
     second = first.clone()
     left = round(half / scale)
     second[..., :left] = first.roll(1, 0)[..., :left]
+    device = next((weight.device for weight in solver.parameters()), clean.device)
+    first, second = first.to(device), second.to(device)
     if problem is None:
         smaller = SuperResolution(scale, size=PROBE, sigma=sigma)
         problem = Denoising(sigma) if scale == 1 else smaller

@@ -105,7 +105,11 @@ def take(tree: T, index: Tensor | slice) -> T:
     itself it does not say how many there are.
     """
     size = batch_size(tree)
-    return map_tensors(lambda leaf: leaf[index] if leaf.shape[0] == size else leaf, tree)
+
+    def taken(leaf: Tensor) -> Tensor:
+        return leaf[index] if leaf.ndim and leaf.shape[0] == size else leaf
+
+    return map_tensors(taken, tree)
 
 
 def join(trees: Sequence[T]) -> T:
@@ -139,6 +143,8 @@ def _join_leaf(parts: tuple[Any, ...], sizes: list[int]) -> Any:
         if any(part != parts[0] for part in parts):
             raise ValueError(f"only trees with equal settings can be joined; got {parts}")
         return parts[0]
+    if parts[0].ndim == 0:
+        parts = tuple(part[None] for part in parts)
     expanded = [
         part if part.shape[0] == size else part.expand(size, *part.shape[1:])
         for part, size in zip(parts, sizes, strict=True)
@@ -150,7 +156,7 @@ def select(mask: Tensor, chosen: T, other: T) -> T:
     """Per sample: ``chosen`` where ``mask`` (N,) is true, ``other`` elsewhere."""
 
     def pick(a: Any, b: Any) -> Any:
-        if not isinstance(a, Tensor):
+        if not isinstance(a, Tensor) or a.ndim == 0:
             return a
         return torch.where(mask.view(-1, *(1,) * (a.ndim - 1)), a, b)
 
@@ -159,10 +165,10 @@ def select(mask: Tensor, chosen: T, other: T) -> T:
 
 
 def per_sample(value: Tensor | float, like: Tensor) -> Tensor | float:
-    """A number per sample, (N,) or (1,), shaped to multiply ``like`` (N, ...); floats pass."""
+    """A number per sample, (N,) or (1,), or for all, shaped to multiply ``like`` (N, ...)."""
     if not isinstance(value, Tensor):
         return value
-    if value.shape[0] not in (1, like.shape[0]):
+    if value.ndim and value.shape[0] not in (1, like.shape[0]):
         raise ValueError(
             f"there is one value for each of {value.shape[0]} samples, but {like.shape[0]} samples"
         )

@@ -11,6 +11,7 @@ pytest.importorskip("lightning", reason="needs rimkit[train]")
 from rimkit.benchmarks.throughput import Throughput, Workload, _throughput, measure
 from rimkit.benchmarks.updates import UpdateTime, time_update
 from rimkit.cli.main import main
+from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import load_recipe
 
 
@@ -74,6 +75,25 @@ def test_an_update_is_the_sum_of_its_parts() -> None:
     parts = dataclasses.astuple(update)
     assert min(parts) > 0
     assert update.total == pytest.approx(sum(parts))
+
+
+def test_an_update_is_timed_with_as_many_samples_as_it_has_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    join = Pool.join
+
+    def joined(self: Pool, rollout: Rollout) -> Rollout:
+        whole = join(self, rollout)
+        sizes.append(len(whole.x))
+        return whole
+
+    monkeypatch.setattr(Pool, "join", joined)
+    changes = ["data.patch=16", "data.batch=4", "unroll.continued=0.5", "unroll.steps=[1, 1]"]
+    recipe = load_recipe("random-projections", overrides=changes)
+    time_update(recipe, [np.zeros((1, 20, 30), np.uint8)], precision="32-true")
+    assert sizes[1::3] == sizes[2::3] == [4] * 4  # those that are timed
+    assert 2 in sizes[::3]  # of a kind that was new
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

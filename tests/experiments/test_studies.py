@@ -1,11 +1,14 @@
 """Studies are read strictly, run once, and say what their trainings reached."""
 
 import csv
+import math
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,7 +25,9 @@ from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.result import Look, Result, read_log
 from rimkit.experiments.run import run_study
 from rimkit.experiments.study import Choice, Study, load_study, study_names
+from rimkit.solver import DivergenceError
 from rimkit.training.data import training_paths
+from rimkit.training.recipe import Recipe
 from rimkit.training.run import RunOptions, train
 from rimkit.weights import store
 
@@ -256,6 +261,49 @@ def test_a_request_to_end_reaches_the_trainings(tmp_path: Path, images: Path) ->
     assert (place / "last.ckpt").exists()
 
 
+def test_what_diverges_is_told_and_the_study_goes_on(
+    tmp_path: Path,
+    images: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def diverging(recipe: Recipe, *arguments: Any) -> Path:
+        if recipe.optimizer.name == "adamw" and recipe.seed == 0:
+            raise DivergenceError("gradients are not finite")
+        return train(recipe, *arguments)
+
+    monkeypatch.setattr(run, "train", diverging)
+    monkeypatch.setattr(run, "ProcessPoolExecutor", InThisProcess)
+    choices = (
+        Choice("good", updates=2),
+        Choice("bad", set=("optimizer.name=adamw",), updates=2, seeds=2),
+    )
+    study = tiny(choices=choices)
+    results = run_study(study, training_paths(images), tmp_path, say=print)
+    good, bad, other = results
+    assert math.isnan(bad.looks[-1].mean)
+    assert not math.isnan(good.looks[-1].mean + other.looks[-1].mean)
+    good, bad = summarise(results)
+    assert math.isnan(bad.mean)
+    assert bad.deviation is not None
+    assert "nan" in to_text("t", [good, bad])
+    assert [math.isnan(each.looks[-1].mean) for each in from_csv(study, to_csv(results))] == [
+        False,
+        True,
+        False,
+    ]
+
+
+class InThisProcess(Executor):
+    """Runs what it is given at once."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def submit(self, work: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(work(*arguments, **options))
+        return future
+
+
 def test_after_an_error_nothing_else_is_trained(tmp_path: Path, images: Path) -> None:  # noqa: F811
     choices = [Choice(name, updates=2) for name in "abcd"]
     (tmp_path / "a-0").mkdir()
@@ -452,4 +500,9 @@ def test_figures_can_be_drawn(tmp_path: Path) -> None:
     assert [float(v) for v in axis.lines[0].get_ydata()] == [27.0, 28.0]
     assert [float(v) for v in axis.lines[0].get_xdata()] == pytest.approx([0.05, 0.1])
     assert axis.get_ylim()[0] == pytest.approx(28.2 - 3)  # the third is far below
+    nan = float("nan")
+    lost = [result("lost", 0, nan, nan), *results]
+    assert curves_figure("t", lost).axes[0].get_ylim()[0] == pytest.approx(28.2 - 3)
+    gains_figure("t", summarise(lost))
+    gains_figure("t", summarise([*results, lost[0]]))
     figure.savefig(tmp_path / "curves.png")

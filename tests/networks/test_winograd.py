@@ -122,6 +122,19 @@ def test_in_bf16_all_is_off_by_little_more_than_rounding(size: tuple[int, int]) 
         assert 1e-4 < error < 0.015  # bf16 has eight bits
 
 
+def test_gradients_do_not_depend_on_the_precision_around_who_asks_for_them() -> None:
+    value, weight = normal(1, 8, 8, 8).float(), normal(8, 8, 3, 3, seed=1).float()
+    found = []
+    for inside in (False, True):
+        leaf = weight.clone().requires_grad_()
+        loss = winograd.convolve(value, leaf, side=4).square().sum()
+        with torch.autocast("cpu", torch.bfloat16, enabled=inside):
+            loss.backward()
+        found.append(leaf.grad)
+    assert found[0] is not None
+    assert torch.equal(*found)
+
+
 def test_what_a_convolution_takes_it_takes() -> None:
     layer, value = layers()
     for bf16 in (False, True):

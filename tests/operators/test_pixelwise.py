@@ -1,11 +1,20 @@
 import math
 import re
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from tests.cases import generator, uniform
 
-from rimkit.operators import FourierMask, Identity, Mask
+from rimkit.operators import (
+    Blur,
+    DenseProjection,
+    FourierMask,
+    FourierProjection,
+    Identity,
+    Mask,
+)
 
 
 def test_identity_starts_at_the_measurement() -> None:
@@ -141,6 +150,16 @@ def test_a_stroke_is_drawn_whole_wherever_it_lies() -> None:
         assert torch.equal((mask.mask[0, 0] == 0)[sure], (distance <= radius)[sure])
 
 
-def test_a_mask_of_numpy_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"a mask is a torch\.Tensor, got ndarray"):
-        Mask(torch.ones(1, 1, 4, 4).numpy())  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (lambda: Mask(np.ones((1, 1, 4, 4))), "a mask"),  # type: ignore[arg-type]
+        (lambda: FourierMask(np.ones((1, 1, 4, 4))), "a mask"),  # type: ignore[arg-type]
+        (lambda: Blur(np.ones((1, 3, 3))), "a kernel"),  # type: ignore[arg-type]
+        (lambda: DenseProjection(np.ones((1, 2, 4)), (2, 2)), "a matrix"),  # type: ignore[arg-type]
+        (lambda: FourierProjection(np.arange(4)[None], (2, 2)), "rows"),  # type: ignore[arg-type]
+    ],
+)
+def test_arrays_of_numpy_are_refused(build: Callable[[], object], name: str) -> None:
+    with pytest.raises(TypeError, match=rf"{name} is a torch\.Tensor, got ndarray"):
+        build()

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.cases import uniform
+from tests.cases import generator, uniform
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from rimkit.data import bsds300
 from rimkit.operators import Downsampling, DownsamplingPart, adjoint_error, matlab_imresize, taps
+from rimkit.problem import SuperResolution
 
 SCALES = (2, 3, 4)
 
@@ -105,6 +106,25 @@ def test_a_part_is_what_the_whole_does_there(scale: float) -> None:
         (whole.initial(y), part.initial(measured)),
     ):
         torch.testing.assert_close(here[..., *inner], there[..., *window][..., *inner])
+
+
+def test_windows_may_be_open() -> None:
+    whole = Downsampling(2.0, (16, 20))
+    y = whole.A(uniform(1, 1, 16, 20))
+    part, measured = whole.crop(y, (slice(None), slice(0, 8)))
+    assert (part.window, measured.shape) == (((0, 16), (0, 8)), (1, 1, 8, 4))
+
+
+def test_a_score_needs_the_size_of_an_image_that_its_y_does_not_tell() -> None:
+    x = uniform(1, 1, 17, 16)
+    for size in (None, (17, 16)):
+        problem = SuperResolution(2.0, size=size)
+        y = problem.simulate(x, generator=generator())
+        if size is None:
+            with pytest.raises(ValueError, match=r"adjoint gives \(1, 1, 18, 16\): .* their size"):
+                problem.score(x, y)
+        else:
+            assert problem.score(x, y).shape == x.shape
 
 
 def test_the_parts_of_a_cut_share_y_out() -> None:

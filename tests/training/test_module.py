@@ -1,7 +1,7 @@
 import math
 import signal
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import pytest
@@ -260,7 +260,26 @@ def test_gradients_are_clipped_and_those_that_overflow_are_dropped() -> None:
     assert float(total) == pytest.approx(1.0, rel=1e-3)
     model.phi_epsilon.grad = torch.tensor(float("inf"))
     assert not clip_gradients(model, largest=1.0).isfinite()
-    assert not any(parameter.grad.any() for parameter in model.parameters())  # type: ignore[union-attr]
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw", "schedule-free"])
+def test_an_update_that_is_dropped_moves_no_weight(name: Literal["muon", "adamw"]) -> None:
+    torch.manual_seed(0)
+    model = RIM(RIMConfig())
+    optimizer = build_optimizer(model, OptimizerRecipe(name=name, decay=0, average=0))
+    if name == "schedule-free":
+        optimizer.train()  # type: ignore[attr-defined]
+    for overflows in (False, True):
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        if overflows:
+            model.phi_epsilon.grad = torch.tensor(float("inf"))
+        before = [parameter.clone() for parameter in model.parameters()]
+        clip_gradients(model, largest=1.0)
+        optimizer.step()
+        pairs = zip(before, model.parameters(), strict=True)
+        assert all(torch.equal(old, new) for old, new in pairs) == overflows
 
 
 def test_a_training_that_learns_nothing_ends(

@@ -107,6 +107,20 @@ def test_another_task_starts_from_its_own_defaults() -> None:
     assert recipe.task == DenoisingTask(quantised="known")
 
 
+def test_the_task_that_a_recipe_means_without_its_name_keeps_its_settings() -> None:
+    table = {"task": {"sigma": [0, 25]}, "model": {"network": {"features": 16}}}
+    changes = ["task.name=denoising", "model.network.name=compact"]
+    recipe = recipe_from_table(table, overrides=changes)
+    assert recipe.task == DenoisingTask(sigma=(0.0, 25.0))
+    assert recipe.model.network == CompactConfig(features=16)
+
+
+def test_settings_in_python_are_those_of_a_table() -> None:
+    task = DenoisingTask(sigma=[0, 25])  # type: ignore[arg-type]
+    assert task == DenoisingTask(sigma=(0.0, 25.0))
+    assert hash(task) == hash(DenoisingTask(sigma=(0.0, 25.0)))
+
+
 @pytest.mark.parametrize(
     "build",
     [
@@ -120,10 +134,13 @@ def test_another_task_starts_from_its_own_defaults() -> None:
         lambda: RIMConfig(steps=2.5),  # type: ignore[arg-type]
         lambda: RIMConfig(variance_floor_trained="no"),  # type: ignore[arg-type]
         lambda: CompactConfig(features=True),
+        lambda: RIMConfig(network=CompactConfig),  # type: ignore[arg-type]
+        lambda: RIMConfig(network=Recipe()),  # type: ignore[arg-type]
+        lambda: Recipe(task="denoising"),  # type: ignore[arg-type]
     ],
 )
 def test_settings_in_python_have_their_types(build: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match=r"is (one of|of type)"):
+    with pytest.raises(ValueError, match=r"is (one of|of type|a dataclass)"):
         build()
 
 

@@ -468,6 +468,13 @@ def test_a_folder_in_use_is_not_overwritten(
         other = load_recipe("denoise-gray", overrides=[*overrides, change])
         with pytest.raises(ValueError, match=change.split("=")[0]):
             train(other, training_paths(images), options(tmp_path / "run", resume=True))
+    file = tmp_path / "run" / "inputs.json"
+    read = json.loads(file.read_text())
+    file.write_text(json.dumps({**read, "processes": 2}))
+    longer = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.updates=3"])
+    with pytest.raises(ValueError, match="a training on 2 processes, these are 1"):
+        train(longer, training_paths(images), options(tmp_path / "run", resume=True))
+    file.write_text(json.dumps(read))
     (images / "7.png").write_bytes((images / "5.png").read_bytes())
     with pytest.raises(ValueError, match=r"held_out differs|training differs"):
         train(recipe, training_paths(images), options(tmp_path / "run", resume=True))

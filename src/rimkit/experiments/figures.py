@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from rimkit.experiments.report import Line
@@ -31,7 +32,7 @@ def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
             axis.annotate(label, (1.01, place), xycoords=("axes fraction", "data"), va="center")
         axis.set_yticks(range(len(lines)), [line.choice.name for line in reversed(lines)])
         axis.axvline(0, color="grey", linewidth=0.8)
-        lowest = min(line.gain_over(lines[0]) for line in lines)
+        lowest = np.nanmin([0.0, *(line.gain_over(lines[0]) for line in lines)])  # NaN: diverged
         axis.set_xlim(left=max(worst, lowest) - 0.1)
         axis.set_xlabel(f"mean PSNR over the held-out images against “{lines[0].choice.name}” (dB)")
         axis.set_title(title)
@@ -58,7 +59,7 @@ def curves_figure(title: str, results: Sequence[Result]) -> Figure:
                 label=_name(result) if result.seed == 0 else None,
             )
         axis.set_xscale("log")
-        best = max(look.mean for result in results for look in result.looks)
+        best = np.nanmax([look.mean for result in results for look in result.looks])
         axis.set_ylim(bottom=max(axis.get_ylim()[0], best - _SHOWN))
         ticks = [tick for tick in (1, 2, 5, 10, 15, 30, 60, 120, 240) if _within(tick, axis)]
         axis.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)

@@ -8,6 +8,8 @@ import io
 import statistics
 from collections.abc import Sequence
 
+import numpy as np
+
 from rimkit.experiments.result import Look, Result
 from rimkit.experiments.study import Choice, Study
 
@@ -169,7 +171,7 @@ def _line(results: Sequence[Result]) -> Line:
         seconds_per_update=results[0].seconds_per_update,
         psnr={name: statistics.mean(look.own[name] for look in last) for name in last[0].own},
         mean=statistics.mean(own),
-        deviation=statistics.stdev(own) if len(own) > 1 else None,
+        deviation=float(np.std(own, ddof=1)) if len(own) > 1 else None,  # NaN of what diverged
         by_seed={result.seed: look.mean for result, look in zip(results, last, strict=True)},
         late=statistics.mean(look.late_mean for look in last) - statistics.mean(own),
         logged={

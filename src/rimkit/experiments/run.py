@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import math
 import multiprocessing
 import signal
 import threading
@@ -20,11 +21,13 @@ import torch
 from rimkit import atomic, extensions, settings
 from rimkit.benchmarks.updates import time_update
 from rimkit.data.images import Bytes
-from rimkit.experiments.result import Result, read_log
+from rimkit.experiments.result import Look, Result, read_log
 from rimkit.experiments.study import Choice, Study
+from rimkit.solver import DivergenceError
 from rimkit.training import folder
 from rimkit.training.callbacks import LAST
 from rimkit.training.data import load_images, split_images
+from rimkit.training.recipe import Recipe
 from rimkit.training.run import RunOptions, default_precision, inputs_of, train
 from rimkit.weights import store
 
@@ -214,17 +217,20 @@ def _train(
     if folder.ended_after(place) == updates:
         folder.check_same(place, recipe, inputs_of(recipe, paths, precision=_precision(choice)))
     else:
-        train(
-            recipe,
-            paths,
-            RunOptions(
-                output=place,
-                resume=(place / LAST).exists(),
-                accelerator="cpu",
-                precision=_precision(choice),
-                progress=False,
-            ),
-        )
+        try:
+            train(
+                recipe,
+                paths,
+                RunOptions(
+                    output=place,
+                    resume=(place / LAST).exists(),
+                    accelerator="cpu",
+                    precision=_precision(choice),
+                    progress=False,
+                ),
+            )
+        except DivergenceError:  # which the table says, and the study goes on
+            return _diverged(study, choice, seed=seed, cost=cost, recipe=recipe, place=place)
         if folder.ended_after(place) != updates:  # an interrupt ends a training in good order
             raise KeyboardInterrupt
     (place / LAST).unlink(missing_ok=True)
@@ -238,3 +244,14 @@ def _train(
         training = store.read_metadata(place / folder.WEIGHTS)["training"]
         cost = training["seconds"] / training["updates"]
     return Result(choice, seed, cost, updates, looks)
+
+
+def _diverged(
+    study: Study, choice: Choice, *, seed: int, cost: float | None, recipe: Recipe, place: Path
+) -> Result:
+    """What is known of a training that did not come to its end: NaN there."""
+    updates = recipe.optimizer.updates
+    problems = [name for known in recipe.task.validation() for name in (known, f"{known}_late")]
+    end = Look(updates, dict.fromkeys(problems, math.nan), dict.fromkeys(study.columns, math.nan))
+    looks = [look for look in read_log(place, study.columns) if look.update < updates]
+    return Result(choice, seed, math.nan if cost is None else cost, updates, [*looks, end])

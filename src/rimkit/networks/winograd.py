@@ -105,10 +105,11 @@ class _Tiled(torch.autograd.Function):
         if torch.is_grad_enabled():
             return (*_usual_backward(gradient, value, weight, ctx.needs_input_grad[:2]), None)
         of_value = of_weight = None
-        if ctx.needs_input_grad[0]:
-            of_value = _convolve(gradient, weight.flip(2, 3).transpose(0, 1), ctx.side)
-        if ctx.needs_input_grad[1]:
-            of_weight = _correlate(value, gradient, ctx.side, dtype=weight.dtype)
+        with torch.autocast("cpu", enabled=False):  # whoever asks for gradients may be within one
+            if ctx.needs_input_grad[0]:
+                of_value = _convolve(gradient, weight.flip(2, 3).transpose(0, 1), ctx.side)
+            if ctx.needs_input_grad[1]:
+                of_weight = _correlate(value, gradient, ctx.side, dtype=weight.dtype)
         return of_value, of_weight, None
 
     @staticmethod

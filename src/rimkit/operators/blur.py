@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
-from rimkit.operators.checks import check_image, check_samples
+from rimkit.operators.checks import check_image, check_samples, check_tensor
 
 Padding = Literal["circular", "replicate"]
 
@@ -40,6 +40,7 @@ class Blur:
     padding: Padding = "replicate"
 
     def __post_init__(self) -> None:
+        check_tensor("a kernel", self.kernel)
         if self.kernel.ndim != 3 or not all(size % 2 for size in self.kernel.shape[1:]):
             raise ValueError(
                 f"a kernel has shape (N or 1, odd, odd), got {tuple(self.kernel.shape)}"

@@ -5,6 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 
+def check_tensor(name: str, value: object) -> None:
+    """Raise ``TypeError`` unless a part of an operator is a tensor: arrays of numpy are none."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} is a torch.Tensor, got {type(value).__name__}")
+
+
 def check_samples(name: str, value: Tensor, leaf: Tensor) -> None:
     """Raise unless an operator's tensor is for one sample, or for as many as x or y has."""
     if leaf.shape[0] not in (1, value.shape[0]):

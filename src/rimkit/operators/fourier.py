@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators.checks import check_mask
+from rimkit.operators.checks import check_mask, check_tensor
 
 
 @tree.register
@@ -33,6 +33,7 @@ class FourierMask:
     mask: Tensor
 
     def __post_init__(self) -> None:
+        check_tensor("a mask", self.mask)
         if self.mask.ndim != 4:
             raise ValueError(
                 f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
-from rimkit.operators.checks import check_mask
+from rimkit.operators.checks import check_mask, check_tensor
 from rimkit.operators.filling import fill
 
 
@@ -57,8 +57,7 @@ class Mask:
     mask: Tensor
 
     def __post_init__(self) -> None:
-        if not isinstance(self.mask, Tensor):
-            raise TypeError(f"a mask is a torch.Tensor, got {type(self.mask).__name__}")
+        check_tensor("a mask", self.mask)
         if self.mask.ndim != 4:
             raise ValueError(
                 f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"
@@ -96,7 +95,7 @@ class Mask:
         shares = _by_sample("share", share, samples)
         if not ((shares >= 0) & (shares <= 1)).all():
             raise ValueError(f"shares lie in [0, 1], got {share}")
-        drawn = torch.rand((samples, 1, *size), generator=generator)
+        drawn = torch.rand((samples, 1, *size), generator=generator, device=generator.device)
         return cls((drawn >= shares.to(drawn).view(-1, 1, 1, 1)).float())
 
     @classmethod
@@ -133,18 +132,24 @@ class Mask:
             If there are other counts than N.
         """
         counts = _by_sample("count", count, samples)
-        missing = torch.zeros((samples, *size), dtype=torch.bool)
+        device = generator.device
+        missing = torch.zeros((samples, *size), dtype=torch.bool, device=device)
+        counts = counts.to(device)
         reach = length[1] + width[1]
         for number in range(int(counts.max())):
-            row, column, angle, far, wide = torch.rand((5, samples, 1, 1), generator=generator)
+            drawn = torch.rand((5, samples, 1, 1), generator=generator, device=device)
+            row, column, angle, far, wide = drawn
             top, left = size[0] * row, size[1] * column
             box = _around(top, reach), _around(left, reach)
-            down, across = (torch.arange(n)[side] for n, side in zip(size, box, strict=True))
+            down, across = (
+                torch.arange(n, device=device)[side] for n, side in zip(size, box, strict=True)
+            )
             # In coordinates along the stroke, from its beginning, and across it.
             sine, cosine = (2 * math.pi * angle).sin(), (2 * math.pi * angle).cos()
             rows, columns = down[:, None] - top, across - left
             along, aside = rows * sine + columns * cosine, rows * cosine - columns * sine
-            beyond = along - along.clamp(torch.zeros(()), length[0] + far * (length[1] - length[0]))
+            reaches = length[0] + far * (length[1] - length[0])
+            beyond = along - along.clamp(along.new_zeros(()), reaches)
             near = beyond.hypot(aside) <= (width[0] + wide * (width[1] - width[0])) / 2
             missing[:, *box] |= near & (number < counts)[:, None, None]
         return cls((~missing[:, None]).float())

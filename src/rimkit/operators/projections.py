@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators.checks import check_samples
+from rimkit.operators.checks import check_samples, check_tensor
 from rimkit.operators.rows import (
     Size,
     check_count,
@@ -47,6 +47,7 @@ class DenseProjection:
     size: Size
 
     def __post_init__(self) -> None:
+        check_tensor("a matrix", self.matrix)
         pixels = self.size[0] * self.size[1]
         if self.matrix.ndim != 3 or self.matrix.shape[2] != pixels or min(self.size) < 1:
             raise ValueError(
@@ -171,6 +172,7 @@ class FastProjection:
     rows: Tensor
 
     def __post_init__(self) -> None:
+        check_tensor("signs", self.signs)
         if self.signs.ndim != 3 or not (self.signs.abs() == 1).all():
             raise ValueError(
                 f"signs are -1 and 1 in shape (N or 1, H, W), got {tuple(self.signs.shape)}"

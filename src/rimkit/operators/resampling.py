@@ -86,12 +86,20 @@ class Downsampling:
         The window need not fall on the grid of the scale: every pixel of y keeps its place over x,
         to a fraction of a pixel.
         """
-        rows, columns = ((side.start, side.stop) for side in window)
-        part = DownsamplingPart(self.scale, self._size_of_x(y), (rows, columns))
+        size = self._size_of_x(y)
+        rows, columns = (
+            side.indices(length)[:2] for side, length in zip(window, size, strict=True)
+        )
+        part = DownsamplingPart(self.scale, size, (rows, columns))
         return part, y[..., *part.measured]
 
+    def _largest(self, small: tuple[int, ...]) -> tuple[int, int]:
+        """Size of x where it is not said, for a y of a size."""
+        height, width = (int(side * self.scale + 1e-9) for side in small)
+        return height, width
+
     def _size_of_x(self, y: Tensor) -> tuple[int, int]:
-        height, width = self.size or tuple(int(side * self.scale + 1e-9) for side in y.shape[-2:])
+        height, width = self.size or self._largest(tuple(y.shape[-2:]))
         expected = smaller_size(height, self.scale), smaller_size(width, self.scale)
         if tuple(y.shape[-2:]) != expected:
             raise ValueError(

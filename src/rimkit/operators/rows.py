@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rimkit.operators.checks import check_samples
+from rimkit.operators.checks import check_samples, check_tensor
 
 Size = tuple[int, int]
 
@@ -51,6 +51,7 @@ def check_count(rows: int, pixels: int, shape: tuple[int, ...]) -> None:
 
 def check_rows(rows: Tensor, size: Size) -> None:
     """Raise unless rows are (N or 1, m), in range and distinct."""
+    check_tensor("rows", rows)
     pixels = size[0] * size[1]
     if rows.ndim != 2 or rows.dtype != torch.long:
         raise ValueError(

@@ -58,8 +58,9 @@ class SaturatingSensor:
 
     def initial(self, y: Tensor) -> Tensor:
         """Start at the inverse; what reads as saturated, at the brightest that does not."""
-        light = torch.atanh(y.clamp(0, _BRIGHTEST)) / self.gain
-        return light ** (1 / self.gamma)
+        # At zero the root's slope is infinite: what is below takes no part in gradients.
+        light = torch.atanh(y.clamp(torch.finfo(y.dtype).tiny, _BRIGHTEST)) / self.gain
+        return torch.where(y > 0, light ** (1 / self.gamma), 0)
 
     def crop(self, y: Tensor, window: Window) -> tuple[SaturatingSensor, Tensor]:
         """Cut y (N, C, H, W)."""

@@ -127,7 +127,9 @@ class Stop(lightning.Callback):
     ) -> None:
         """Listen instead of Lightning, which ends without a checkpoint where SIGTERM comes."""
         if threading.current_thread() is threading.main_thread():
-            self._before = {n: signal.signal(n, self._interrupt) for n in _ENDING}
+            for number in _ENDING:
+                if signal.getsignal(number) is not None:  # else it could not be given back
+                    self._before[number] = signal.signal(number, self._interrupt)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object

@@ -18,6 +18,7 @@ from rimkit.weights import store
 WEIGHTS = "weights.safetensors"
 RECIPE = "recipe.json"
 _INPUTS = "inputs.json"
+_PROCESSES = "processes"
 
 # What may change when a training goes on: how long it is, and when one looks at it.
 _FREE = frozenset({"optimizer.updates", "optimizer.decay", "validate_every"})
@@ -62,6 +63,16 @@ def saved_start(folder: Path) -> dict[str, Any] | None:
     """What the training in a folder started from; None if from no weights, or if it is not said."""
     start: dict[str, Any] | None = _read(folder, _INPUTS).get("start")
     return start
+
+
+def saved_processes(folder: Path) -> int:
+    """On how many processes the training in a folder runs."""
+    return int(_saved_inputs(folder).get(_PROCESSES, 1))
+
+
+def on_processes(read: dict[str, Any], number: int) -> dict[str, Any]:
+    """Say on how many processes a training runs: they share its patches out among themselves."""
+    return read if number == 1 else {**read, _PROCESSES: number}
 
 
 def ended_after(folder: Path) -> int | None:

@@ -208,12 +208,13 @@ def clip_gradients(model: RIM, *, largest: float) -> Tensor:
     """Scale all gradients so that their norm is at most ``largest``; return what it was.
 
     At small sigma the likelihood is steep, and gradients through many steps may overflow. Such an
-    update teaches nothing and would turn every weight into NaN: its gradients become zero.
+    update teaches nothing and would turn every weight into NaN: its gradients are taken away, and
+    weights and momentum stay. (With gradients of zero Muon would still take a whole step.)
     """
     parameters = [p for p in model.parameters() if p.grad is not None]
     norm = torch.nn.utils.clip_grad_norm_(parameters, largest)
     if not norm.isfinite():
-        model.zero_grad(set_to_none=False)
+        model.zero_grad()
     return norm
 
 

@@ -10,8 +10,9 @@ from importlib import resources
 from typing import Any, Literal
 
 from rimkit import settings
+from rimkit.networks import CompactConfig
 from rimkit.rim import RIMConfig
-from rimkit.tasks import DenoisingTask, Task, task_from_table
+from rimkit.tasks import DEFAULT, DenoisingTask, Task, task_from_table
 from rimkit.training.loss import DistanceName
 
 
@@ -49,8 +50,8 @@ class UnrollRecipe:
         Steps whose activations are kept at a time, the others being computed again in the backward
         pass: memory for time. 0: all are kept.
     continued
-        Share of every batch that goes on from where an earlier update left it, so that the machine
-        is trained far beyond the steps it is unrolled.
+        Share of every batch that goes on from where an earlier update left it, in whole samples
+        (rounded down), so that the machine is trained far beyond the steps it is unrolled.
     lifetime
         Updates, in the mean, in which a continued sample takes part.
     through_score
@@ -87,7 +88,7 @@ class LossRecipe:
         w_t of all steps but the last, which counts 1 (equation 13; the paper: 1).
     rest, rest_after
         Weight of the motion (see `rimkit.training.loss.motion`) of samples that have taken so many
-        steps before the update; 0: a machine may move for ever.
+        steps before the update, which only continued ones have; 0: a machine may move for ever.
     """
 
     distance: DistanceName = "mse"
@@ -205,8 +206,12 @@ class Recipe:
         return bool(getattr(self.task, "on_patches", False))
 
 
-_NAMED = {"model.network.name": {"channels"}, "task.name": set[str]()}
-"""Names on which all settings beside them depend, and which of those are kept with another one."""
+_NAMED = {
+    "model.network.name": (CompactConfig.table_name, {"channels"}),
+    "task.name": (DEFAULT, set[str]()),
+}
+"""Names on which all settings beside them depend, what they are where they are not said, and which
+of those settings are kept with another one."""
 
 _FOLDER = resources.files("rimkit.training") / "recipes"
 
@@ -263,8 +268,10 @@ def _override(table: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    if path.strip() in _NAMED and value != table.get("name"):
-        # Another network, or task, has other settings: only what all share is kept.
-        for other in table.keys() - _NAMED[path.strip()]:
-            del table[other]
+    if path.strip() in _NAMED:
+        default, shared = _NAMED[path.strip()]
+        if value != table.get("name", default):
+            # Another network, or task, has other settings: only what all share is kept.
+            for other in table.keys() - shared:
+                del table[other]
     table[key] = value

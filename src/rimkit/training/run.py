@@ -45,7 +45,7 @@ _NOISE = (
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """How a training is run: nothing here changes what an update computes but precision.
+    """How a training is run: what an update computes depends on precision and processes alone.
 
     Attributes
     ----------
@@ -108,14 +108,21 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     read = folder.inputs(training, held_out, precision=options.precision, start=start)
     checkpoint, update = None, 0
     if options.resume:
+        read = folder.on_processes(read, folder.saved_processes(options.output))
         checkpoint, update = folder.resume(options.output, recipe, read)
     over = update >= recipe.optimizer.updates  # it ended before its weights were written
     try:
         trainer = build_trainer(recipe, options, start=update)
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"these devices cannot be used: {error}") from error
+    processes = trainer.world_size
+    if options.resume and processes != (before := folder.saved_processes(options.output)):
+        raise ValueError(
+            f"{options.output} holds a training on {before} processes, these are {processes}: "
+            "its patches and batches would be others"
+        )
     if not options.resume and trainer.is_global_zero:
-        folder.begin(options.output, recipe, read)
+        folder.begin(options.output, recipe, folder.on_processes(read, processes))
     ready_for_updates(recipe.unroll.segment)
     module = RIMTraining(recipe)
     if recipe.start_from and checkpoint is None:
