@@ -13,6 +13,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageCms
 from tests.web.browser import (
     FilesAlone,
     colours,
@@ -298,3 +299,18 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     models = [str(tmp_path / name / "run" / "weights.safetensors") for name in "ab"]
     with pytest.raises(ValueError, match="every model has a name of its own, got run, run"):
         list(export_site(tmp_path / "site", models))
+
+
+def test_colours_of_a_profile_come_back_as_srgb(page: Any, tmp_path: Path) -> None:
+    """Whoever hands back no profile may not hand back numbers that are meant by one."""
+    icc = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    places = {bytes(icc[at : at + 4]): at + 4 for at in range(132, 132 + 12 * icc[131], 12)}
+    red, blue = (slice(places[tag], places[tag] + 8) for tag in (b"rXYZ", b"bXYZ"))
+    icc[red], icc[blue] = icc[blue], icc[red]
+    values = np.zeros((32, 32, 3), np.uint8)
+    values[..., 0] = 255
+    Image.fromarray(values).save(tmp_path / "photo.png", icc_profile=bytes(icc))
+    restore(page, tmp_path / "photo.png", sigma=0)
+    downloaded(page, tmp_path / "out.png")
+    found = pixels((tmp_path / "out.png").read_bytes())[..., :3]
+    assert np.abs(found[..., ::-1].astype(int) - values).max() <= 2

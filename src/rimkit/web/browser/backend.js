@@ -26,12 +26,13 @@ async function refuseDeep(blob) {
   if (png && head[24] > 8) throw new Error("It has 16 bits: only `rimkit serve` and `rimkit restore` take that.");
 }
 
-// RGBA of 8 bits, as it stands in the file.
+// RGBA of 8 bits: as it stands in the file, or, where that has a colour profile, as sRGB, for what
+// is handed back has none.
 async function decoded(blob) {
   await refuseDeep(blob);
   let bitmap;
   try {
-    bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    bitmap = await createImageBitmap(blob, { premultiplyAlpha: "none" });
   } catch {
     throw new Error("This browser cannot read it as an image.");
   }

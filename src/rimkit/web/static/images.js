@@ -61,7 +61,7 @@ async function openFile(file) {
 // Of an image that is too large, the middle can be taken, if the browser can read it.
 async function offerMiddle(file, mine) {
   let picture;
-  try { picture = await createImageBitmap(file, { colorSpaceConversion: "none" }); } catch { return; }
+  try { picture = await createImageBitmap(file); } catch { return; }  // in sRGB: its profile goes
   const share = Math.sqrt(limits.pixels / (picture.width * picture.height));
   if (share >= 1 || mine !== choices) return;
   const [width, height] = [picture.width, picture.height].map((side) => Math.floor(side * share));
