@@ -320,21 +320,34 @@ def test_files_that_mean_no_good(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "exif",
-    [
-        b"II*\0\x08\0",
-        b"II*\0\x08\0\0\0\x01\0\x00\x01\x02\0\x04\0\0\0abc\0\0\0\0\0",  # ImageWidth as text
-    ],
-)
-def test_metadata_that_mean_no_good_stop_no_folder(photos: Path, model: RIM, exif: bytes) -> None:
+def test_metadata_that_mean_no_good_stop_no_folder(photos: Path, model: RIM) -> None:
     values = np.zeros((20, 24), np.uint8)
-    Image.fromarray(values).save(photos / "odd.png", exif=exif)
+    Image.fromarray(values).save(photos / "odd.png", exif=b"II*\0\x08\0")
     outcomes = {Path(o.source).name: o for o in restore(photos, model)}
     odd = outcomes.pop("odd.png")
     assert odd.status == "failed"
     assert "odd.png: cannot be read as an image" in odd.reason
     assert {outcome.status for outcome in outcomes.values()} == {"restored"}
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("tag", [256, 282, 296])  # of the image, where there is to be a number
+def test_a_tag_that_is_damaged_is_left_out(
+    tmp_path: Path, model: RIM, tag: int, ending: str
+) -> None:
+    said = b"a maker\0"
+    entries = struct.pack("<HHI4s", tag, 2, 4, b"abc\0")
+    maker = struct.pack("<HHII", 271, 2, len(said), 8 + 2 + 24 + 4)
+    first, second = sorted([entries, maker], key=lambda entry: entry[:2][::-1])
+    exif = b"II*\0" + struct.pack("<IH", 8, 2) + first + second + bytes(4) + said
+    source = tmp_path / "odd.png"
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(source, exif=exif)
+    jobs = plan(source, tmp_path / f"b.{ending}")
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.1))
+    assert outcome.status == "restored"
+    assert outcome.warnings == ("some of its EXIF is damaged, and is left out",)
+    with Image.open(outcome.target) as image:
+        assert image.getexif()[271] == "a maker"
 
 
 def test_what_a_model_cannot_take_stops_no_folder(photos: Path) -> None:

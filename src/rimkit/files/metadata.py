@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import struct
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,8 @@ class Metadata:
         What the file says that pixels were raised to, about 1 / 2.2 as a rule; only PNG says so.
     primaries
         Chunks of a PNG, names and contents, that say which colours its numbers mean (cHRM, cICP).
+    is_damaged
+        Whether some EXIF tags are left out since they cannot be written as they stand.
     """
 
     exif: bytes = b""
@@ -58,25 +61,30 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     gamma: float | None = None
     primaries: tuple[tuple[bytes, bytes], ...] = ()
+    is_damaged: bool = False
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
     """Return what an opened file says, and its EXIF orientation (1 to 8)."""
-    kept, orientation = read_exif(image.getexif(), only=None)
+    kept, orientation, is_damaged = read_exif(image.getexif(), only=None)
     dpi = image.info.get("dpi")
     metadata = Metadata(
         exif=kept,
         icc=image.info.get("icc_profile") or b"",
         dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
         gamma=image.info.get("gamma") or None,
+        is_damaged=is_damaged,
     )
     return metadata, orientation
 
 
-def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) -> tuple[bytes, int]:
+def read_exif(
+    exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE
+) -> tuple[bytes, int, bool]:
     """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation.
 
-    ``only``: the tags of the main directory that may be kept; None: all, but the orientation.
+    And whether some are damaged, and left out. ``only``: the tags of the main directory that may be
+    kept; None: all, but the orientation.
     """
     orientation = exif.get(Base.Orientation, 1)
     kept = Image.Exif()
@@ -94,12 +102,34 @@ def read_exif(exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE) ->
         if entries:
             kept.get_ifd(directory).update(entries)
     filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
-    return kept.tobytes() if filled else b"", orientation if orientation in range(1, 9) else 1
+    is_damaged = _drop_damaged(kept)
+    orientation = orientation if orientation in range(1, 9) else 1
+    return kept.tobytes() if filled else b"", orientation, is_damaged
+
+
+def _drop_damaged(exif: Image.Exif) -> bool:
+    """Leave out what cannot be written, as a text where a number is to be; whether there is any."""
+    found = False
+    for tags in (exif, *(exif.get_ifd(directory) for directory in _DIRECTORIES)):
+        for tag in [tag for tag in tags if not _can_be_written(tag, tags[tag])]:
+            del tags[tag]
+            found = True
+    return found
+
+
+def _can_be_written(tag: int, value: Any) -> bool:
+    alone = Image.Exif()
+    alone[tag] = value
+    try:
+        alone.tobytes()
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error):
+        return False
+    return True
 
 
 def colours_alone(metadata: Metadata) -> Metadata:
     """Only what the pixels mean."""
-    return dataclasses.replace(metadata, exif=b"", dpi=None)
+    return dataclasses.replace(metadata, exif=b"", dpi=None, is_damaged=False)
 
 
 def as_it_was(value: Any) -> Any:

@@ -174,12 +174,14 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
         return _failure(job, error)
-    told = (*prepared.warnings, *_of_colours(picture.metadata, job))
+    told = (*prepared.warnings, *_of_metadata(picture.metadata, job))
     return _Opened(job, prepared, told, claim, time.perf_counter() - began)
 
 
-def _of_colours(metadata: Metadata, job: Job) -> Iterator[str]:
-    """What becomes of what a file says of its colours, where one should know it."""
+def _of_metadata(metadata: Metadata, job: Job) -> Iterator[str]:
+    """What is lost of what a file says besides its pixels, and of its colours what is not usual."""
+    if metadata.is_damaged:
+        yield "some of its EXIF is damaged, and is left out"
     kind = format_of(job.target)
     profile = metadata.icc
     if profile and "sRGB" not in profile_name(profile):

@@ -66,8 +66,10 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
             page: Any = tiff.pages[0]
             tiff_bounds.check(page, path, largest=largest)
             values = _pixels(page, path)
-            kept, orientation = _exif(tiff, path)
-            metadata = Metadata(exif=kept, icc=_profile(page), dpi=_dpi(page))
+            kept, orientation, is_damaged = _exif(tiff, path)
+            metadata = Metadata(
+                exif=kept, icc=_profile(page), dpi=_dpi(page), is_damaged=is_damaged
+            )
     except _DAMAGED as error:
         if str(error).startswith(str(path)):
             raise
@@ -137,8 +139,8 @@ def _with_strips(directory: ImageFileDirectory_v2, sizes: list[int]) -> bytes:
     return header + directory.tobytes(len(header))
 
 
-def _exif(tiff: tifffile.TiffFile, path: Path) -> tuple[bytes, int]:
-    """The tags that are kept, and the orientation."""
+def _exif(tiff: tifffile.TiffFile, path: Path) -> tuple[bytes, int, bool]:
+    """As `rimkit.files.metadata.read_exif`."""
     page: Any = tiff.pages[0]
     exif = Image.Exif()
     exif.endian = tiff.byteorder
@@ -147,7 +149,7 @@ def _exif(tiff: tifffile.TiffFile, path: Path) -> tuple[bytes, int]:
         try:
             exif.load_from_fp(file, page.offset)
         except struct.error:  # Pillow cannot read a BigTIFF that is big-endian
-            return b"", int(page.tags.valueof(274, 1))
+            return b"", int(page.tags.valueof(274, 1)), True
         return read_exif(exif)
 
 
