@@ -9,7 +9,7 @@ Run: python benchmarks/little_noise.py
 import torch
 
 import rimkit
-from rimkit.data.images import to_unit
+from rimkit.data.images import bytes_to_unit
 from rimkit.data.patches import seeded
 from rimkit.denoiser import Denoiser
 from rimkit.metrics import psnr
@@ -35,7 +35,7 @@ def main() -> None:
         model = rimkit.load(name)
         channels = model.config.network.channels
         images = load_images(held_out, channels=channels, smallest=SIDE)
-        x = torch.stack([to_unit(image)[:, :SIDE, :SIDE] for image in images])
+        x = torch.stack([bytes_to_unit(image)[:, :SIDE, :SIDE] for image in images])
         least = Denoiser(model).least_sigma * LEVELS
         print(f"{name}: what is below sigma {least:.2f} stays as it is")
         print(f"{'sigma':>7}{'gain':>8}{'least':>8}{'8-bit':>8}{'least':>8}")

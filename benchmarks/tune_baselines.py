@@ -11,7 +11,7 @@ from skimage.restoration import denoise_nl_means
 from torch import Tensor
 
 import rimkit
-from rimkit.data.images import load_bytes, to_unit
+from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
 from rimkit.training.data import split_images, training_paths
 
@@ -21,7 +21,7 @@ SIGMA = 25 / 255
 def crops() -> Tensor:
     _, held_out = split_images(training_paths(), held_out_every=20)
     return torch.stack(
-        [to_unit(load_bytes(path, channels=1))[:, 32:288, 32:288] for path in held_out]
+        [bytes_to_unit(load_bytes(path, channels=1))[:, 32:288, 32:288] for path in held_out]
     )
 
 

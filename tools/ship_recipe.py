@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
 from typing import Any
 
 from rimkit import settings
@@ -23,7 +22,11 @@ def how(name: str, training: dict[str, Any], digest: str) -> tuple[str, int]:
     begun = record.started_from(training)
     if begun:
         start = training.get("start") or known_start(begun, digest)
-        said = f"from the weights {start['sha256'][:16]}" if start else f"from {_shown(begun)}"
+        said = (
+            f"from the weights {start['sha256'][:16]}"
+            if start
+            else f"from {record.shown_start(begun)}"
+        )
         if start and "seconds" in start:
             training = {**training, "start": start}
             said += f", {start['seconds']:,.0f} of the seconds being theirs"
@@ -52,13 +55,10 @@ def overrides(name: str, training: dict[str, Any]) -> list[str]:
     if any(again.get(key) != value for key, value in own.items()):
         raise ValueError(f"the recipe of these weights is not {name} with {said}")
     begun = record.started_from(training)
-    shown = [f"start_from={_shown(begun)}" if o == f"start_from={begun}" else o for o in said]
+    shown = [
+        f"start_from={record.shown_start(begun)}" if o == f"start_from={begun}" else o for o in said
+    ]
     return [shlex.quote(each) for each in shown]
-
-
-def _shown(start: str) -> str:
-    """A start as a card says it: where a file lay on one machine is nobody's business."""
-    return "/".join(Path(start).parts[-2:]) if start.endswith(".safetensors") else start
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 pytest.importorskip("lightning", reason="needs rimkit[train]")
 
 from rimkit.data import bsds300
-from rimkit.data.images import Bytes, to_unit
+from rimkit.data.images import Bytes, bytes_to_unit
 from rimkit.training.data import PatchData, count_images, split_images, training_paths
 from rimkit.training.recipe import load_recipe
 
@@ -118,4 +118,4 @@ def test_a_batch_leaves_room_for_samples_that_go_on_and_follows_the_seed(
 def test_held_out_images_are_cut_around_their_middle(overrides: list[str]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (1, 266, 300), dtype=np.uint8)
     (batch,) = patch_data(image, overrides).val_dataloader()
-    assert torch.equal(batch[0], to_unit(image)[:, 5:261, 22:278])
+    assert torch.equal(batch[0], bytes_to_unit(image)[:, 5:261, 22:278])

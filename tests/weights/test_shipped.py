@@ -14,7 +14,7 @@ from torch import Tensor
 import rimkit
 from rimkit import weights
 from rimkit.data import bsds300
-from rimkit.data.images import load_bytes, to_unit
+from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.evaluation.inpainting import HOLES, score
 from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
 from rimkit.evaluation.super_resolution import load_pairs, score_luma, to_bytes
@@ -158,7 +158,7 @@ def suited(model: RIM, photograph: Tensor) -> Tensor:
     if model.config.network.channels == 1:
         return photograph
     with resources.as_file(resources.files("rimkit.web") / "static/samples/coffee.png") as path:
-        return to_unit(load_bytes(path, channels=3))[None]
+        return bytes_to_unit(load_bytes(path, channels=3))[None]
 
 
 def measure(photograph: Tensor, sigma: float) -> tuple[Denoising, Tensor]:

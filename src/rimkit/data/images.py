@@ -92,7 +92,7 @@ def rgb2gray(rgb: Bytes) -> Bytes:
     return grey
 
 
-def to_unit(images: Bytes | Sequence[Bytes]) -> Tensor:
+def bytes_to_unit(images: Bytes | Sequence[Bytes]) -> Tensor:
     """8-bit arrays of one shape to floats in [0, 1], stacked if they come as a list."""
     array = np.ascontiguousarray(images) if isinstance(images, np.ndarray) else np.stack(images)
     return torch.from_numpy(array).float() / 255

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from rimkit.data.images import Bytes, to_unit
+from rimkit.data.images import Bytes, bytes_to_unit
 
 
 def draw_patch(images: Sequence[Bytes], size: int, *, seed: int, number: int) -> Bytes:
@@ -97,7 +97,7 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
                 draw_patch(self.images, self.patch, seed=self.seed, number=number)
                 for number in range(first, first + self.size)
             ]
-            yield update, to_unit(patches)
+            yield update, bytes_to_unit(patches)
             update += 1
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rimkit.data import bsds300
-from rimkit.data.images import load_bytes, to_unit
+from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
 from rimkit.metrics import psnr, ssim
 from rimkit.problem import Denoising
@@ -79,7 +79,7 @@ def load_test_images(count: int = 100, *, channels: int = 1) -> Iterator[CleanIm
 
 def load_image(path: Path, *, channels: int) -> CleanImage:
     """Return an image under the name of its file."""
-    return CleanImage(path.stem, to_unit(load_bytes(path, channels=channels))[None])
+    return CleanImage(path.stem, bytes_to_unit(load_bytes(path, channels=channels))[None])
 
 
 def noisy(image: CleanImage, condition: Condition) -> Tensor:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rimkit import weights
-from rimkit.data.images import load_bytes, to_unit
+from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
 from rimkit.evaluation.tables import columns
 from rimkit.problem import Denoising, Problem
@@ -65,7 +65,7 @@ def _crops() -> Tensor:
     _, held_out = split_images(training_paths(), held_out_every=20)
     corner = slice(96, 96 + _SIDE)
     return torch.stack(
-        [to_unit(load_bytes(path, channels=1))[:, corner, corner] for path in held_out]
+        [bytes_to_unit(load_bytes(path, channels=1))[:, corner, corner] for path in held_out]
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rimkit.data import bsds300
-from rimkit.data.images import Bytes, list_images, load_bytes, to_unit
+from rimkit.data.images import Bytes, bytes_to_unit, list_images, load_bytes
 from rimkit.data.patches import PatchBatches, Share, spread_patches
 from rimkit.training.recipe import Recipe
 
@@ -60,7 +60,7 @@ class PatchData(lightning.LightningDataModule):
 
         Eight patches of each where the task is for patches alone.
         """
-        images = [to_unit(image) for image in self._held_out]
+        images = [bytes_to_unit(image) for image in self._held_out]
         if self._recipe.on_patches:
             side = self._recipe.data.patch
             batches = [spread_patches(i, side, count=_VALIDATION_PATCHES) for i in images]

@@ -91,10 +91,14 @@ def shown(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
     Of the path of a start the last two parts are left; its checksum is kept beside the recipe.
     """
-    start = str(recipe.get("start_from", ""))
-    if start.endswith(".safetensors"):
-        return {**recipe, "start_from": "/".join(Path(start).parts[-2:])}
-    return dict(recipe)
+    if "start_from" not in recipe:
+        return dict(recipe)
+    return {**recipe, "start_from": shown_start(str(recipe["start_from"]))}
+
+
+def shown_start(start: str) -> str:
+    """The name of a start, or the last two parts of its path."""
+    return "/".join(Path(start).parts[-2:]) if start.endswith(".safetensors") else start
 
 
 def images_read(record: Mapping[str, Any]) -> dict[str, int]:
