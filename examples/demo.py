@@ -28,11 +28,9 @@ def main() -> None:
     y = problem.simulate(truth, generator=torch.Generator().manual_seed(0))
 
     model = rimkit.load("denoise-gray")
-    descent = rimkit.GradientDescent(step_size=SIGMA**2)
     total_variation = rimkit.TotalVariation(weight=TV_WEIGHT)
     non_local_means = baselines.installed()["non-local means"]
     methods: dict[str, Callable[[], torch.Tensor]] = {
-        "gradient descent": lambda: descent.solve(y, problem).x,
         "total variation": lambda: total_variation.solve(y, problem).x,
         "non-local means": lambda: torch.from_numpy(non_local_means(y[0, 0].numpy(), SIGMA))[
             None, None

@@ -126,3 +126,13 @@ def test_trees_are_equal_where_their_tensors_are() -> None:
     mixed = [GaussianNoise(0.1), GaussianNoise(torch.tensor([0.1]))]
     assert mixed[0] != mixed[1]
     assert mixed[1] != mixed[0]
+
+
+def test_tensors_that_would_stay_behind_are_told() -> None:
+    class Gain:
+        def __init__(self) -> None:
+            self.gain = torch.ones(1, 1, 2, 2)
+
+    assert tree.move([Gain(), torch.ones(1)], device="cpu")[1] == 1
+    with pytest.raises(ValueError, match="the tensors of Gain would stay where they are: register"):
+        tree.move([Gain(), torch.ones(1)], device="meta")

@@ -56,8 +56,8 @@ class TotalVariation(Solver):
     Parameters
     ----------
     weight
-        Strength of the prior: for Gaussian noise the model of Rudin, Osher and Fatemi with
-        lambda = weight sigma^2.
+        Strength of the prior: for Gaussian noise of the image itself, |x - y|^2 / 2 + lambda TV(x)
+        is made small, with lambda = weight sigma^2 (Rudin, Osher & Fatemi 1992).
     steps
         How many steps are run where none are asked for.
     variance_floor

@@ -73,7 +73,23 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: T) -> T:
 def move(
     tree: T, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
 ) -> T:
-    """Move all tensors; ``dtype`` applies to real floating tensors, its complex kin to complex."""
+    """Move all tensors; ``dtype`` applies to real floating tensors, its complex kin to complex.
+
+    Raises
+    ------
+    ValueError
+        If a leaf is no tensor but holds one that would stay elsewhere: its class is not registered.
+    """
+    goal = None if device is None else torch.device(device).type
+    for leaf in settings(tree):
+        held = [
+            value for value in getattr(leaf, "__dict__", {}).values() if isinstance(value, Tensor)
+        ]
+        if any(value.device.type != (goal or value.device.type) for value in held):
+            raise ValueError(
+                f"the tensors of {type(leaf).__name__} would stay where they are: register the "
+                "class (rimkit.tree.register)"
+            )
 
     def moved(leaf: Tensor) -> Tensor:
         if dtype is None or not (leaf.is_floating_point() or leaf.is_complex()):

@@ -68,3 +68,9 @@ def test_bad_folders_and_files(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(ValueError, match="cannot be read as an image"):
         load_bytes(tmp_path / "text.png", channels=1)
+
+
+def test_files_have_one_channel_or_three(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="files give 1 channel or 3, 4 are asked for"):
+        load_bytes(tmp_path / "a.png", channels=4)

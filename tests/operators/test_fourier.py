@@ -62,3 +62,9 @@ def test_refuses_other_sizes_and_what_is_not_complex() -> None:
             use(torch.ones(2, 1, 6, 4))
     with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 4, 6\)"):
         operator.A_adjoint(torch.ones(2, 1, 4, 6))
+
+
+def test_complex_images_are_refused() -> None:
+    operator = FourierMask(torch.ones(1, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"x is real, got torch\.complex64"):
+        operator.A(torch.zeros(1, 1, 4, 4, dtype=torch.complex64))

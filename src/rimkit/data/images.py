@@ -70,8 +70,11 @@ def load_bytes(path: Path, *, channels: int) -> Bytes:
     Raises
     ------
     ValueError
-        If the file is no image that can be read whole, or is not of 8 bits.
+        If the file is no image that can be read whole, or is not of 8 bits; if other channels are
+        asked for.
     """
+    if channels not in (1, 3):
+        raise ValueError(f"files give 1 channel or 3, {channels} are asked for")
     try:
         with Image.open(path) as image:
             if image.mode not in _EIGHT_BIT:

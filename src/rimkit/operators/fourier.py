@@ -42,8 +42,10 @@ class FourierMask:
             raise ValueError("a mask holds 0 (not measured) and 1 (measured) only")
 
     def A(self, x: Tensor) -> Tensor:
-        """Measure x (N, C, H, W); what is not measured reads as zero."""
+        """Measure x (N, C, H, W), real; what is not measured reads as zero."""
         check_mask("x", x, self.mask)
+        if x.is_complex():
+            raise ValueError(f"x is real, got {x.dtype}: its imaginary part would be lost")
         z: Tensor = torch.fft.fft2(x, norm="ortho") * self.mask.to(x)
         return z
 
