@@ -2,12 +2,20 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from tests.cases import generator, uniform
 
 from rimkit.noises import GaussianNoise, QuantisedGaussianNoise
-from rimkit.operators import DenseProjection, Downsampling, FourierProjection, Identity, Mask
+from rimkit.operators import (
+    DenseProjection,
+    Downsampling,
+    FourierProjection,
+    Identity,
+    Mask,
+    matlab_imresize,
+)
 from rimkit.tasks import (
     ENSEMBLES,
     DenoisingTask,
@@ -62,6 +70,12 @@ def test_every_scale_is_drawn_and_is_the_problem_s() -> None:
         drawn.add(problem.operator.scale)
         assert y.shape == problem.operator.A(X).shape
         assert torch.equal((y * 255).round(), y * 255) or (y * 255 % 1).abs().max() < 1e-3
+        small = 1 / problem.operator.scale
+        expected = [
+            matlab_imresize((255 * x).byte().permute(1, 2, 0).numpy(), small)
+            for x in X + 1e-4  # bytes are cut, not rounded
+        ]
+        assert np.array_equal((255 * y).round().byte().permute(0, 2, 3, 1).numpy(), expected)
         difference = 255 * (problem.operator.A(X) - y)
         assert difference[..., 2:-2, 2:-2].std() < 0.7  # rounded twice, and clipped
     assert drawn == {2.0, 3.0, 4.0}

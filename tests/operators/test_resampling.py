@@ -1,6 +1,7 @@
 """Against MATLAB's own files where they are, and against what must hold anywhere."""
 
 import contextlib
+import hashlib
 import itertools
 import math
 import os
@@ -43,6 +44,31 @@ def test_matlab_to_the_bit(small_images: Path, scale: int) -> None:
     for path in paths:
         expected = np.asarray(Image.open(small_images / f"x{scale}" / f"{path.stem}.png"))
         assert np.array_equal(matlab_imresize(cropped(path, scale), 1 / scale), expected), path
+
+
+@pytest.mark.parametrize(
+    ("factor", "digest"),
+    [
+        (1 / 2, "b53e20c38908cbcf"),
+        (1 / 3, "b33f50f2d5b73df3"),
+        (1 / 4, "e27d5e5da5e53633"),
+        (2, "45a929a139652e3d"),
+    ],
+)
+def test_it_is_what_agreed_with_matlab(factor: float, digest: str) -> None:
+    """Without the test images: of noise, in which every border, order and rounding shows."""
+    image = np.random.default_rng(0).integers(0, 256, (24, 36, 3), dtype=np.uint8)
+    resized = matlab_imresize(image, factor)
+    assert hashlib.sha256(resized.tobytes()).hexdigest()[:16] == digest
+
+
+def test_the_border_is_replicated() -> None:
+    ramp = torch.arange(64, dtype=torch.float64).view(1, 1, 8, 8)
+    y = Downsampling(2.0).A(ramp)[0, 0]
+    # Inside, means between four pixels; at the border the kernel reaches beyond: 4.5 + 9 * 2 / 256.
+    assert y[1, 1].item() == pytest.approx(22.5 - 27 / 256)
+    assert y[0, 0].item() == pytest.approx(4.5703125)
+    assert y[-1, -1].item() == pytest.approx(63 - 4.5703125)
 
 
 @pytest.mark.data

@@ -283,6 +283,9 @@ def test_the_command_writes_its_files(
     monkeypatch.setattr(baselines, "installed", lambda *, channels: {})
     assert main(["reproduce", "figure3", "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "RIM in the paper" in printed
+    lines = printed.splitlines()
+    assert ["EPLL", "in", "the", "paper", "25.68", "dB"] in [line.split() for line in lines]
+    assert ["RIM", "in", "the", "paper", "25.91", "dB"] in [line.split() for line in lines]
+    assert "at sigma 50, clipped and rounded to 8 bits" in printed
     assert (tmp_path / "figure3.txt").read_text() == printed
     assert (tmp_path / "figure3.png").stat().st_size > 50_000

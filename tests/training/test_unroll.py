@@ -5,11 +5,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from tests.cases import NETWORK_CASES, uniform
+from torch import Tensor
 
 from rimkit.benchmarks.memory import peak_memory_of_update
 from rimkit.networks import NetworkConfig
-from rimkit.problem import Denoising
+from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
+from rimkit.solver import Iterate, Solver
 from rimkit.training.unroll import unroll
 
 each = pytest.mark.parametrize("config", NETWORK_CASES.values(), ids=NETWORK_CASES.keys())
@@ -48,6 +50,42 @@ def test_segments_change_memory_and_nothing_else(
         torch.testing.assert_close(ours, theirs, msg=name)
     counts = [buffer for name, buffer in cut.named_buffers() if name.endswith("batches_tracked")]
     assert all(count == 7 for count in counts)
+
+
+class Shifts(Solver):
+    """Adds a weight of its own in every step."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.shifts = torch.nn.Parameter(torch.linspace(0.1, 0.7, steps, dtype=torch.float64))
+
+    def init(self, y: Tensor, problem: Problem) -> Iterate:
+        return Iterate(y, y, (torch.zeros(len(y), dtype=torch.long),))
+
+    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        (number,) = iterate.state
+        x = iterate.x * (1 + self.shifts[number].view(-1, 1, 1, 1))
+        return Iterate(x, x, (number + 1,))
+
+
+@pytest.mark.parametrize("segment", [None, 1, 2, 3])
+def test_gradients_reach_the_weights_of_the_right_step(segment: int | None) -> None:
+    x, problem = uniform(2, 1, 3, 4), Denoising(0.1)
+    solver = Shifts(5)
+    unrolled = unroll(solver, solver.init(x, problem), x, problem, steps=5, segment=segment)  # type: ignore[arg-type]
+    weights = [1.0, 0.0, 2.0, 0.0, 3.0]
+    sum(w * e.sum() for w, e in zip(weights, unrolled.estimates, strict=True)).backward()  # type: ignore[union-attr]
+    factors = 1 + solver.shifts.detach()
+    expected = [
+        sum(
+            weights[last] * x.sum() * factors[: last + 1].prod() / factors[step]
+            for last in range(step, 5)
+        )
+        for step in range(5)
+    ]
+    assert solver.shifts.grad is not None
+    torch.testing.assert_close(solver.shifts.grad, torch.stack(expected))  # type: ignore[arg-type]
 
 
 @each

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import rimkit
 from rimkit import weights
+from rimkit.classical import TotalVariation
 from rimkit.data import bsds300
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.evaluation.inpainting import HOLES, score
@@ -21,7 +22,9 @@ from rimkit.evaluation.super_resolution import load_pairs, score_luma, to_bytes
 from rimkit.holes import Holed
 from rimkit.inpainter import Inpainter
 from rimkit.metrics import psnr
-from rimkit.problem import Denoising
+from rimkit.noises import GaussianNoise
+from rimkit.operators import DenseProjection
+from rimkit.problem import Denoising, Problem
 from rimkit.reproduction.scores import settings_of
 from rimkit.rim import RIM
 from rimkit.trained import knows_levels, trained_sigma
@@ -188,6 +191,35 @@ def test_it_needs_its_score_and_its_state(name: str, sigma: int, photograph: Ten
     assert torch.equal(run(model, problem, y, score=True, state=True), model.solve(y, problem).x)
     assert whole - psnr(run(model, problem, y, score=False, state=True), photograph) >= 0.5
     assert whole - psnr(run(model, problem, y, score=True, state=False), photograph) >= 0.5
+
+
+def test_random_projections_beat_total_variation_and_need_score_and_state(
+    photograph: Tensor,
+) -> None:
+    model = rimkit.load("random-projections")
+    patches = photograph[..., 40:168, 60:188].unfold(2, 32, 32).unfold(3, 32, 32)
+    x = patches.reshape(-1, 1, 32, 32)
+    generator = torch.Generator().manual_seed(0)
+    operator = DenseProjection.gaussian(0.4, (32, 32), samples=len(x), generator=generator)
+    problem = Problem(operator, GaussianNoise(1.0))
+    y = problem.simulate(x, generator=generator)
+
+    def reached(*, score: bool = True, state: bool = True) -> float:
+        with torch.no_grad():
+            iterate = model.init(y, problem)
+            *nothing, spread = iterate.state
+            for _ in range(model.steps):
+                own = iterate.state if state else (*nothing, spread)
+                seen = y if score else operator.A(iterate.x)
+                iterate = model.step(dataclasses.replace(iterate, state=own), seen, problem)
+        return psnr(iterate.x, x).mean().item()
+
+    whole = reached()
+    assert whole == pytest.approx(psnr(model.solve(y, problem).x, x).mean().item(), abs=1e-3)
+    tuned = TotalVariation(weight=20.0, steps=200).solve(y, problem).x
+    assert whole > psnr(tuned, x).mean().item() + 0.3
+    assert whole > reached(score=False) + 0.5
+    assert whole > reached(state=False) + 0.5
 
 
 @pytest.mark.parametrize("name", DENOISERS)
