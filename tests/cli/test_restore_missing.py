@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from rimkit.cli.main import main
 from rimkit.footprint import resident
+from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
 from rimkit.tiling import plan
@@ -159,15 +161,29 @@ def test_what_is_hidden_is_not_seen_and_stays(tmp_path: Path, mask: Path, model:
 
 @pytest.mark.parametrize("options", [("--self-ensemble",), ("--precision", "bfloat16")])
 def test_other_ways_to_run_it(
-    photo: Path, mask: Path, model: str, options: tuple[str, ...]
+    photo: Path,
+    mask: Path,
+    model: str,
+    options: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    told: list[object] = []
+    begin = Inpainter.__init__
+
+    def noted(self: Inpainter, *arguments: Any, **how: Any) -> None:
+        told.append((how["precision"], how["self_ensemble"]))
+        begin(self, *arguments, **how)
+
+    monkeypatch.setattr(Inpainter, "__init__", noted)
     plain, other = photo.with_name("plain.png"), photo.with_name("other.png")
     assert restore(photo, "-o", plain, "--missing", mask, model=model) == 0
     assert restore(photo, "-o", other, "--missing", mask, *options, model=model) == 0
     assert np.array_equal(read(other)[~HOLES], read(photo)[~HOLES])
     difference = np.abs(read(plain)[HOLES].astype(int) - read(other)[HOLES])
     assert difference.max() < 30
-    assert difference.max() > 0 or options[0] == "--precision"
+    assert told[0] == ("float32", False)
+    assert told[1] == (("bfloat16", False) if len(options) > 1 else ("float32", True))
+    assert difference.max() > 0 or "--precision" in options  # which need not show in 8 bits
 
 
 def test_in_tiles_where_it_must(

@@ -30,6 +30,27 @@ def test_train_then_restore_with_what_was_trained(
     assert "--resume" in capsys.readouterr().err
 
 
+def test_a_training_stops_when_its_minutes_are_over_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        values = np.random.default_rng(number).integers(0, 256, (24, 24), dtype=np.uint8)
+        Image.fromarray(values).save(tmp_path / f"{number}.png")
+    settings = ["optimizer.updates=3", "validate_every=3", "data.patch=16", "data.batch=2"]
+    settings += ["model.network.features=8", "model.network.blocks=1"]
+    arguments = ["train", "denoise-gray", "--data", str(tmp_path), "--output", str(tmp_path / "r")]
+    arguments += ["--quiet", "--accelerator", "cpu"]
+    arguments += [part for setting in settings for part in ("--set", setting)]
+    assert main([*arguments, "--minutes", "1e-9"]) == 0
+    printed = capsys.readouterr()
+    assert "stopped before all updates were done; --resume goes on" in printed.err
+    weights = printed.out.split()[-1]
+    assert load(weights).training_record["updates"] == 1
+    assert main([*arguments, "--resume"]) == 0
+    assert "stopped" not in capsys.readouterr().err
+    assert load(weights).training_record["finished"]
+
+
 def test_several_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a/0", "a/1", "b/2", "b/101085"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -3,7 +3,6 @@
 import csv
 import math
 import re
-import subprocess
 import sys
 import time
 from concurrent.futures import Executor, Future
@@ -15,6 +14,7 @@ import pytest
 
 pytest.importorskip("lightning", reason="needs rimkit[train]")
 
+from tests.processes import started
 from tests.training.conftest import SMALL, images  # noqa: F401
 
 from rimkit import weights
@@ -248,16 +248,16 @@ def test_a_request_to_end_reaches_the_trainings(tmp_path: Path, images: Path) ->
         '[[choices]]\nname = "long"\nupdates = 100000\n'
     )
     arguments = ["experiments", str(file), "--data", str(images), "--output", str(place.parent)]
-    process = subprocess.Popen([sys.executable, "-m", "rimkit", *arguments])
-    deadline = time.monotonic() + 120
-    while not list(place.glob("log/*/metrics.csv")):
-        assert time.monotonic() < deadline, "no training within two minutes"
-        assert process.poll() is None
-        time.sleep(0.05)
-    trainings = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    assert process.wait(timeout=60) != 0
-    assert psutil.wait_procs(trainings, timeout=10)[1] == []
+    with started([sys.executable, "-m", "rimkit", *arguments]) as process:
+        deadline = time.monotonic() + 120
+        while not list(place.glob("log/*/metrics.csv")):
+            assert time.monotonic() < deadline, "no training within two minutes"
+            assert process.poll() is None
+            time.sleep(0.05)
+        trainings = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        assert process.wait(timeout=60) != 0
+        assert psutil.wait_procs(trainings, timeout=10)[1] == []
     assert (place / "last.ckpt").exists()
 
 

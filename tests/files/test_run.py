@@ -1,5 +1,6 @@
 """Folders: batches, claims, interruptions, and people who mean no good."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import tifffile
 import torch
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
+from tests.processes import started
 
 import rimkit
 from rimkit import atomic
@@ -161,15 +163,18 @@ def command(photos: Path, saved: Path, *options: str) -> list[str]:
 def test_several_processes_do_no_file_twice(tmp_path: Path, saved: Path) -> None:
     for number in range(40):
         save(tmp_path / "in" / f"{number}.png", 40 + number, 60)
-    running = [
-        subprocess.Popen(
-            command(tmp_path / "in", saved, "--report", str(tmp_path / f"{number}.json")),
-            stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        for number in range(3)
-    ]
-    assert [process.wait(120) for process in running] == [0, 0, 0]
+    with contextlib.ExitStack() as stack:
+        running = [
+            stack.enter_context(
+                started(
+                    command(tmp_path / "in", saved, "--report", str(tmp_path / f"{number}.json")),
+                    stderr=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+            )
+            for number in range(3)
+        ]
+        assert [process.wait(120) for process in running] == [0, 0, 0]
     restored = [
         Path(entry["source"]).name
         for number in range(3)
@@ -186,19 +191,21 @@ def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int)
     for place in range(30):
         save(photos / f"{place:02}.png", 400 + 50 * place, 400)
     report = tmp_path / "report.json"
-    process = subprocess.Popen(
+    with started(
         command(photos, saved, "--report", str(report)),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
         # What runs these tests in the background may have told all below it to ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
-    while not out.exists() or not list(out.glob("*.png")):
-        time.sleep(0.01)
-        assert process.poll() is None
-    process.send_signal(number)
-    error = process.communicate(timeout=60)[1]
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not out.exists() or not list(out.glob("*.png")):
+            time.sleep(0.01)
+            assert process.poll() is None
+            assert time.monotonic() < deadline, "nothing restored within two minutes"
+        process.send_signal(number)
+        error = process.communicate(timeout=60)[1]
     assert "Traceback" not in error
     done = {path: path.read_bytes() for path in out.glob("*.png")}
     assert 0 < len(done) < 30
@@ -420,8 +427,11 @@ def test_what_stays_is_not_the_same_in_a_jpeg(tmp_path: Path, model: RIM) -> Non
     assert outcome.warnings == ("JPEG changes what was to stay, too, if little: use .png",)
 
 
-def test_little_noise_stays_and_is_told(tmp_path: Path, model: RIM) -> None:
-    model.training_record = {"task": {"name": "denoising", "sigma": [0.0, 55.0]}}
+def test_little_noise_stays_and_is_told(
+    tmp_path: Path, model: RIM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {"task": {"name": "denoising", "sigma": [0.0, 55.0]}}
+    monkeypatch.setattr(model, "training_record", record)
     save(tmp_path / "a.png", 64, 64, 3)
     jobs = plan(tmp_path / "a.png", tmp_path / "b.png")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=1 / 255))

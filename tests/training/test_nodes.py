@@ -1,10 +1,13 @@
 """A training on two nodes, as SLURM starts it: here, two processes on one machine."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.processes import started
 
 from rimkit.weights import store
 
@@ -31,17 +34,25 @@ def test_two_nodes_train_one_model(tmp_path: Path, images: Path, overrides: list
         "MASTER_PORT": str(free_port()),
         "OMP_NUM_THREADS": "1",
     }
-    nodes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "rimkit", "train", "denoise-gray", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **slurm, "SLURM_PROCID": str(rank), "SLURM_NODEID": str(rank)},
-        )
-        for rank in (0, 1)
-    ]
-    printed = [node.communicate(timeout=200)[0] for node in nodes]
+    with contextlib.ExitStack() as stack:
+        nodes = [
+            stack.enter_context(
+                started(
+                    [sys.executable, "-m", "rimkit", "train", "denoise-gray", *words],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    env={
+                        **os.environ,
+                        **slurm,
+                        "SLURM_PROCID": str(rank),
+                        "SLURM_NODEID": str(rank),
+                    },
+                )
+            )
+            for rank in (0, 1)
+        ]
+        printed = [node.communicate(timeout=200)[0] for node in nodes]
     for rank, (node, text) in enumerate(zip(nodes, printed, strict=True)):
         assert node.returncode == 0, text
         assert f"GLOBAL_RANK: {rank}, MEMBER: {rank + 1}/2" in text

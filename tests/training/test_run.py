@@ -1,5 +1,6 @@
 """Trainings from start to end, killed, resumed, and on two processes."""
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -18,6 +19,7 @@ import torch
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from lightning.pytorch.callbacks import ModelCheckpoint
 from safetensors.torch import load_file
+from tests.processes import started
 from torch import Tensor
 
 from rimkit import weights
@@ -79,9 +81,11 @@ def options(output: Path, **settings: object) -> RunOptions:
     )
 
 
-def start(script: Path, *arguments: object) -> subprocess.Popen[bytes]:
+def start(
+    script: Path, *arguments: object
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     script.write_text(SCRIPT)
-    return subprocess.Popen(
+    return started(
         [sys.executable, str(script), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -91,13 +95,13 @@ def start(script: Path, *arguments: object) -> subprocess.Popen[bytes]:
 
 def start_and_signal(number: signal.Signals, output: Path, *arguments: object) -> tuple[int, str]:
     """Start a training, signal it once it has a checkpoint, return its exit code and output."""
-    process = start(*arguments)
-    deadline = time.monotonic() + 120
-    while not (output / "last.ckpt").exists() and process.poll() is None:
-        assert time.monotonic() < deadline, "no checkpoint within two minutes"
-        time.sleep(0.005)
-    process.send_signal(number)
-    printed = process.communicate(timeout=100)[0].decode()
+    with start(*arguments) as process:
+        deadline = time.monotonic() + 120
+        while not (output / "last.ckpt").exists() and process.poll() is None:
+            assert time.monotonic() < deadline, "no checkpoint within two minutes"
+            time.sleep(0.005)
+        process.send_signal(number)
+        printed = process.communicate(timeout=60)[0].decode()
     return process.returncode, printed
 
 
@@ -335,8 +339,8 @@ def test_two_processes_find_the_gradient_of_the_joint_batch(
     tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     overrides += ["optimizer.updates=1", "unroll.continued=0.0"]
-    process = start(tmp_path / "run.py", images, tmp_path / "two", 2, *overrides)
-    output = process.communicate(timeout=200)[0].decode()
+    with start(tmp_path / "run.py", images, tmp_path / "two", 2, *overrides) as process:
+        output = process.communicate(timeout=200)[0].decode()
     assert process.returncode == 0, output
     together = torch.load(tmp_path / "two" / "gradient-0-0.pt", weights_only=True)
     assert same_bits(together, torch.load(tmp_path / "two" / "gradient-0-1.pt", weights_only=True))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.processes import started
 
 from rimkit.cli.main import main
 from rimkit.cli.values import host_name
 from rimkit.web.guards import Guards, _check_host, _Refused
+from rimkit.web.limits import Limits
 from rimkit.web.uploads import Uploads
 
 
@@ -50,9 +54,9 @@ def test_names_are_compared_as_browsers_send_them(name: str, host: str, taken: b
 async def _nothing(*_: object) -> None: ...
 
 
-def served(*options: str) -> subprocess.Popen[str]:
+def served(*options: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "rimkit", "serve", "--port", "0", *options]
-    return subprocess.Popen(
+    return started(
         [*command, "--model", "denoise-gray"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -88,6 +92,28 @@ def test_a_server_ends_with_its_terminal(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_host_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--host", "nowhere.invalid", "--model", "denoise-gray"]) == 1
     assert "cannot listen at nowhere.invalid port" in capsys.readouterr().err
+
+
+def test_every_limit_reaches_what_it_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+
+    def create(models: Sequence[str], *, limits: Limits, hosts: Sequence[str]) -> None:
+        given.update(dataclasses.asdict(limits), models=models, hosts=hosts)
+
+    def bounded(*, most: int, seconds: float) -> type:
+        given["connections"] = most
+        raise ValueError("enough is known")
+
+    monkeypatch.setattr("rimkit.cli.serve.create_app", create)
+    monkeypatch.setattr("rimkit.cli.serve.bounded_protocol", bounded)
+    words = "--pixels 1000 --memory 2GB --seconds 3 --upload 4MB --waiting 5 --kept 6MB"
+    words += " --connections 7 --model denoise-gray --name rim.example.org"
+    assert main(["serve", *words.split()]) == 1
+    expected = {"pixels": 1000, "memory": 2e9, "seconds": 3, "upload_bytes": 4e6, "waiting": 5}
+    expected |= {"kept_bytes": 6e6, "connections": 7}
+    assert {name: given[name] for name in expected} == expected
+    assert given["models"] == ["denoise-gray"]
+    assert given["hosts"] == ["localhost", "127.0.0.1", "::1", "127.0.0.1", "rim.example.org"]
 
 
 def test_a_server_that_cannot_start_fails(

@@ -25,6 +25,7 @@ import psutil
 import pytest
 import tifffile
 from PIL import Image
+from tests.processes import started
 from tests.web.conftest import (
     Serve,
     as_png,
@@ -423,25 +424,25 @@ def test_a_preview_is_drawn_once_and_those_who_wait_take_no_thread(
         name = send(client, encoded())["name"]
         reads: list[str] = []
         read = Uploads.read
+        goes_on = threading.Event()
 
         def slowly(self: Uploads, upload: Upload) -> Picture:
             reads.append(upload.name)
-            time.sleep(1.0)
+            assert goes_on.wait(60)
             return read(self, upload)
 
         monkeypatch.setattr(Uploads, "read", slowly)
 
         def look(_: int) -> bytes:
-            return httpx.get(f"{client.base_url}/api/images/{name}", timeout=30).content
+            address = f"{client.base_url}/api/images/{name}"
+            return httpx.get(address, timeout=60, verify=False).content
 
         with ThreadPoolExecutor(60) as pool:
             seen = [pool.submit(look, number) for number in range(60)]
             while not reads:
                 time.sleep(0.01)
-            time.sleep(0.2)
-            began = time.monotonic()
-            assert client.get("/").status_code == 200
-            assert time.monotonic() - began < 0.5
+            assert client.get("/").status_code == 200  # though no picture has come yet
+            goes_on.set()
             assert len({each.result() for each in seen}) == 1
         assert reads == [name]
 
@@ -538,7 +539,7 @@ def test_uploads_that_are_too_long_are_refused_before_they_have_come(client: htt
 
 
 def test_uploads_that_never_end_are_ended(serve: Serve) -> None:
-    with serve(upload_seconds=0.5, uploads=1) as client:
+    with serve(upload_seconds=3, uploads=1) as client:
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address, timeout=20) as line:
             line.sendall(
@@ -565,11 +566,11 @@ def test_an_inference_that_nobody_watches_stops(serve: Serve) -> None:
 
 
 def test_who_looks_at_pictures_watches(serve: Serve) -> None:
-    with serve(patience=0.5) as client:
+    with serve(patience=2) as client:
         image = send(client, encoded(200, 200))["name"]
         job = ask(client, image, steps=200).json()["name"]
         began = time.monotonic()
-        while time.monotonic() - began < 2:
+        while time.monotonic() - began < 5:
             client.get(f"/api/jobs/{job}/estimate-0")
             time.sleep(0.1)
         events = client.get(f"/api/jobs/{job}").json()["events"]
@@ -670,9 +671,7 @@ def test_rimkit_serve_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_rimkit_serve_ends_at_once_when_it_is_told_to() -> None:
     command = [sys.executable, "-m", "rimkit", "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[0]
         with httpx.Client(base_url=url, timeout=30) as client:
