@@ -13,8 +13,8 @@ from rimkit.files.picture import Picture, write_picture
 def test_grey_is_that_of_matlab() -> None:
     rgb = np.array([[[255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 31]]])
     assert rgb2gray(rgb.astype(np.uint8)).tolist() == [[255, 76, 150, 29, 124]]
-    near = np.array([[[177, 10, 208], [232, 240, 11]]])  # rounded coefficients give 83 and 211
-    assert rgb2gray(near.astype(np.uint8)).tolist() == [[82, 212]]
+    near = np.array([[[177, 10, 208], [232, 240, 11]]])  # coefficients of three digits: 83 and 212
+    assert rgb2gray(near.astype(np.uint8)).tolist() == [[82, 211]]
 
 
 def test_loads_grey_and_colour(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def served(*options: str) -> contextlib.AbstractContextManager[subprocess.Popen[
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What runs these tests may have told all below it to ignore the end of its terminal.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
 
 

@@ -67,7 +67,7 @@ def saved_start(folder: Path) -> dict[str, Any] | None:
 
 def saved_processes(folder: Path) -> int:
     """On how many processes the training in a folder runs."""
-    return int(_saved_inputs(folder).get(_PROCESSES, 1))
+    return int(_read(folder, _INPUTS).get(_PROCESSES, 1))
 
 
 def on_processes(read: dict[str, Any], number: int) -> dict[str, Any]:
