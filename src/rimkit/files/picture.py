@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -93,7 +91,8 @@ def read_picture(path: Path) -> Picture:
         with warnings.catch_warnings():
             # Pillow warns of large images from 89 megapixels and refuses them from 179.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with _long_profiles(), Image.open(path) as image:
+            _take_long_profiles()
+            with Image.open(path) as image:
                 _refuse_what_would_be_lost(image, path)
                 metadata, orientation = read_metadata(image)
                 if image.format == "PNG":
@@ -275,15 +274,12 @@ def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
         raise ValueError(f"{path}: files of several images are not supported (this has {frames})")
 
 
-@contextlib.contextmanager
-def _long_profiles() -> Iterator[None]:
-    """Let a PNG have a colour profile as long as those of printers, of which Pillow takes a MB."""
-    before = PngImagePlugin.MAX_TEXT_CHUNK
-    PngImagePlugin.MAX_TEXT_CHUNK = max(before, _LONGEST_PROFILE)
-    try:
-        yield
-    finally:
-        PngImagePlugin.MAX_TEXT_CHUNK = before
+def _take_long_profiles() -> None:
+    """Let a PNG have a colour profile as long as those of printers, of which Pillow takes a MB.
+
+    For good: set and given back, it would not hold for all threads that read at once.
+    """
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _LONGEST_PROFILE)
 
 
 def _reason(error: Exception) -> str:

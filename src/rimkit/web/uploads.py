@@ -118,7 +118,7 @@ class Uploads:
             return read_picture(upload.path)
         except (ValueError, OSError) as error:
             if upload.path.exists():
-                raise
+                raise ValueError(str(error).removeprefix(f"{upload.path}: ")) from error
             raise ValueError("the image is no longer here; send it again") from error
 
     def preview(self, upload: Upload) -> bytes:
