@@ -34,6 +34,10 @@ from rimkit.weights import store
 TINY = tuple(setting for setting in SMALL if "updates" not in setting and "every=20" not in setting)
 
 
+SETTINGS = ", ".join(f'"{setting}"' for setting in TINY)
+HEAD = f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{SETTINGS}]\n'
+"""How a study in a file begins."""
+
 NO_FLOOR = ("model.variance_floor=0", "model.variance_floor_trained=false")
 FROM_HALF = "task.sigma=[0.5, 55]"
 
@@ -242,11 +246,7 @@ def test_what_was_interrupted_goes_on(tmp_path: Path, images: Path) -> None:  # 
 
 def test_a_request_to_end_reaches_the_trainings(tmp_path: Path, images: Path) -> None:  # noqa: F811
     file, place = tmp_path / "my.toml", tmp_path / "out" / "long-0"
-    settings = ", ".join(f'"{setting}"' for setting in TINY)
-    file.write_text(
-        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
-        '[[choices]]\nname = "long"\nupdates = 100000\n'
-    )
+    file.write_text(HEAD + '[[choices]]\nname = "long"\nupdates = 100000\n')
     arguments = ["experiments", str(file), "--data", str(images), "--output", str(place.parent)]
     with started([sys.executable, "-m", "rimkit", *arguments]) as process:
         deadline = time.monotonic() + 120
@@ -405,11 +405,7 @@ def test_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = tmp_path / "my.toml"
-    settings = ", ".join(f'"{setting}"' for setting in TINY)
-    file.write_text(
-        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
-        '[[choices]]\nname = "default"\n'
-    )
+    file.write_text(HEAD + '[[choices]]\nname = "default"\n')
     output = tmp_path / "out"
     arguments = [str(file), "--data", str(images), "--output", str(output)]
     assert main(["experiments", *arguments, "--csv", str(tmp_path / "my.csv")]) == 0
@@ -434,10 +430,8 @@ def test_a_choice_can_be_trained_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file, table = tmp_path / "my.toml", tmp_path / "my.csv"
-    settings = ", ".join(f'"{setting}"' for setting in TINY)
     file.write_text(
-        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
-        '[[choices]]\nname = "first"\n[[choices]]\nname = "of old"\n'
+        HEAD + '[[choices]]\nname = "first"\n[[choices]]\nname = "of old"\n'
         '[[choices]]\nname = "last"\nupdates_of = "first"\n'
     )
     data = ["--data", str(images), "--output", str(tmp_path / "out")]
@@ -468,10 +462,9 @@ def test_some_choices_can_be_trained_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file, table = tmp_path / "my.toml", tmp_path / "my.csv"
-    settings = ", ".join(f'"{setting}"' for setting in TINY)
     file.write_text(
-        f'title = "mine"\nrecipe = "denoise-gray"\nminutes = 1\nset = [{settings}]\n'
-        '[[choices]]\nname = "first"\n[[choices]]\nname = "second one"\nupdates_of = "first"\n'
+        HEAD
+        + '[[choices]]\nname = "first"\n[[choices]]\nname = "second one"\nupdates_of = "first"\n'
     )
     where = ["experiments", str(file), "--data", str(images), "--output", str(tmp_path / "out")]
     assert main([*where, "--only", "second one", "--csv", str(table)]) == 0

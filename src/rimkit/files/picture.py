@@ -67,6 +67,11 @@ class Picture:
         colours = self.colours.shape[2]
         return self.values[..., colours:] if self.values.shape[2] > colours else None
 
+    @property
+    def hidden(self) -> Values | None:
+        """Where it is fully transparent, (H, W), booleans; None if there is no alpha."""
+        return None if self.alpha is None else self.alpha[..., 0] == 0
+
 
 def read_picture(path: Path) -> Picture:
     """Read an image file; EXIF orientation is applied.

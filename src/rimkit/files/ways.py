@@ -197,13 +197,14 @@ class _Filled:
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
     ) -> list[Picture]:
         pictures = [each.picture for each in prepared]
-        hidden = [picture.colours[_hidden(picture)] for picture in pictures]
+        hidden = [None if p.hidden is None else p.colours[p.hidden] for p in pictures]
         self.inpainter.fill(
             [_holed(p.picture, p.missing) for p in prepared if p.missing is not None],
             on_progress=on_progress,
         )
         for picture, colours in zip(pictures, hidden, strict=True):
-            picture.colours[_hidden(picture)] = colours
+            if colours is not None:
+                picture.colours[picture.hidden] = colours
         return pictures
 
 
@@ -234,13 +235,5 @@ class _Larger:
 
 def _holed(picture: Picture, missing: Array) -> Holed:
     """A picture with its holes, and with others where it is fully transparent."""
-    unseen = missing if picture.alpha is None else missing | _hidden(picture)
+    unseen = missing if picture.hidden is None else missing | picture.hidden
     return Holed(picture.colours, unseen)
-
-
-def _hidden(picture: Picture) -> Array | slice:
-    """Where a picture is fully transparent: (H, W), booleans, or nowhere."""
-    if picture.alpha is None:
-        return slice(0)
-    hidden: Array = picture.alpha[..., 0] == 0
-    return hidden

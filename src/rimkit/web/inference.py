@@ -109,7 +109,7 @@ def infer(
         channels=offer.channels,
         levels=levels,
         seen_sigma=offer.seen_sigma,
-        hidden=_hidden(picture),
+        hidden=picture.hidden,
     )
     solver = offer.build(measured.sigma or 1 / LEVELS)
     least = offer.least_sigma if isinstance(wish.degradation, Photograph) else 0.0
@@ -212,11 +212,6 @@ def _inside(solver: Solver, iterate: Iterate, measured: Measured, number: int) -
     return files
 
 
-def _hidden(picture: Picture) -> Array | None:
-    """Where a picture is fully transparent: (H, W), booleans; None where nobody can tell."""
-    return None if picture.alpha is None else picture.alpha[..., 0] == 0
-
-
 def _alpha_by(
     solver: Solver, limits: Limits, check: Callable[[], None]
 ) -> Callable[[Sequence[Noisy]], None]:
@@ -243,8 +238,8 @@ def _result(
     if isinstance(wish.degradation, Photograph):
         denoise_alpha(noisy_parts(restored, wish.degradation.sigma and "auto")[1:])
     write_unit(restored.colours, x.reshape(-1, *x.shape[-2:]))
-    if isinstance(wish.degradation, Painted) and (hidden := _hidden(picture)) is not None:
-        restored.colours[hidden] = picture.colours[hidden]
+    if isinstance(wish.degradation, Painted) and picture.hidden is not None:
+        restored.colours[picture.hidden] = picture.colours[picture.hidden]
     ending = ".tif" if restored.values.dtype == np.float32 else ".png"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"result{ending}"
