@@ -14,6 +14,7 @@ SOURCE = Path(rimkit.__file__).parent
 
 # Every module, from those that import nothing of ours to those that nothing imports.
 ORDER = [
+    "signals",
     "atomic",
     "settings",
     "tree",

@@ -10,7 +10,6 @@ import os
 import secrets
 import signal
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -18,15 +17,17 @@ from typing import Any, BinaryIO
 
 import filelock
 
+from rimkit.signals import ENDING, handled
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` once the block ends without an error.
 
     Until then, and whatever happens, what was at ``path`` stays. Missing folders are made. Who may
-    read and write a file that is replaced, may do so with the new one. What is
-    no file but leads elsewhere (a pipe, a device, standard output) stays what it is: all is written
-    into it at the end.
+    read and write a file that is replaced, may do so with the new one. What is no file but leads
+    elsewhere (a pipe, a device, standard output) stays what it is: all is written into it at the
+    end.
     """
     if _leads_elsewhere(path):
         gathered = io.BytesIO()
@@ -38,9 +39,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     scratch = path.parent / f"{_prefix(path)}{secrets.token_hex(8)}.part"
     try:
         with scratch.open("xb") as file:
+            _keep_mode(file, path)  # before there is anything to read
             yield file
             file.flush()
-            _keep_mode(file, path)
             os.fsync(file.fileno())
         scratch.replace(path)
     except BaseException:
@@ -108,10 +109,8 @@ def told_if_written(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _uninterrupted(when: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """Where ``when`` says so, Ctrl-C and a request to end (SIGTERM) wait for the block's end."""
-    if threading.current_thread() is not threading.main_thread():  # which alone is interrupted
-        yield
-        return
     came: list[int] = []
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in ENDING}
 
     def handle(number: int, _: FrameType | None) -> None:
         if when():
@@ -120,18 +119,10 @@ def _uninterrupted(when: Callable[[], bool] = lambda: True) -> Iterator[None]:
             signal.signal(number, before[number])
             signal.raise_signal(number)
 
-    before: dict[int, Any] = {
-        number: handler
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if (handler := signal.getsignal(number)) is not None  # else it could not be given back
-    }
     try:
-        for number in before:
-            signal.signal(number, handle)
-        yield
+        with handled(ENDING, handle):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         for signalled in came:
             signal.raise_signal(signalled)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rimkit import atomic, weights
+from rimkit.cli.main import say
 from rimkit.data.images import list_images, load_bytes
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError(f"{path}: there is no such folder to write to")
         atomic.check_place(Path(path))
     if warning := slow(options.precision):
-        print(f"rimkit: {warning}", file=sys.stderr)
+        say(warning)
     model = weights.load(options.model)
     return _on_test_images(model, options) if options.data is None else _on_own(model, options)
 

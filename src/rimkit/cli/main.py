@@ -52,8 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def fail(message: str) -> int:
     """Print one line to standard error and return 1."""
-    print("rimkit:", " ".join(message.split()), file=sys.stderr)
+    say(message)
     return 1
+
+
+def say(message: str) -> None:
+    """Print one line to standard error, unless that is closed."""
+    if sys.stderr is not None:
+        print("rimkit:", " ".join(message.split()), file=sys.stderr)
 
 
 _EXTRAS = {

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import io
 import json
 import os
 import signal
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -20,7 +18,7 @@ from tqdm import tqdm
 
 import rimkit
 from rimkit import atomic, weights
-from rimkit.cli.main import fail
+from rimkit.cli.main import fail, say
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import Job, plan
 from rimkit.files.run import Outcome, Wishes, restore_files
@@ -29,6 +27,7 @@ from rimkit.footprint import keep_large_blocks, resident
 from rimkit.inpainter import Inpainter
 from rimkit.provenance import Precision, slow
 from rimkit.rim import RIM
+from rimkit.signals import handled, hang_up
 from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.upscaler import Upscaler
@@ -66,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     for restorer in restorers:
         restorer.memory = memory
     if not options.quiet and (warning := slow(options.precision)):
-        print(f"rimkit: {warning}", file=sys.stderr)
+        say(warning)
     wishes = Wishes(
         sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
         overwrite=options.overwrite or not is_folder,
@@ -75,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
     progress = _Progress(models[0], options)
     try:
-        with _stoppable(), progress:
+        # Whatever asks for the end, it comes as after Ctrl-C, with nothing half-done.
+        with handled((signal.SIGTERM, *hang_up()), signal.default_int_handler), progress:
             for outcome in restore_files(
                 jobs, _together(restorers), wishes, on_progress=progress.move
             ):
@@ -147,26 +147,6 @@ def _restorer(loaded: _Loaded, options: argparse.Namespace) -> Denoiser | Inpain
         return Denoiser(model, **how)
     trained = trained_sigma(model.training_record)
     return Upscaler(model, scale=options.scale, sigma=trained if sigma is None else sigma, **how)
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let a request to end (SIGTERM) end things as Ctrl-C does, with nothing half-done.
-
-    So does a terminal that is closed (SIGHUP), unless that is ignored (nohup).
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ending = [signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
-        ending.append(signal.SIGHUP)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in ending}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _load(name: str, options: argparse.Namespace) -> _Loaded:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import ipaddress
 import os
 import signal
 import socket
-import sys
-import threading
-from collections.abc import Iterator
 
 import uvicorn
 
 from rimkit import weights
-from rimkit.cli.main import fail
+from rimkit.cli.main import say
 from rimkit.footprint import keep_large_blocks
+from rimkit.signals import handled, hang_up
 from rimkit.web.app import create_app
 from rimkit.web.connections import bounded_protocol
 from rimkit.web.limits import Limits
@@ -47,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     hosts = [*_LOOPBACK, options.host, *options.name] if local or options.name else ["*"]
     app = create_app(models, limits=limits, hosts=hosts)
     if not local:
-        fail(f"note: whoever reaches {options.host} can use the processor of this machine")
+        say(f"note: whoever reaches {options.host} can use the processor of this machine")
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -57,7 +54,10 @@ def run(options: argparse.Namespace) -> int:
         lifespan="on",  # what fails at the start ends the program
         http=bounded_protocol(most=options.connections, seconds=_HEAD_SECONDS),
     )
-    with _ending_with_its_terminal(), _listening(options.host, options.port) as listener:
+    with (
+        handled(hang_up(), lambda *_: signal.raise_signal(signal.SIGTERM)),  # which uvicorn knows
+        _listening(options.host, options.port) as listener,
+    ):
         server = _Server(config)
         server.run([listener])
     return 0 if server.started else 1
@@ -75,34 +75,14 @@ class _Server(uvicorn.Server):
             )
 
 
-@contextlib.contextmanager
-def _ending_with_its_terminal() -> Iterator[None]:
-    """Let a terminal that is closed (SIGHUP) end the server in good order, unless under nohup."""
-    if (
-        sys.platform == "win32"
-        or threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGHUP) != signal.SIG_DFL
-    ):
-        yield
-        return
-    before = signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
 def _listening(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as error:
-        is_name = isinstance(error, socket.gaierror)  # whose numbers are of another kind
-        reason = (
-            os.strerror(error.errno)
-            if error.errno and not is_name
-            else (error.strerror or str(error))
-        )
+        reason = error.strerror or str(error)
+        if error.errno and not isinstance(error, socket.gaierror):  # whose numbers are others
+            reason = os.strerror(error.errno)
         raise ValueError(f"cannot listen at {host} port {port}: {reason}") from error
 
 

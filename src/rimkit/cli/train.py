@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 
 import torch
 
+from rimkit.cli.main import say
 from rimkit.networks import ablated
 from rimkit.provenance import slow
 from rimkit.training.data import training_paths
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     resumed = options.resume and options.precision == "auto"
     precision = saved_precision(output) if resumed else options.precision
     if not torch.cuda.is_available() and (warning := slow(precision)):
-        print(f"rimkit: {warning}", file=sys.stderr)
+        say(warning)
     weights = train(
         recipe,
         training_paths(*options.data),
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         ),
     )
     if ended_after(output) is None:
-        print("rimkit: stopped before all updates were done; --resume goes on", file=sys.stderr)
+        say("stopped before all updates were done; --resume goes on")
     print(weights)
     return 0
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import json
 import math
 import multiprocessing
 import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from types import FrameType
@@ -23,6 +21,7 @@ from rimkit.benchmarks.updates import time_update
 from rimkit.data.images import Bytes
 from rimkit.experiments.result import Look, Result, read_log
 from rimkit.experiments.study import Choice, Study
+from rimkit.signals import handled
 from rimkit.solver import DivergenceError
 from rimkit.training import folder
 from rimkit.training.callbacks import LAST
@@ -85,7 +84,7 @@ def run_study(
     results: dict[tuple[str, int], Result] = {}
     threads = max(1, torch.get_num_threads() // jobs)
     with (
-        _request_to_end_passed_on(),
+        handled([signal.SIGTERM], _end_trainings),
         ProcessPoolExecutor(
             jobs,
             mp_context=multiprocessing.get_context("spawn"),
@@ -116,23 +115,11 @@ def _begin(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-@contextlib.contextmanager
-def _request_to_end_passed_on() -> Iterator[None]:
-    """Let SIGTERM end the trainings, too, with a checkpoint: Ctrl-C reaches them by itself."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        for training in multiprocessing.active_children():
-            training.terminate()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _end_trainings(number: int, frame: FrameType | None) -> None:
+    """Pass a request to end on, and trainings leave a checkpoint: Ctrl-C reaches them by itself."""
+    for training in multiprocessing.active_children():
+        training.terminate()
+    raise KeyboardInterrupt
 
 
 def _summary(result: Result) -> str:

@@ -16,6 +16,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor
 
 from rimkit import atomic
+from rimkit.signals import ENDING
 
 LAST = "last.ckpt"
 
@@ -100,9 +101,6 @@ class ScheduleFree(lightning.Callback):
             getattr(optimizer, mode)()
 
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
-
-
 class Stop(lightning.Callback):
     """Stops after an update: on Ctrl-C, on a request to end (SIGTERM), after so many seconds.
 
@@ -127,7 +125,7 @@ class Stop(lightning.Callback):
     ) -> None:
         """Listen instead of Lightning, which ends without a checkpoint where SIGTERM comes."""
         if threading.current_thread() is threading.main_thread():
-            for number in _ENDING:
+            for number in ENDING:
                 if signal.getsignal(number) is not None:  # else it could not be given back
                     self._before[number] = signal.signal(number, self._interrupt)
 
