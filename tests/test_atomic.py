@@ -77,6 +77,29 @@ def test_who_may_read_a_file_stays_the_same(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs modes of files")
+def test_a_new_file_is_read_by_nobody_who_could_not_read_another(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.write_bytes(b"first")
+    private.chmod(0o400)
+    for like, mode in (
+        (private, 0o600),
+        (tmp_path / "none", 0o666 & ~_umask()),
+        (None, 0o666 & ~_umask()),
+    ):
+        path = tmp_path / "new"
+        with atomic.replacing(path, like=like) as file:
+            file.write(b"second")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        path.unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def test_a_pipe_stays_one_and_gets_all(tmp_path: Path) -> None:
     pipe = tmp_path / "report.json"
     os.mkfifo(pipe)

@@ -13,10 +13,11 @@ from rimkit.classical import GradientDescent
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.ensemble import SelfEnsemble
 from rimkit.footprint import bytes_per_pixel
+from rimkit.networks import PaperConfig
 from rimkit.noises import QuantisedGaussianNoise
 from rimkit.operators import ORIENTATIONS, Blur, Downsampling, Mask, Operator, Oriented
 from rimkit.problem import Denoising, Problem
-from rimkit.rim import RIM
+from rimkit.rim import RIM, RIMConfig
 from rimkit.tiling import reach
 
 LOPSIDED: dict[str, Operator] = {
@@ -51,6 +52,15 @@ def test_what_knows_no_direction_gains_nothing(operator: Operator) -> None:
     expected = solver.solve(y, problem).x
     assert (expected - problem.initial(y)).abs().max() > 0.01
     torch.testing.assert_close(SelfEnsemble(solver).solve(y, problem).x, expected)
+
+
+def test_batch_norm_that_is_not_in_training_is_no_reason_to_refuse() -> None:
+    model = RIM(RIMConfig(network=PaperConfig(features=4, hidden=4), steps=2)).eval()
+    y = uniform(1, 1, 16, 16, dtype=torch.float32)
+    found = SelfEnsemble(model).solve(y, Denoising(0.1))
+    assert found.x.shape == y.shape
+    with pytest.raises(ValueError, match="training mode"):
+        SelfEnsemble(model.train()).solve(y, Denoising(0.1))
 
 
 def test_it_is_the_mean_of_what_is_done_to_turned_images(model: RIM) -> None:

@@ -1,12 +1,15 @@
 import contextlib
+import io
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.cases import normal, uniform
 
 from rimkit import estimation
-from rimkit.estimation import estimate_sigma
+from rimkit.estimation import estimate_sigma, noise_apart
 from rimkit.problem import Denoising
 
 
@@ -118,3 +121,32 @@ def test_the_device_of_the_first_call_is_not_kept() -> None:
     with torch.device("meta"), contextlib.suppress(Exception):
         estimate_sigma(y)
     assert estimate_sigma(y) > 0
+
+
+def test_noise_is_apart_where_every_channel_has_its_own(photograph: torch.Tensor) -> None:
+    clean = photograph.expand(2, 3, -1, -1)
+    shared = noisy(photograph.flip(3), 25).flip(3).expand(1, 3, -1, -1)  # draws of its own
+    half = (noisy(clean[:1], 25) + shared) / 2  # covariance half of the variance
+    found = noise_apart(torch.cat([noisy(clean, 25), shared, half]))
+    assert found.tolist() == pytest.approx([1, 1, 0, 0.5], abs=0.05)
+
+
+def test_noise_of_half_the_resolution_in_colours_is_shared(photograph: torch.Tensor) -> None:
+    y = (255 * noisy(photograph.expand(1, 3, -1, -1), 25)).clamp(0, 255).byte()
+    found = []
+    for subsampling in ("4:4:4", "4:2:0"):
+        file = io.BytesIO()
+        values = y[0].permute(1, 2, 0).numpy()
+        Image.fromarray(values).save(file, "JPEG", quality=95, subsampling=subsampling)
+        stored = torch.tensor(np.asarray(Image.open(file))).permute(2, 0, 1)[None]
+        found.append(noise_apart(stored).item())
+    assert found[0] > 0.9
+    assert found[1] < 0.15
+
+
+def test_noise_is_apart_where_none_is_seen_or_compared() -> None:
+    assert noise_apart(torch.full((1, 3, 16, 16), 0.5)).item() == 1
+    with pytest.raises(ValueError, match="between channels"):
+        noise_apart(torch.zeros(1, 1, 16, 16))
+    with pytest.raises(ValueError, match="8x8"):
+        noise_apart(torch.zeros(1, 3, 7, 20))

@@ -152,7 +152,8 @@ def test_without_matplotlib_it_says_what_to_install() -> None:
         "except ModuleNotFoundError as error: print(error, error.name)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == ('rimkit.plot needs matplotlib: pip install "rimkit[plot]" matplotlib\n')
+    told = "rimkit.plot needs matplotlib: pip install '.[plot]' in a copy of the repository"
+    assert done.stdout == f"{told} matplotlib\n"
 
 
 def test_the_window_is_cut_out_of_what_has_the_size_of_the_truth() -> None:

@@ -142,3 +142,25 @@ def test_missing_pixels_are_filled_in(tmp_path: Path) -> None:
         restore(image, missing=missing.astype(int), model=str(path))
     with pytest.raises(ValueError, match="not for inpainting"):
         restore(image, missing=missing, model="denoise-color")
+
+
+def test_channels_that_share_their_noise_are_for_the_grey_model(
+    monkeypatch: pytest.MonkeyPatch, model: RIM
+) -> None:
+    taken = []
+
+    def load(name: str) -> RIM:
+        taken.append(name)
+        return model if name == "denoise-gray" else machine(channels=3)
+
+    monkeypatch.setattr("rimkit.weights.load", load)
+    random = np.random.default_rng(0)
+    apart = random.normal(128, 25, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+    shared = np.repeat(apart[..., :1], 3, axis=2)
+    faint = np.repeat(random.normal(128, 2, (32, 32, 1)).astype(np.uint8), 3, axis=2)
+    found = [restore(array) for array in (apart, shared, faint, apart[..., 0])]
+    assert taken == ["denoise-color", "denoise-gray", "denoise-color", "denoise-gray"]
+    assert np.array_equal(found[1], np.repeat(found[3][..., None], 3, axis=2))
+    taken.clear()
+    restore(shared, model="denoise-color")
+    assert taken == ["denoise-color"]

@@ -169,6 +169,33 @@ def test_a_score_without_a_spread_is_whitened_to_something_finite() -> None:
     assert small(score_scaling="whitened")(torch.zeros(1, 1, 9, 9), unseen).isfinite().all()
 
 
+@pytest.mark.parametrize("scaling", ["raw", "whitened"])
+def test_the_estimate_has_its_gradient_in_sigma_and_in_the_floor(scaling: str) -> None:
+    model = small(score_scaling=scaling, variance_floor=1e-2).double()
+    mask = (uniform(1, 1, 9, 9) > 0.3).double()
+    y = uniform(1, 1, 9, 9, seed=1) * mask
+
+    def estimate(sigma: Tensor, phi: Tensor) -> Tensor:
+        changed = {"phi_epsilon": phi}
+        solved: Tensor = functional_call(
+            model, changed, (y, Problem(Mask(mask), GaussianNoise(sigma)))
+        )
+        return solved
+
+    sigma = torch.tensor([0.1], dtype=torch.float64, requires_grad=True)
+    phi = model.phi_epsilon.detach().clone().requires_grad_()
+    assert torch.autograd.gradcheck(estimate, (sigma, phi), atol=1e-6)
+
+
+def test_half_precision_is_raised_whoever_takes_the_steps() -> None:
+    model, problem = small(), Denoising(0.1)
+    y = uniform(1, 1, 9, 9).bfloat16()
+    start = model.init(y, problem)
+    assert start.eta.dtype == torch.float32
+    following = model.step(start, y, problem)
+    assert torch.equal(following.x, model.solve(y.float(), problem, steps=1).x)
+
+
 def test_the_spread_does_not_depend_on_autocast() -> None:
     operator = DenseProjection.gaussian(
         0.5, (16, 16), samples=2, generator=torch.Generator().manual_seed(0)

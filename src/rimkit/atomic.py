@@ -21,11 +21,12 @@ from rimkit.signals import ENDING, handled
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` once the block ends without an error.
 
     Until then, and whatever happens, what was at ``path`` stays. Missing folders are made. Who may
-    read and write a file that is replaced, may do so with the new one. What is no file but leads
+    read and write a file that is replaced, may do so with the new one; where there is none, nobody
+    may read it who could not read ``like``. What is no file but leads
     elsewhere (a pipe, a device, standard output) stays what it is: all is written into it at the
     end.
     """
@@ -39,7 +40,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     scratch = path.parent / f"{_prefix(path)}{secrets.token_hex(8)}.part"
     try:
         with scratch.open("xb") as file:
-            _keep_mode(file, path)  # before there is anything to read
+            _keep_mode(file, path, like)  # before there is anything to read
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -138,12 +139,17 @@ def _leads_elsewhere(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _keep_mode(file: BinaryIO, path: Path) -> None:
-    """Let those read and write a file who could read and write the one at ``path``."""
+def _keep_mode(file: BinaryIO, path: Path, like: Path | None) -> None:
+    """Let those read and write a file who could read and write the one at ``path``, or ``like``."""
+    if not hasattr(os, "fchmod"):
+        return
     with contextlib.suppress(OSError):
-        mode = path.lstat().st_mode
-        if stat.S_ISREG(mode) and hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), stat.S_IMODE(mode))
+        if os.path.lexists(path):
+            if stat.S_ISREG(mode := path.lstat().st_mode):
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
+        elif like is not None:
+            usual = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            os.fchmod(file.fileno(), usual & (like.stat().st_mode | stat.S_IWUSR))
 
 
 def _lock_of(path: Path) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rimkit.estimation import estimate_sigma
+from rimkit.estimation import estimate_sigma, noise_apart
 from rimkit.inplace import InPlace, views
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Window
@@ -67,6 +67,31 @@ def known_levels(model: RIM, values: Array) -> int | None:
     return white(values) if knows else None
 
 
+_SHOWS = 3 / 255
+"""So much noise says more of what channels share than texture does."""
+_APART = 0.25
+"""Channels whose noise is less apart share it (``benchmarks/shared_noise.py``)."""
+
+
+def shares_noise(values: Array, sigma: float) -> bool:
+    """Whether the channels of an image (H, W, C) share their noise, for the most part.
+
+    So they do where a grey image was saved in colours, and where colours were stored at less
+    resolution than brightness, as JPEG mostly does. A model for colour takes such noise for a part
+    of the image; one for grey takes it from each channel. At little noise it is not known: False.
+
+    Parameters
+    ----------
+    values
+        uint8, uint16, or floating with black 0 and white 1.
+    sigma
+        Of its noise, where white is 1.
+    """
+    if values.shape[2] == 1 or sigma < _SHOWS:
+        return False
+    return float(noise_apart(_batch(values))) < _APART
+
+
 def noise_level(values: Array, sigma: Sigma = "auto") -> float:
     """Return sigma, or its estimate, of an image (H, W, C) that can be denoised.
 
@@ -76,14 +101,15 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
         If the image or sigma is not what it should be.
     """
     check_image(values, smallest=SMALLEST_SIDE)
-    if sigma == "auto":
-        kind = np.dtype(np.float32) if is_floating(values) else values.dtype.newbyteorder("=")
-        image = torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)
-        level = float(estimate_sigma(image[None])) / white(values)
-    else:
-        level = sigma
+    level = float(estimate_sigma(_batch(values))) / white(values) if sigma == "auto" else sigma
     check_level(level)
     return level
+
+
+def _batch(values: Array) -> Tensor:
+    """(H, W, C) as it stands, as (1, C, H, W)."""
+    kind = np.dtype(np.float32) if is_floating(values) else values.dtype.newbyteorder("=")
+    return torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)[None]
 
 
 def check_level(level: float) -> None:

@@ -62,6 +62,57 @@ def estimate_sigma(y: Tensor) -> Tensor:
     ValueError
         If y is no batch of images of that size, or holds NaN or infinite values.
     """
+    _check(y)
+    return torch.stack([_estimate(image) for image in y])
+
+
+def noise_apart(y: Tensor) -> Tensor:
+    """How far the noise of the channels of each image differs: 1 where it is independent.
+
+    0 where all channels share one noise, as in a grey image that was saved in colours; close to 0
+    where colours were stored at less resolution than brightness, as JPEG mostly does. Of the finest
+    frequencies in patches with little texture, the mean square of the difference of channels is
+    compared with what independent noise of the same strength has. That is of noise only where there
+    is more of it than of texture.
+
+    Parameters
+    ----------
+    y
+        Images (N, C, H, W) as in `estimate_sigma`, of at least two channels.
+
+    Returns
+    -------
+    Tensor
+        (N,), not negative, in float64; 1 where no patch shows noise.
+
+    Raises
+    ------
+    ValueError
+        As `estimate_sigma` does, or if there is one channel alone.
+    """
+    _check(y)
+    if y.shape[1] < 2:
+        raise ValueError(f"noise is compared between channels, got {tuple(y.shape)}")
+    return torch.stack([_apart(image) for image in y])
+
+
+def _apart(image: Tensor) -> Tensor:
+    patches = _patches(image, together=True)
+    flat = _partly_flat(patches.flatten(0, 1)).view(patches.shape[:2]).any(1)
+    patches = patches[~flat]
+    if not len(patches):
+        return torch.ones((), dtype=torch.float64, device=image.device)
+    transform = torch.from_numpy(_cosines()).to(patches)
+    found = transform @ patches @ transform.T
+    texture = found[..., _is_coarse(image.device)].square().mean((1, 2))
+    count = min(len(patches), max(round(_SMOOTHEST * len(patches)), _FEWEST))
+    fine = found[texture.topk(count, largest=False).indices][..., _is_fine(image.device)]
+    squares = fine.square()
+    differing = (fine[:, 1:] - fine[:, :-1]).square().sum()
+    return differing / (squares[:, 1:] + squares[:, :-1]).sum()
+
+
+def _check(y: Tensor) -> None:
     if y.ndim != 4 or not y.numel():
         raise ValueError(f"y is (N, C, H, W), none of them 0, got {tuple(y.shape)}")
     height, width = y.shape[-2:]
@@ -69,7 +120,6 @@ def estimate_sigma(y: Tensor) -> Tensor:
         raise ValueError(f"images are at least {_PATCH}x{_PATCH}, got {height}x{width}")
     if not all(rows.isfinite().all() for rows in torch.split(y, _ROWS, -2)):
         raise ValueError("y holds NaN or infinite values")
-    return torch.stack([_estimate(image) for image in y])
 
 
 def _estimate(image: Tensor) -> Tensor:
@@ -82,10 +132,8 @@ def _estimate(image: Tensor) -> Tensor:
     patches = patches[~flat]
     transform = torch.from_numpy(_cosines()).to(patches)
     squares = (transform @ patches @ transform.T).square()
-    frequency = torch.arange(_PATCH, device=image.device)
-    frequency = frequency[:, None] + frequency
-    coarse = squares[:, (frequency >= _COARSE) & (frequency < _FINE)].mean(1)
-    fine = squares[:, frequency >= _FINE].mean(1)
+    coarse = squares[:, _is_coarse(image.device)].mean(1)
+    fine = squares[:, _is_fine(image.device)].mean(1)
     # From the mean of each patch to where the image is clipped, below and above.
     low, high = _clipped_at(image)
     mean = patches.mean((1, 2))
@@ -113,12 +161,34 @@ def _level(coarse: Tensor, fine: Tensor, below: Tensor, above: Tensor) -> Tensor
     return sigma
 
 
-def _patches(image: Tensor) -> Tensor:
-    """8x8 patches (N, 8, 8) in float64, evenly from all places and channels."""
+def _patches(image: Tensor, *, together: bool = False) -> Tensor:
+    """8x8 patches (N, 8, 8) in float64, evenly from all places and channels.
+
+    Or (N, C, 8, 8): the channels of a place together.
+    """
     windows = image.unfold(1, _PATCH, 1).unfold(2, _PATCH, 1)  # a view: (C, H', W', 8, 8)
-    count = math.prod(windows.shape[:3])
-    chosen = torch.arange(0, count, -(-count // _MOST_PATCHES), device=image.device)
-    return windows[torch.unravel_index(chosen, windows.shape[:3])].double()
+    every = -(-math.prod(windows.shape[:3]) // _MOST_PATCHES)
+    if together:
+        windows = windows.permute(1, 2, 0, 3, 4)
+    places = windows.shape[: 2 if together else 3]
+    chosen = torch.arange(0, math.prod(places), every, device=image.device)
+    return windows[torch.unravel_index(chosen, places)].double()
+
+
+def _is_fine(device: torch.device) -> Tensor:
+    """Which frequencies say how strong the noise is: (8, 8), booleans."""
+    return _frequency(device) >= _FINE
+
+
+def _is_coarse(device: torch.device) -> Tensor:
+    """Which say how much texture there is."""
+    frequency = _frequency(device)
+    return (frequency >= _COARSE) & (frequency < _FINE)
+
+
+def _frequency(device: torch.device) -> Tensor:
+    each = torch.arange(_PATCH, device=device)
+    return each[:, None] + each
 
 
 def _partly_flat(patches: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ try:
     from matplotlib.ticker import MaxNLocator
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        'rimkit.plot needs matplotlib: pip install "rimkit[plot]"', name="matplotlib"
+        "rimkit.plot needs matplotlib: pip install '.[plot]' in a copy of the repository",
+        name="matplotlib",
     ) from error
 
 _SIDE = 2.6  # of an image, in inches

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rimkit import weights
-from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level, shares_noise
 from rimkit.holes import Holed
 from rimkit.inpainter import Inpainter
 from rimkit.rim import RIM
@@ -48,7 +48,8 @@ def restore(
     model
         A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
         ``"denoise-gray"`` or ``"denoise-color"``, as the image is, with a scale
-        ``"super-resolution"``, with missing pixels ``"inpainting"``.
+        ``"super-resolution"``, with missing pixels ``"inpainting"``. An image of three channels
+        that share their noise is for ``"denoise-gray"``, too (`rimkit.denoiser.shares_noise`).
     self_ensemble
         Whether the image is restored in eight orientations and the mean is kept: a little better,
         at eight times the computation.
@@ -104,7 +105,8 @@ def restore(
     x = array.copy()
     values = x if x.ndim == 3 else x[..., None]
     noisy = Noisy(values, noise_level(values, sigma))
-    suited = "denoise-gray" if values.shape[2] == 1 else "denoise-color"
+    is_grey = values.shape[2] == 1 or (model is None and shares_noise(values, noisy.sigma))
+    suited = "denoise-gray" if is_grey else "denoise-color"
     loaded = _load(model or suited, DenoisingTask)
     denoiser = Denoiser(loaded, memory=memory, self_ensemble=self_ensemble)
     denoiser.denoise([noisy], on_progress=on_progress)

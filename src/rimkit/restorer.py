@@ -79,7 +79,7 @@ class Restorer:
     scale
         How many times larger the estimate is than the measurement.
     steps
-        Number of steps; the model's own if None.
+        Number of steps, from 1; the model's own if None.
     memory
         Bytes that the images and all that is computed may take, beside what the process holds once
         a model has run in it. An attribute: it may be changed.
@@ -92,7 +92,8 @@ class Restorer:
     Raises
     ------
     ValueError
-        If the model is in training mode, or the memory no number of bytes.
+        If the model is in training mode, there are no steps, the precision is none, or the memory
+        no number of bytes.
     """
 
     def __init__(
@@ -107,6 +108,8 @@ class Restorer:
     ) -> None:
         if model.training:
             raise ValueError("the model is in training mode: call model.eval() first")
+        if steps is not None and steps < 1:
+            raise ValueError(f"steps is a whole number from 1, got {steps!r}")
         if precision not in (known := ("auto", *get_args(Precision))):
             raise ValueError(f"precision is one of {', '.join(known)}, got {precision!r}")
         if not hasattr(memory, "__float__") or not 0 < memory < math.inf:  # as a text is not
@@ -198,11 +201,9 @@ class Restorer:
         part.hold(slice(height, height))  # nothing
 
     def _solve(self, y: Tensor, problem: Problem, progress: _Progress) -> Tensor:
-        x = problem.initial(y)
-        for iterate in self._solver.iterate(y, problem, steps=self._steps):
-            x = iterate.x
-            progress.add(x.shape[0] * math.prod(x.shape[-2:]))
-        return x
+        for iterate in self._solver.iterate(y, problem, steps=self._steps):  # one, at the least
+            progress.add(y.shape[0] * math.prod(iterate.x.shape[-2:]))
+        return iterate.x
 
     def _computing(self) -> contextlib.AbstractContextManager[object]:
         return torch.autocast("cpu", torch.bfloat16, enabled=self._precision == "bfloat16")

@@ -14,7 +14,7 @@ from rimkit import settings
 from rimkit.links import LINKS, LinkName
 from rimkit.networks import CompactConfig, NetworkConfig, network_from_table
 from rimkit.problem import Problem
-from rimkit.solver import Iterate, Solver, check_measurement, check_start
+from rimkit.solver import Iterate, Solver, at_least_single, check_measurement, check_start
 
 SMALLEST_SIDE = 8
 
@@ -134,6 +134,7 @@ class RIM(Solver):
             are smaller than 8x8 or have other channels than the machine was built for.
         """
         check_measurement(y)
+        y = at_least_single(y)
         if y.device != self._weight.device:
             raise ValueError(f"y is on {y.device}, the model on {self._weight.device}")
         floor = self.variance_floor
@@ -156,6 +157,7 @@ class RIM(Solver):
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take one step: `update` with the score of equation 15."""
+        y = at_least_single(y)
         floor = self.variance_floor.to(iterate.eta)
         score = problem.score(iterate.x, y, variance_floor=floor)
         if self._whitens:
@@ -216,7 +218,6 @@ class RIM(Solver):
         return F.pad(image, (0, right, 0, bottom), mode="replicate")
 
 
-@torch.no_grad()
 def score_spread(
     problem: Problem, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0
 ) -> Tensor:
@@ -225,7 +226,8 @@ def score_spread(
     Its square is the mean curvature of -log p(y | x) in a pixel (the information identity), which
     one probe by random signs estimates (Hutchinson 1990) around x: for Gaussian noise exactly where
     the operator acts on every pixel alone, within a tenth or so for random projections. Where the
-    variance depends on the image, as with counts, it is that at x.
+    variance depends on the image, as with counts, it is that at x. It has gradients in what the
+    problem, y and the floor hold.
     """
     generator = torch.Generator().manual_seed(0)
     signs = torch.randint(2, x.shape[1:], generator=generator, device="cpu").to(x) * 2 - 1

@@ -116,7 +116,7 @@ class Solver(nn.Module, abc.ABC):
             where an estimate is no longer finite.
         """
         steps = self._steps(steps)
-        y = _floating(y)
+        y = at_least_single(y)
         current = self._start(y, problem, start)
         for number in range(steps):
             current = self._advance(current, y, problem, number)
@@ -157,14 +157,14 @@ class Solver(nn.Module, abc.ABC):
             As in `iterate`, if the tolerance is not positive, or if the solver is in training mode
             and has batch norm, which would mix the samples and change with them.
         """
-        if self.training and any(isinstance(part, _BatchNorm) for part in self.modules()):
+        if any(isinstance(part, _BatchNorm) and part.training for part in self.modules()):
             raise ValueError(
                 "this solver has batch norm and is in training mode: call eval() on it first"
             )
         if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
             raise ValueError(f"tolerance is a positive finite number or None, got {tolerance}")
         steps = self._steps(steps)
-        measurement = _floating(y)
+        measurement = at_least_single(y)
         current = self._start(measurement, problem, start)
         size = current.x.shape[0]
         active = torch.ones(size, dtype=torch.bool, device=current.x.device)
@@ -196,7 +196,7 @@ class Solver(nn.Module, abc.ABC):
 
     def forward(self, y: Tensor, problem: Problem) -> Tensor:
         """Return the estimate after the solver's own number of steps, with gradients."""
-        measurement = _floating(y)
+        measurement = at_least_single(y)
         current = self._start(measurement, problem, None)
         for number in range(self._steps(None)):
             current = self._advance(current, measurement, problem, number)
@@ -275,8 +275,8 @@ def _check_tensor(y: object) -> None:
         raise ValueError(f"y is a tensor of torch (N, ...), got {type(y).__name__}")
 
 
-def _floating(y: Tensor) -> Tensor:
-    """Y itself, raised to float32 where its precision is lower."""
+def at_least_single(y: Tensor) -> Tensor:
+    """Return y, in float32 where its precision is lower; ``ValueError`` if it is no such number."""
     _check_tensor(y)
     if not (y.is_floating_point() or y.is_complex()):
         raise ValueError(

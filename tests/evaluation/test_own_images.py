@@ -13,6 +13,7 @@ import rimkit
 from rimkit.cli.main import main
 from rimkit.evaluation.own_images import score_task, to_text
 from rimkit.evaluation.protocols import CleanImage
+from rimkit.metrics import psnr
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask
@@ -102,3 +103,12 @@ def test_a_task_that_is_not_known_is_said(
     rimkit.save(model, file, training={"task": {"name": Unknown.table_name}})
     assert main(["evaluate", str(file), "--data", str(own)]) == 1
     assert "--import" in capsys.readouterr().err
+
+
+def test_the_start_is_that_of_the_solver() -> None:
+    black = RIM(
+        RIMConfig(network=CompactConfig(features=8, blocks=1), start="zeros", steps=1)
+    ).eval()
+    expected = psnr(torch.zeros_like(IMAGE.x), IMAGE.x).item()
+    starts = [score.start for score in score_task(black, DenoisingTask(), [IMAGE])]
+    assert starts == pytest.approx(3 * [expected])

@@ -147,3 +147,13 @@ def test_a_pipe_marks_nothing(folder: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "marks.png")
     with pytest.raises(ValueError, match="neither a file nor a folder"):
         plan(folder, None, marks=tmp_path / "marks.png")
+
+
+def test_a_folder_that_is_a_link_is_mirrored_beside_the_link(folder: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "photos"
+    link.parent.mkdir()
+    link.symlink_to(folder)
+    (job, *_) = plan(link, None)
+    assert job.root == tmp_path / "elsewhere" / "photos-restored"
+    with pytest.raises(ValueError, match="say where it goes with -o"):
+        plan(Path("/"), None)

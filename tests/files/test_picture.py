@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import IFD
 
 from rimkit.files.metadata import Metadata
-from rimkit.files.picture import Picture, read_picture, write_picture
+from rimkit.files.picture import Picture, read_picture, size_of, write_picture
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (9, 12), dtype=np.uint8)
@@ -155,6 +155,33 @@ def test_a_failing_write_leaves_what_was_there(
         write_picture(picture(), path)
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_previews_beside_an_image_are_passed_over(tmp_path: Path) -> None:
+    small = GREY[::2, ::2].copy()
+    for name, pages in {"first": (small, GREY), "last": (GREY, small)}.items():
+        path = tmp_path / f"{name}.tif"
+        with tifffile.TiffWriter(path) as file:
+            for values in pages:
+                file.write(values, subfiletype=int(values is small), photometric="minisblack")
+        assert np.array_equal(read_picture(path).values[..., 0], GREY)
+        assert size_of(path) == GREY.shape
+    with tifffile.TiffWriter(tmp_path / "alone.tif") as file:
+        file.write(small, subfiletype=1, photometric="minisblack")
+    assert np.array_equal(read_picture(tmp_path / "alone.tif").values[..., 0], small)
+
+
+def test_a_preview_is_not_taken_for_what_a_camera_saw(tmp_path: Path) -> None:
+    version = (50706, 1, 4, b"\x01\x04\x00\x00", True)  # DNGVersion
+    with tifffile.TiffWriter(tmp_path / "raw.dng") as file:
+        file.write(GREY, subfiletype=1, photometric="minisblack", extratags=[version])
+    with pytest.raises(ValueError, match=r"raw.dng: its image is not developed"):
+        read_picture(tmp_path / "raw.dng")
+    with tifffile.TiffWriter(tmp_path / "within.tif") as file:
+        file.write(GREY[::2, ::2], subfiletype=1, photometric="minisblack", subifds=1)
+        file.write(GREY, photometric="minisblack")
+    with pytest.raises(ValueError, match=r"within.tif: its image is not developed"):
+        read_picture(tmp_path / "within.tif")
 
 
 def test_files_of_several_images_are_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from rimkit.denoiser import Denoiser, Noisy
 from rimkit.files.jobs import plan
 from rimkit.files.picture import Picture, read_picture
 from rimkit.files.run import Outcome, Wishes, restore_files
-from rimkit.files.ways import noisy_parts
+from rimkit.files.ways import Denoisers, noisy_parts
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
 from rimkit.weights import store
@@ -571,3 +571,42 @@ def test_a_resolution_that_no_format_can_tell_is_left_out(tmp_path: Path, model:
         assert outcome.status == "restored", outcome.reason
     with Image.open(tmp_path / "a.png") as image:
         assert "dpi" not in image.info
+
+
+def test_channels_that_share_their_noise_are_denoised_one_by_one(
+    tmp_path: Path, model: RIM, capsys: pytest.CaptureFixture[str], saved: Path
+) -> None:
+    torch.manual_seed(1)
+    colour = RIM(RIMConfig(network=CompactConfig(channels=3, features=8, blocks=1), steps=2)).eval()
+    save(tmp_path / "in" / "apart.png", 40, 40, 3)
+    save(tmp_path / "grey.png", 40, 40, seed=1)
+    Image.open(tmp_path / "grey.png").convert("RGB").save(tmp_path / "in" / "shared.png")
+    jobs = plan(tmp_path / "in", tmp_path / "out")
+    denoisers = Denoisers(grey=Denoiser(model), colour=Denoiser(colour))
+    found = {Path(o.source).name: o for o in restore_files(jobs, denoisers, Wishes(sigma=0.1))}
+    assert found["shared.png"].shares_noise
+    assert not found["apart.png"].shares_noise
+    (alone,) = restore_files(
+        plan(tmp_path / "grey.png", tmp_path / "grey-out.png"), denoisers, Wishes(sigma=0.1)
+    )
+    assert not alone.shares_noise
+    grey = read_picture(tmp_path / "grey-out.png").values
+    assert np.array_equal(
+        read_picture(tmp_path / "out" / "shared.png").values, np.repeat(grey, 3, axis=2)
+    )
+    # A model for colour that was named takes it, and it is said; so is that another one took it.
+    (told,) = restore_files(jobs[1:], Denoiser(colour), Wishes(sigma=0.1, overwrite=True))
+    assert not told.shares_noise
+    assert "share their noise" in told.warnings[0]
+    again = ["restore", str(tmp_path / "in" / "shared.png"), "--model", str(saved)]
+    assert main([*again, "-o", str(tmp_path / "again.png"), "--sigma", "25.5"]) == 0
+    assert "(sigma 25.5, shared by its channels)" in capsys.readouterr().out
+
+
+def test_an_image_without_noise_is_told(tmp_path: Path, model: RIM) -> None:
+    Image.new("L", (20, 20), 128).save(tmp_path / "flat.png")
+    jobs = plan(tmp_path / "flat.png", tmp_path / "out.png")
+    (found,) = restore_files(jobs, Denoiser(model), Wishes())
+    assert "no noise was found" in found.warnings[0]
+    (found,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.0, overwrite=True))
+    assert not found.warnings

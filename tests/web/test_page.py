@@ -112,6 +112,22 @@ def test_the_model_is_the_one_for_the_image(page: Any) -> None:
     assert page.input_value("#solver") == "denoise-gray"
 
 
+def test_noise_that_channels_share_is_for_the_grey_model(page: Any, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(120, 30, (40, 50, 3)).clip(0, 255).astype(np.uint8)
+    for name, values in {"apart": noise, "shared": noise[..., :1].repeat(3, axis=2)}.items():
+        (tmp_path / f"{name}.png").write_bytes(as_png(values))
+    suited = {}
+    for name in ("apart", "shared", "apart"):
+        page.set_input_files("#file", tmp_path / f"{name}.png")
+        says(page, "chosen", f"{name}: 50 × 40")
+        for kind in ("photograph", "noise"):
+            page.select_option("#kind", kind)
+            suited[name, kind] = page.input_value("#solver")
+    assert {key for key, solver in suited.items() if solver == "denoise-gray"} == {
+        ("shared", "photograph")
+    }
+
+
 def test_a_solver_that_never_saw_the_problem_is_marked(page: Any) -> None:
     page.select_option("#kind", "missing")
     assert page.input_value("#solver") == "total-variation"

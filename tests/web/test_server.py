@@ -83,6 +83,13 @@ def test_files_of_the_page_are_asked_for_again(client: httpx.Client) -> None:
     assert client.get("/page.js", headers={"if-none-match": tag}).status_code == 304
 
 
+def test_it_is_told_whether_channels_share_their_noise(client: httpx.Client) -> None:
+    grey = encoded(60, 81, channels=1)
+    shared = as_png(pixels(grey).reshape(60, 81, 1).repeat(3, axis=2))
+    given = (grey, shared, encoded(60, 81, channels=3))
+    assert [send(client, content)["shares_noise"] for content in given] == [False, True, False]
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("sigma", ["auto", 20, 1, 0])
 def test_the_result_has_the_pixels_that_rimkit_restore_writes(

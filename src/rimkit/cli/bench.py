@@ -84,6 +84,10 @@ def _train(options: argparse.Namespace) -> str:
 
 
 def _restore(options: argparse.Namespace) -> str:
+    if options.figure is not None:  # what it needs is missed before anything is measured
+        from skimage import data
+
+        from rimkit.benchmarks.figures import large_images_figure
     keep_large_blocks()
     speeds = measure_speed(rounds=options.rounds, precisions=worthwhile_precisions(), say=_say)
     parts = [f"{stamp()}\n", speed_text(list(speeds)), *_left_out()]
@@ -96,10 +100,6 @@ def _restore(options: argparse.Namespace) -> str:
         title = f"rimkit restore, grey, --memory {_BUDGET} --precision {precision}, in all"
         parts.append(size_text(title, sizes))
     if options.figure is not None:
-        from skimage import data
-
-        from rimkit.benchmarks.figures import large_images_figure
-
         clean = np.asarray(data.camera(), dtype=np.float32) / 255
         noise = np.random.default_rng(0).normal(0, SIGMA, clean.shape)
         difference, *seams = tiled_difference(

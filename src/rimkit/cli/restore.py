@@ -242,7 +242,8 @@ class _Progress:
             return f"{outcome.missing_share:.1%} filled in"
         if self._is_larger:
             return f"{outcome.width}x{outcome.height}"
-        return f"sigma {outcome.sigma:.1f}"
+        shared = ", shared by its channels" if outcome.shares_noise else ""
+        return f"sigma {outcome.sigma:.1f}{shared}"
 
     def _covers(self, sigma: float) -> bool:
         low, high = self._trained

@@ -89,11 +89,11 @@ def score_task(
             generator = seeded(_MEASUREMENTS, zlib.crc32(image.name.encode()), number)
             problem, y = measure(x, generator)
             with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                found = solver.solve(y, problem, steps=steps).x
-            start = psnr(problem.initial(y), x).mean().item()
-            yield OwnScore(
-                image.name, name, start, psnr(found, x).mean().item(), ssim(found, x).mean().item()
-            )
+                with torch.no_grad():
+                    start = solver.init(y, problem)
+                found = solver.solve(y, problem, steps=steps, start=start).x
+            before, after = (psnr(each, x).mean().item() for each in (start.x, found))
+            yield OwnScore(image.name, name, before, after, ssim(found, x).mean().item())
 
 
 def to_text(scores: Sequence[OwnScore]) -> str:

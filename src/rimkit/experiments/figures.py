@@ -13,7 +13,7 @@ from rimkit.experiments.result import Result
 
 
 def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
-    """What every choice gains over the first, in dB, with the spread of its means over seeds.
+    """What every choice gains over the first, in dB, with its standard error over seeds.
 
     Choices that lose more than two dB are drawn at the left edge, with their figure.
     """
@@ -25,9 +25,8 @@ def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
         for place, line in enumerate(reversed(lines)):
             gain = line.gain_over(lines[0])
             color = f"C{groups.index(line.choice.group) % 10}"
-            axis.errorbar(
-                max(gain, worst), place, xerr=line.deviation, fmt="o", markersize=4, color=color
-            )
+            error = line.error_over(lines[0])
+            axis.errorbar(max(gain, worst), place, xerr=error, fmt="o", markersize=4, color=color)
             label = f"{gain:+.2f}"
             axis.annotate(label, (1.01, place), xycoords=("axes fraction", "data"), va="center")
         axis.set_yticks(range(len(lines)), [line.choice.name for line in reversed(lines)])

@@ -56,11 +56,19 @@ class Line:
         Seeds differ by more than many choices: against the mean over seeds that it was not trained
         with a choice would gain or lose by the seed alone.
         """
-        return statistics.mean(
+        return statistics.mean(self._gains_over(other))
+
+    def error_over(self, other: Line) -> float | None:
+        """Standard error in dB of `gain_over`; None where they have one seed in common."""
+        gains = self._gains_over(other)
+        return float(np.std(gains, ddof=1)) / len(gains) ** 0.5 if len(gains) > 1 else None
+
+    def _gains_over(self, other: Line) -> list[float]:
+        return [
             mean - other.by_seed[seed]
             for seed, mean in self.by_seed.items()
             if seed in other.by_seed
-        )
+        ]
 
 
 def summarise(results: Sequence[Result]) -> list[Line]:

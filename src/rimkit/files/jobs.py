@@ -107,7 +107,11 @@ def _marks_of(relative: Path, marks: Path) -> Path:
 
 def _plan_folder(source: Path, output: Path | None, marks: Path | None) -> list[Job]:
     resolved = source.resolve()
-    output = output if output is not None else resolved.with_name(f"{resolved.name}-restored")
+    if output is None:
+        named = Path(os.path.abspath(source))  # as it was called, be it a link
+        if not named.name:
+            raise ValueError(f"{source}: say where it goes with -o")
+        output = named.with_name(f"{named.name}-restored")
     if output.is_file():
         raise ValueError(f"{output}: the output of a folder is a folder, this is a file")
     inside = output.resolve()

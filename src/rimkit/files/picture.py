@@ -125,8 +125,10 @@ def size_of(path: Path) -> tuple[int, int]:
         return 0, 0
 
 
-def write_picture(picture: Picture, path: Path) -> None:
+def write_picture(picture: Picture, path: Path, *, like: Path | None = None) -> None:
     """Write an image file whole or not at all: a failure leaves what was at ``path`` before.
+
+    Nobody may read a new one who may not read ``like``.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def write_picture(picture: Picture, path: Path) -> None:
     """
     kind = check_format(picture, path)
     values = picture.values
-    with atomic.replacing(path) as file:
+    with atomic.replacing(path, like=like) as file:
         if kind == "PNG" and values.dtype == np.uint16:
             png.write(values, file, for_others(picture.metadata))
         elif kind == "TIFF":

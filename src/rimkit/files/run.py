@@ -49,6 +49,8 @@ class Outcome:
         What one should know of a file that was restored.
     sigma
         Noise level that was used, in grey levels of 255.
+    shares_noise
+        Whether colours were denoised one by one, since they share their noise.
     marks
         The file that marks what is missing; None where nothing can be.
     missing_share
@@ -65,6 +67,7 @@ class Outcome:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     sigma: float | None = None
+    shares_noise: bool = False
     marks: str | None = None
     missing_share: float | None = None
     width: int | None = None
@@ -133,7 +136,7 @@ def restore_files(
                 if waiting and waiting[0].kind != opened.kind:
                     yield from _restore(waiting, way, work)
                 waiting.append(opened)
-                if len(waiting) >= min(_MOST_TOGETHER, way.capacity(opened.prepared.picture)):
+                if len(waiting) >= min(_MOST_TOGETHER, way.capacity(opened.prepared)):
                     yield from _restore(waiting, way, work)
             yield from _restore(waiting, way, work)
     finally:
@@ -152,10 +155,10 @@ class _Opened:
     seconds: float
 
     @property
-    def kind(self) -> tuple[tuple[int, ...], str]:
-        """What pictures have in common that are restored together: shape and depth."""
+    def kind(self) -> tuple[tuple[int, ...], str, bool]:
+        """What pictures have in common that are restored together: shape, depth and model."""
         values = self.prepared.picture.values
-        return values.shape, values.dtype.str
+        return values.shape, values.dtype.str, self.prepared.shares_noise
 
 
 def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
@@ -221,7 +224,7 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
                 if problem is not None:
                     raise problem
                 picture = pictures.pop(0)
-                write_picture(picture, opened.job.target)
+                write_picture(picture, opened.job.target, like=opened.job.source)
             except FAILURES as error:
                 outcome = _failure(opened.job, error)
             else:
@@ -230,6 +233,7 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
                     _outcome(opened.job, "restored"),
                     warnings=opened.warnings,
                     sigma=opened.prepared.noisy[0].sigma * LEVELS,
+                    shares_noise=opened.prepared.shares_noise,
                     missing_share=opened.prepared.missing_share,
                     width=width,
                     height=height,

@@ -26,6 +26,8 @@ from rimkit.pixels import white
 _UNSPECIFIED = 0  # ExtraSamples: anything, such as near infrared
 _ASSOCIATED = 1  # colours are multiplied with alpha
 _UNASSOCIATED = 2
+_KIND, _PREVIEWS = 254, (1, 3, 5, 7)  # NewSubfileType: bit 0 says, another one made smaller
+_WITHIN, _RAW = 330, 50706  # SubIFDs; DNGVersion
 _STRIP_BYTES = 1 << 20
 _DEFLATE = 8
 _DAMAGED = (
@@ -58,15 +60,10 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
     """
     try:
         with tifffile.TiffFile(path) as tiff:
-            if len(tiff.pages) > 1:
-                raise ValueError(
-                    f"{path}: files of several images are not supported (this has "
-                    f"{len(tiff.pages)})"
-                )
-            page: Any = tiff.pages[0]
+            page = _page(tiff, path)
             tiff_bounds.check(page, path, largest=largest)
             values = _pixels(page, path)
-            kept, orientation, is_damaged = _exif(tiff, path)
+            kept, orientation, is_damaged = _exif(tiff, page, path)
             metadata = Metadata(
                 exif=kept, icc=_profile(page), dpi=_dpi(page), is_damaged=is_damaged
             )
@@ -78,10 +75,10 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return (H, W) of the first image; ValueError or OSError if that cannot be read."""
+    """Return (H, W) of the image; ValueError or OSError if that cannot be read."""
     try:
         with tifffile.TiffFile(path) as tiff:
-            page: Any = tiff.pages[0]
+            page = _page(tiff, path)
             return int(page.imagelength), int(page.imagewidth)
     except _DAMAGED as error:
         raise ValueError(f"{path}: cannot be read as an image ({error})") from error
@@ -139,9 +136,24 @@ def _with_strips(directory: ImageFileDirectory_v2, sizes: list[int]) -> bytes:
     return header + directory.tobytes(len(header))
 
 
-def _exif(tiff: tifffile.TiffFile, path: Path) -> tuple[bytes, int, bool]:
+def _page(tiff: tifffile.TiffFile, path: Path) -> Any:
+    """The image of a file, beside which there may be previews of it."""
+    pages: list[Any] = list(tiff.pages)
+    kinds = [page.tags.valueof(_KIND, 0) for page in pages]
+    whole = [page for page, kind in zip(pages, kinds, strict=True) if kind not in _PREVIEWS]
+    if len(whole) > 1:
+        raise ValueError(
+            f"{path}: files of several images are not supported (this has {len(whole)})"
+        )
+    if not whole and any(tag in page.tags for page in pages for tag in (_WITHIN, _RAW)):
+        raise ValueError(
+            f"{path}: its image is not developed, a preview alone is (a raw file?): save it as TIFF"
+        )
+    return (whole or pages)[0]
+
+
+def _exif(tiff: tifffile.TiffFile, page: Any, path: Path) -> tuple[bytes, int, bool]:
     """As `rimkit.files.metadata.read_exif`."""
-    page: Any = tiff.pages[0]
     exif = Image.Exif()
     exif.endian = tiff.byteorder
     exif.bigtiff = tiff.is_bigtiff

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level, shares_noise
 from rimkit.files.jobs import Job
 from rimkit.files.marks import read_missing
 from rimkit.files.metadata import resized
@@ -36,12 +36,15 @@ class Prepared:
         What whoever asked for it should know.
     missing
         (H, W), booleans: where it has holes.
+    shares_noise
+        Whether its colours are denoised one by one, since they share their noise.
     """
 
     picture: Picture
     noisy: tuple[Noisy, ...]
     warnings: tuple[str, ...] = ()
     missing: Array | None = None
+    shares_noise: bool = False
 
     @property
     def missing_share(self) -> float | None:
@@ -56,9 +59,9 @@ class Denoisers:
     grey: Denoiser
     colour: Denoiser
 
-    def of(self, values: Array) -> Denoiser:
-        """Return the one for an image (H, W, C)."""
-        return self.grey if values.shape[2] == 1 else self.colour
+    def of(self, values: Array, *, one_by_one: bool = False) -> Denoiser:
+        """Return the one for an image (H, W, C), or for its channels one by one."""
+        return self.grey if one_by_one or values.shape[2] == 1 else self.colour
 
 
 Restores = Denoiser | Denoisers | Inpainter | Upscaler
@@ -77,7 +80,7 @@ class Way(Protocol):
         """
         ...
 
-    def capacity(self, picture: Picture) -> int:
+    def capacity(self, prepared: Prepared) -> int:
         """How many like this one fit into the memory at once; 0: it must be cut."""
         ...
 
@@ -125,7 +128,8 @@ class _Clean:
         noisy = noisy_parts(picture, sigma)
         kind = check_format(picture, job.target)
         colours, *alpha = noisy
-        denoiser = self.denoisers.of(colours.values)
+        shared = shares_noise(colours.values, colours.sigma)
+        denoiser = self.denoisers.of(colours.values, one_by_one=shared)
         denoiser.capacity(colours.values)  # refuses what no model takes
         for part in alpha:
             try:
@@ -136,6 +140,13 @@ class _Clean:
                 ) from error
         warnings = []
         least = denoiser.least_sigma
+        if shared and denoiser.channels > 1:
+            warnings.append(
+                "its channels share their noise, of which a model for colour keeps the most: one "
+                "for grey, as denoise-gray, takes it from each"
+            )
+        if sigma == "auto" and colours.sigma == 0:
+            warnings.append("no noise was found in it; it stays as it is (--sigma says otherwise)")
         if 0 < colours.sigma < least:
             warnings.append(
                 f"its noise, sigma {colours.sigma * LEVELS:.3g}, is less than the model can take "
@@ -143,10 +154,11 @@ class _Clean:
             )
         if kind == "JPEG" and (colours.sigma == 0 or colours.sigma < least):
             warnings.append(_BY_JPEG)
-        return Prepared(picture, noisy, tuple(warnings))
+        one_by_one = shared and denoiser.channels == 1
+        return Prepared(picture, noisy, tuple(warnings), shares_noise=one_by_one)
 
-    def capacity(self, picture: Picture) -> int:
-        return self.denoisers.of(picture.colours).capacity(picture.colours)
+    def capacity(self, prepared: Prepared) -> int:
+        return self._denoiser(prepared).capacity(prepared.picture.colours)
 
     def restore(
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
@@ -155,7 +167,7 @@ class _Clean:
         alphas = [alpha for each in prepared for alpha in each.noisy[1:]]
         channels = [part.values.shape[2] for part in (*colours, *alphas)]
         share = sum(channels[: len(colours)]) / sum(channels)
-        self.denoisers.of(colours[0].values).denoise(
+        self._denoiser(prepared[0]).denoise(
             colours, on_progress=lambda done: on_progress(share * done)
         )
         if alphas:
@@ -163,6 +175,9 @@ class _Clean:
                 alphas, on_progress=lambda done: on_progress(share + (1 - share) * done)
             )
         return [each.picture for each in prepared]
+
+    def _denoiser(self, prepared: Prepared) -> Denoiser:
+        return self.denoisers.of(prepared.picture.colours, one_by_one=prepared.shares_noise)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,8 +205,8 @@ class _Filled:
         noisy = (Noisy(picture.colours, self.inpainter.sigma),)
         return Prepared(picture, noisy, tuple(warnings), missing)
 
-    def capacity(self, picture: Picture) -> int:
-        return self.inpainter.capacity(picture.colours)
+    def capacity(self, prepared: Prepared) -> int:
+        return self.inpainter.capacity(prepared.picture.colours)
 
     def restore(
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]
@@ -219,8 +234,8 @@ class _Larger:
         check_format(picture, job.target, size=self.upscaler.size(picture.values))
         return Prepared(picture, (Noisy(picture.colours, self.upscaler.sigma),))
 
-    def capacity(self, picture: Picture) -> int:
-        return self.upscaler.capacity(picture.values)
+    def capacity(self, prepared: Prepared) -> int:
+        return self.upscaler.capacity(prepared.picture.values)
 
     def restore(
         self, prepared: Sequence[Prepared], *, on_progress: Callable[[float], object]

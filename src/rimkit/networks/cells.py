@@ -54,7 +54,7 @@ class ReLULayer(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """value + conv(relu(conv(value))), the identity at the start of training."""
+    """value + conv(relu(conv(value))), at the start of training the identity but for a constant."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

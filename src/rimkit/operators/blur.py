@@ -41,6 +41,8 @@ class Blur:
 
     def __post_init__(self) -> None:
         check_tensor("a kernel", self.kernel)
+        if self.kernel.is_complex():
+            raise ValueError(f"a kernel is real, got {self.kernel.dtype}")
         if self.kernel.ndim != 3 or not all(size % 2 for size in self.kernel.shape[1:]):
             raise ValueError(
                 f"a kernel has shape (N or 1, odd, odd), got {tuple(self.kernel.shape)}"

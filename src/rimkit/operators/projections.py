@@ -48,6 +48,8 @@ class DenseProjection:
 
     def __post_init__(self) -> None:
         check_tensor("a matrix", self.matrix)
+        if not self.matrix.is_floating_point():
+            raise ValueError(f"a matrix is real and floating point, got {self.matrix.dtype}")
         pixels = self.size[0] * self.size[1]
         if self.matrix.ndim != 3 or self.matrix.shape[2] != pixels or min(self.size) < 1:
             raise ValueError(

@@ -108,10 +108,9 @@ def _table(
     for count in sorted({images for row in rows for images, _ in row.psnr}):
         there = [row for row in rows if any(images == count for images, _ in row.psnr)]
         parts += ["", format_rows(there, conditions=_CONDITIONS, images=[count], deviations=True)]
-    second = [method.name for method in methods if method not in ours]
-    if second:
+    if len(methods) > len(ours):
         for first in ours:
-            parts += ["", _comparison(first.name, second, scores)]
+            parts += ["", _comparison(first, methods[len(ours) :], scores)]
     parts += ["", *(f"{method.name}: {method.described}" for method in methods)]
     return setup.write(f"{name}.txt", "\n".join(parts) + "\n")
 
@@ -167,6 +166,7 @@ def _model(name: str, *, knows: bool = False) -> DenoisingMethod:
         record.parameter_count(model),
         record.described(model),
         rounded_only=knows or trained_on_rounded_alone(model.training_record),
+        knows=knows,
     )
 
 
@@ -229,22 +229,35 @@ def _by_numpy(method: baselines.Denoise) -> Restore:
     return run
 
 
-def _comparison(first: str, others: Sequence[str], scores: dict[str, list[ImageScore]]) -> str:
-    """Paired differences on all images, condition by condition."""
-    conditions = list(dict.fromkeys(score.condition for score in scores[first]))
+def _comparison(
+    first: DenoisingMethod,
+    others: Sequence[DenoisingMethod],
+    scores: dict[str, list[ImageScore]],
+) -> str:
+    """Paired differences on all images, condition by condition.
+
+    Of two of ours on rounded images only where both know, or do not know, that they were rounded.
+    """
+    own = scores[first.name]
+    conditions = list(dict.fromkeys(score.condition for score in own))
     lines = [
         [
-            f"{first} against",
+            f"{first.name} against",
             *(f"{c.sigma:g}" + (" 8-bit" if c.quantised else "") for c in conditions),
         ]
     ]
     for other in others:
-        cells = [other]
+        differ = other.knows is not None and other.knows != first.knows
+        cells = []
         for condition in conditions:
-            result = compare(psnr_of(scores[first], condition), psnr_of(scores[other], condition))
+            if differ and condition.quantised:
+                cells.append("")
+                continue
+            result = compare(psnr_of(own, condition), psnr_of(scores[other.name], condition))
             cells.append(
                 f"{result.difference.value:+.2f} ± {result.difference.deviation:.2f}, "
                 f"{result.wins}/{result.images}"
             )
-        lines.append(cells)
+        if any(cells):
+            lines.append([other.name, *cells])
     return columns(lines)

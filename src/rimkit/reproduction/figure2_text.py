@@ -52,7 +52,8 @@ def report(
         "and 95 % are bootstrap over images, since patches of one image are alike. Standard",
         "deviations: patches, over those; ± seeds, over trainings. Over classical: at step",
         f"{TRAINED_STEPS}, against the better one; won: on how many images. In orders, ± by seeds",
-        "is what other trainings would change in the difference of two means (standard error).",
+        "is what other trainings would change in the difference of two means (standard error;",
+        "paired where both have the same seeds, and by them saw the same patches).",
         "",
         columns(list(_summary(means, machines))),
         "",
@@ -65,7 +66,7 @@ def report(
             f"{panel.title}: {panel.rows} rows, {panel.reals:.0f} independent real numbers of "
             f"{PATCH**2}",
             columns(list(_panel(curves, means[panel], list(machines)))),
-            _order(curves, means[panel], list(machines)),
+            _order(curves, means[panel], machines),
         ]
     return [*parts, ""]
 
@@ -152,23 +153,33 @@ def _orders(means: Mapping[Panel, _Curves], machines: Sequence[str]) -> list[str
     return [f"  {order}: {count} of {len(means)}" for order, count in counts.most_common()]
 
 
-def _order(curves: Mapping[str, Sequence[Curve]], means: _Curves, machines: Sequence[str]) -> str:
+def _order(
+    curves: Mapping[str, Sequence[Curve]],
+    means: _Curves,
+    machines: Mapping[str, Sequence[Walks]],
+) -> str:
     """The machines from the best to the worst, each with what it has over the next one."""
-    names = _sorted(means, machines)
+    names = _sorted(means, list(machines))
+    seeds = {name: [walks.seed for walks in machines[name]] for name in names}
     parts = [names[0]]
     for first, second in itertools.pairwise(names):
         gain = compare(means[first].at(TRAINED_STEPS), means[second].at(TRAINED_STEPS))
-        by_seeds = _error_of_seeds(curves[first], curves[second])
+        paired = seeds[first] == seeds[second]
+        by_seeds = _error_of_seeds(curves[first], curves[second], paired=paired)
         luck = "" if by_seeds is None else f", ± {by_seeds:.2f} by seeds"
         parts.append(f"({_difference(gain)}{luck}) > {second}")
     return f"order at step {TRAINED_STEPS}: {' '.join(parts)}"
 
 
-def _error_of_seeds(*groups: Sequence[Curve]) -> float | None:
+def _error_of_seeds(
+    first: Sequence[Curve], second: Sequence[Curve], *, paired: bool
+) -> float | None:
     """Standard error of a difference between two means over seeds; None where one has one seed."""
-    ends = [_ends(seeds) for seeds in groups]
+    ends = [_ends(first), _ends(second)]
     if min(map(len, ends)) < 2:
         return None
+    if paired:
+        ends = [[one - other for one, other in zip(*ends, strict=True)]]
     return math.sqrt(sum(_variance(values) / len(values) for values in ends))
 
 

@@ -31,9 +31,13 @@ class DenoisingMethod(Method[Restore]):
     ----------
     rounded_only
         Whether it differs from another method, or was trained, for rounded images alone.
+    knows
+        Whether its likelihood is that of rounded values where y is rounded; None where that is no
+        question.
     """
 
     rounded_only: bool = False
+    knows: bool | None = None
 
 
 class Scores:

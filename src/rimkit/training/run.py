@@ -43,6 +43,10 @@ _NOISE = (
 )
 
 
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
+"""Of the network in training: iterate, link and likelihood are in float32 in each."""
+
+
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
     """How a training is run: what an update computes depends on precision and processes alone.
@@ -60,7 +64,7 @@ class RunOptions:
     accelerator, devices, nodes, strategy
         Handed to Lightning.
     precision
-        ``"auto"``: bf16 where the processor computes in it, else float32.
+        One of `PRECISIONS`: ``"auto"`` is bf16 where the processor computes in it, else float32.
     progress
         Whether to draw a progress bar.
     """
@@ -248,6 +252,8 @@ def _take_end(module: RIMTraining, checkpoint: Path) -> None:
 
 
 def _precision(options: RunOptions) -> str:
+    if options.precision not in PRECISIONS:  # iterate and likelihood stay in float32 at the least
+        raise ValueError(f"precision is one of {', '.join(PRECISIONS)}, got {options.precision!r}")
     if options.precision != "auto":
         return options.precision
     if options.resume:

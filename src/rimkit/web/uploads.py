@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rimkit.denoiser import noise_level
+from rimkit.denoiser import noise_level, shares_noise
 from rimkit.files.picture import Picture, read_picture, size_of
 from rimkit.pixels import to_unit
 from rimkit.tasks import LEVELS
@@ -43,7 +43,8 @@ class Upload:
     title
         What the visitor calls it: no path, no control characters.
     facts
-        Width, height, channels and the estimate of sigma in grey levels, to be sent as JSON.
+        Width, height, channels, the estimate of sigma in grey levels, and whether the channels
+        share their noise, to be sent as JSON.
     """
 
     name: str
@@ -159,8 +160,14 @@ class Uploads:
             )
         picture = read_picture(path)
         height, width, channels = picture.colours.shape
-        sigma = noise_level(picture.colours) * LEVELS
-        return {"width": width, "height": height, "channels": channels, "sigma": sigma}
+        sigma = noise_level(picture.colours)
+        return {
+            "width": width,
+            "height": height,
+            "channels": channels,
+            "sigma": sigma * LEVELS,
+            "shares_noise": shares_noise(picture.colours, sigma),
+        }
 
     def _sample(self, name: str, title: str) -> Upload:
         path = Path(str(resources.files("rimkit.web") / "static" / "samples" / f"{name}.png"))

@@ -82,7 +82,9 @@ function offerSolvers() {
   for (const option of $("solver").options) {
     option.disabled = !takes(about.solvers.find((each) => each.name === option.value));
   }
-  const able = about.solvers.filter(takes).sort((one, other) => other.channels - one.channels);
+  // Noise that channels share is for a model that takes them one by one.
+  const most = kind === "photograph" && image?.shares_noise ? -1 : 1;
+  const able = about.solvers.filter(takes).sort((one, other) => most * (other.channels - one.channels));
   const suited = able.find((each) => each.trained.includes(kind))
     ?? able.find((each) => !each.learned) ?? able[0] ?? about.solvers[0];
   if (picked && takes(about.solvers.find((each) => each.name === $("solver").value))) return;
