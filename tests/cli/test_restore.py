@@ -84,6 +84,16 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def test_what_of_a_folder_is_left_out_is_said(
+    folder: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "phone.HEIC").touch()
+    assert restore(folder, model=model) == 0
+    assert "not read (save them as TIFF): 1 .heic" in capsys.readouterr().err
+    assert restore(folder, "--quiet", "--overwrite", model=model) == 0
+    assert not capsys.readouterr().err
+
+
 def test_a_folder_is_mirrored_and_done_files_are_skipped(
     folder: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rimkit.files.jobs import Job, plan
+from rimkit.files.jobs import Job, left_out, plan
 
 
 @pytest.fixture
@@ -157,3 +157,19 @@ def test_a_folder_that_is_a_link_is_mirrored_beside_the_link(folder: Path, tmp_p
     assert job.root == tmp_path / "elsewhere" / "photos-restored"
     with pytest.raises(ValueError, match="say where it goes with -o"):
         plan(Path("/"), None)
+
+
+def test_standard_output_has_a_name(folder: Path) -> None:
+    with pytest.raises(ValueError, match="-o - is no file"):
+        plan(folder / "a.png", Path("-"))
+
+
+def test_a_device_is_no_folder(folder: Path) -> None:
+    (job,) = plan(folder / "a.png", Path("/dev/stdout"))
+    assert job.target == Path("/dev/stdout")
+
+
+def test_photographs_that_are_not_read_are_counted(folder: Path) -> None:
+    for name in ("one.HEIC", "deep/two.heic", "three.nef", ".four.heic", "notes.txt"):
+        (folder / name).touch()
+    assert left_out(folder) == {".heic": 2, ".nef": 1}

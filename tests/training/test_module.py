@@ -412,3 +412,24 @@ def test_samples_of_problems_that_cannot_be_told_apart_do_not_go_on() -> None:
     pool.keep(rollout(Denoising(0.1)), fresh=3, generator=generator)  # a kind that it knows
     with pytest.raises(ValueError, match="more than 256 kinds"):
         pool.keep(rollout(Denoising(0.05)), fresh=3, generator=generator)
+
+
+def test_an_update_that_is_dropped_leaves_the_statistics_of_batch_norm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    overrides = [
+        *("model.network.features=4", "model.network.hidden=4", "unroll.steps=[2, 2]"),
+        *("data.patch=16", "data.batch=2"),
+    ]
+    training = module(overrides, monkeypatch, recipe="denoise-paper").train()
+    optimizer = build_optimizer(training.model, OptimizerRecipe())
+    statistics = dict(training.model.named_buffers())
+    assert any(name.endswith("running_mean") for name in statistics)
+    for update, overflows in enumerate((False, True)):
+        before = {name: buffer.clone() for name, buffer in statistics.items()}
+        training.training_step((update, torch.rand(2, 1, 16, 16)), 0).backward()
+        assert not any(torch.equal(statistics[name], before[name]) for name in before)
+        if overflows:
+            training.model.phi_epsilon.grad = torch.tensor(math.inf)
+        training.configure_gradient_clipping(optimizer)
+        assert all(torch.equal(statistics[name], before[name]) == overflows for name in before)

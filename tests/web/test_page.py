@@ -128,6 +128,28 @@ def test_noise_that_channels_share_is_for_the_grey_model(page: Any, tmp_path: Pa
     }
 
 
+def test_steps_that_were_typed_stay(page: Any) -> None:
+    page.fill("#steps", "7")
+    page.check("#samples input[value=sample-cat]", force=True)
+    assert page.input_value("#solver") == "denoise-gray"
+    assert page.input_value("#steps") == "7"
+    page.select_option("#solver", "total-variation")
+    assert page.input_value("#steps") != "7"
+
+
+def test_an_image_can_be_pasted(page: Any) -> None:
+    page.evaluate(
+        """content => {
+          const bytes = Uint8Array.from(content);
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([bytes], "pasted.png", { type: "image/png" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+        }""",
+        list(encoded(40, 56)),
+    )
+    says(page, "chosen", "pasted: 56 × 40")
+
+
 def test_a_solver_that_never_saw_the_problem_is_marked(page: Any) -> None:
     page.select_option("#kind", "missing")
     assert page.input_value("#solver") == "total-variation"

@@ -20,7 +20,7 @@ import rimkit
 from rimkit import atomic, weights
 from rimkit.cli.main import fail, say
 from rimkit.denoiser import Denoiser
-from rimkit.files.jobs import Job, plan
+from rimkit.files.jobs import Job, left_out, plan
 from rimkit.files.run import Outcome, Wishes, restore_files
 from rimkit.files.ways import Denoisers, Restores
 from rimkit.footprint import keep_large_blocks, resident
@@ -88,6 +88,9 @@ def run(options: argparse.Namespace) -> int:
     if is_folder and not options.quiet:
         parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
         print(", ".join(parts), file=sys.stderr)
+        if others := left_out(options.source):
+            counts = ", ".join(f"{count} {ending}" for ending, count in others.items())
+            say(f"left out, since files of this kind are not read (save them as TIFF): {counts}")
     if not is_folder and count["skipped"]:
         return fail(f"{jobs[0].target}: {outcomes[0].reason}")
     return 1 if count["failed"] else 0

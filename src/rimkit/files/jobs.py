@@ -5,9 +5,36 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+from collections import Counter
 from pathlib import Path
 
 from rimkit.data.images import SUFFIXES, list_images
+
+_UNREAD = frozenset(
+    {
+        ".arw",
+        ".avif",
+        ".cr2",
+        ".cr3",
+        ".dng",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".jp2",
+        ".jxl",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pef",
+        ".psd",
+        ".raf",
+        ".raw",
+        ".rw2",
+        ".srw",
+        ".x3f",
+    }
+)
+"""Endings of photographs that no part of this package reads."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +98,10 @@ def plan(source: Path, output: Path | None, *, marks: Path | None = None) -> lis
         jobs = _plan_folder(source, output, marks)
     elif output is None:
         jobs = [Job(source, source.with_name(f"{source.stem}-restored{source.suffix}"))]
+    elif output == Path("-"):
+        raise ValueError("-o - is no file: name one, or a pipe")
     else:
-        is_folder = output.is_dir() or not output.suffix
+        is_folder = output.is_dir() or not (output.suffix or output.exists())
         jobs = [Job(source, output / source.name if is_folder else output)]
     if marks is not None:
         base = source if source.is_dir() else source.parent
@@ -85,6 +114,17 @@ def plan(source: Path, output: Path | None, *, marks: Path | None = None) -> lis
         if os.path.realpath(job.target) in inputs:
             raise ValueError(f"{job.target}: the output would overwrite an input")
     return jobs
+
+
+def left_out(source: Path) -> dict[str, int]:
+    """How many photographs below a folder are of a kind that is not read, by their ending."""
+    found = Counter(
+        path.suffix.lower()
+        for path in source.rglob("*")
+        if path.suffix.lower() in _UNREAD
+        and not any(part.startswith(".") for part in path.relative_to(source).parts)
+    )
+    return dict(sorted(found.items()))
 
 
 def _marks_of(relative: Path, marks: Path) -> Path:

@@ -84,6 +84,8 @@ def read_picture(path: Path) -> Picture:
     """
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: this file is empty")
     if tiff.is_tiff(path):
         try:
             values, metadata, orientation = tiff.read(path, largest=_LARGEST)

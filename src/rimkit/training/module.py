@@ -65,6 +65,7 @@ class RIMTraining(lightning.LightningModule):
         self.seconds = 0.0
         self._began = time.monotonic()
         self._lost = 0  # updates in a row that taught nothing
+        self._statistics: list[Tensor] = []  # of batch norm, before an update
 
     def on_fit_start(self) -> None:
         """Start the clock."""
@@ -87,6 +88,7 @@ class RIMTraining(lightning.LightningModule):
         shared = seeded(seed, 2, int(update))
         steps = int(torch.randint(low, high + 1, (), generator=shared))
 
+        self._statistics = [buffer.clone() for buffer in self.model.buffers()]
         unrolled = unroll(
             self.model,
             rollout.iterate,
@@ -186,6 +188,9 @@ class RIMTraining(lightning.LightningModule):
         norm = clip_gradients(self.model, largest=self.recipe.optimizer.clip)
         self.log("train/gradient_norm", norm)
         self._lost = 0 if norm.isfinite() else self._lost + 1
+        if self._lost:  # what batch norm saw on the way may not be finite either
+            for buffer, before in zip(self.model.buffers(), self._statistics, strict=True):
+                buffer.copy_(before)
         if self._lost == _STUCK:
             raise DivergenceError(
                 f"gradients are not finite since {_STUCK} updates: the training has diverged, or "

@@ -6,6 +6,7 @@ import { image } from "./images.js";
 import { KINDS } from "./kinds.js";
 
 let about;
+let typed = null;  // steps, by hand
 let picked = false;  // whether a solver was chosen by hand for this kind of problem
 
 export function offerControls(offered) {
@@ -29,6 +30,7 @@ function listParameters() {
     const label = document.createElement("label");
     const range = document.createElement("input");
     const value = document.createElement("output");
+    value.ariaLive = "off";  // the range itself tells its value
     Object.assign(range, { type: "range", id: `set-${each.name}`, min: each.min, max: each.max, step: each.step });
     range.value = each.value;
     range.dataset.name = each.name;
@@ -87,19 +89,18 @@ function offerSolvers() {
   const able = about.solvers.filter(takes).sort((one, other) => most * (other.channels - one.channels));
   const suited = able.find((each) => each.trained.includes(kind))
     ?? able.find((each) => !each.learned) ?? able[0] ?? about.solvers[0];
-  if (picked && takes(about.solvers.find((each) => each.name === $("solver").value))) return;
+  if (picked && takes(chosenSolver())) return;
   picked = false;
   $("solver").value = suited.name;
   tellSolver();
 }
 
 function tellSolver() {
-  const solver = about.solvers.find((each) => each.name === $("solver").value);
+  const solver = chosenSolver();
   const unseen = solver.learned && !solver.trained.includes($("kind").value);
   $("about-solver").textContent = solver.summary
     + (unseen ? ". It was never trained for this: see what its prior is worth." : "");
   $("about-solver").classList.toggle("note", unseen);
-  $("steps").value = solver.steps;
   boundSteps();
 }
 
@@ -112,9 +113,14 @@ function boundSteps() {
     most = Math.max(1, Math.min(most, Math.floor(about.limits.frames / each) - 1));
   }
   $("steps").max = most;
-  if (Number($("steps").value) > most) $("steps").value = most;
+  $("steps").value = Math.min(most, typed ?? chosenSolver().steps);
+}
+
+function chosenSolver() {
+  return about.solvers.find((each) => each.name === $("solver").value);
 }
 
 $("kind").addEventListener("change", () => { picked = false; listParameters(); });
-$("solver").addEventListener("change", () => { picked = true; tellSolver(); });
+$("solver").addEventListener("change", () => { picked = true; typed = null; tellSolver(); });
+$("steps").addEventListener("change", () => { typed = Number($("steps").value) || null; });
 $("inspect").addEventListener("change", boundSteps);

@@ -66,7 +66,7 @@ async function offerMiddle(file, mine) {
   if (share >= 1 || mine !== choices) return;
   const [width, height] = [picture.width, picture.height].map((side) => Math.floor(side * share));
   const button = $("middle");
-  button.textContent = `Take its middle, ${width} × ${height}`;
+  button.textContent = `Take its middle, ${width} × ${height}, with 8 bits, opaque, in sRGB`;
   button.hidden = false;
   button.onclick = () => {
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
@@ -90,4 +90,7 @@ for (const kind of ["dragleave", "drop"]) {
 document.addEventListener("drop", (event) => {
   if (event.dataTransfer?.files.length) openFile(event.dataTransfer.files[0]);
   else say("That was no file.", true, "chosen");
+});
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData?.files.length) openFile(event.clipboardData.files[0]);
 });
