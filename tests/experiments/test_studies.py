@@ -487,11 +487,9 @@ def test_figures_can_be_drawn(tmp_path: Path) -> None:
     (axis,) = figure.axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["b", "a"]
     assert {text.get_text() for text in axis.texts} == {"+0.00", "-8.00"}
-    best, other = (
-        summarise([result("a", 0, 28.0, 28.0), result("a", 1, 29.0, 29.0)]),
-        [*summarise([result("b", 0, 28.1, 28.1), result("b", 1, 29.5, 29.5)])],
-    )
-    (bars,) = gains_figure("t", [*best, *other]).axes[0].containers[0].lines[2]
+    pairs = {"a": (28.0, 29.0), "b": (28.1, 29.5)}
+    lines = [result(name, n, psnr, psnr) for name in pairs for n, psnr in enumerate(pairs[name])]
+    (bars,) = gains_figure("t", summarise(lines)).axes[0].containers[0].lines[2]
     (low, _), (high, _) = bars.get_segments()[0]
     assert (low + high) / 2 == pytest.approx(0.3)  # of gains 0.1 and 0.5, whatever seeds do to both
     assert (high - low) / 2 == pytest.approx(0.2)
