@@ -4,24 +4,24 @@ On held-out training images of BSDS300, of which 256x256 pixels in the middle: n
 the image is stored as it is, as JPEG with and without colours at half the resolution, or as grey in
 three channels. Prints `rimkit.estimation.noise_apart` (least, median, most), and the mean PSNR of
 what goes into the model, of `denoise-color`, and of `denoise-gray` on each channel.
-Run: python benchmarks/shared_noise.py [every so many of the 200 training images, 20 if not said]
+Run: python benchmarks/shared_noise.py
 """
 
 import io
 import statistics
-import sys
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
+from torch import Tensor
 
 import rimkit
-from rimkit.data.images import load_bytes
+from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.estimation import noise_apart
+from rimkit.metrics import psnr
 from rimkit.provenance import stamp
-from rimkit.training.data import training_paths
+from rimkit.training.data import split_images, training_paths
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -54,15 +54,13 @@ def middle(values: Bytes) -> Bytes:
     return values[top : top + 256, left : left + 256]
 
 
-def psnr(found: Bytes, truth: Bytes) -> float:
-    error = (found.astype(np.float64) - truth) ** 2
-    return float(10 * np.log10(255**2 / error.mean()))
+def batch(values: Bytes) -> Tensor:
+    return bytes_to_unit(values.transpose(2, 0, 1)[None])
 
 
 def main() -> None:
-    every = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    paths = training_paths()[every - 1 :: every]
-    images = [middle(load_bytes(path, channels=3).transpose(1, 2, 0)) for path in paths]
+    held_out = split_images(training_paths(), held_out_every=20)[1]
+    images = [middle(load_bytes(path, channels=3).transpose(1, 2, 0)) for path in held_out]
     print(f"{stamp()}\n\n{len(images)} images")
     heads = ("least", "median", "most", "noisy", *MODELS)
     print(f"{'':<32}" + "".join(f"{head:>15}" for head in heads))
@@ -74,18 +72,14 @@ def main() -> None:
                 noisy = clean + random.normal(0, sigma, clean.shape)
                 y = stored(noisy.round().clip(0, 255).astype(np.uint8))
                 truth = as_grey(clean) if stored is as_grey else clean
-                apart.append(noise_apart(torch.tensor(y).permute(2, 0, 1)[None]).item())
-                restored = [
-                    rimkit.restore(y, model=f"denoise-{which}") for which in ("color", "gray")
-                ]
-                scores.append([psnr(each, truth) for each in (y, *restored)])
+                apart.append(noise_apart(batch(y)).item())
+                found = [y, *(rimkit.restore(y, model=model) for model in MODELS)]
+                scores.append([psnr(batch(each), batch(truth)).item() for each in found])
             values = (min(apart), statistics.median(apart), max(apart))
             means = [statistics.mean(column) for column in zip(*scores, strict=True)]
             name = f"{kind}, sigma {sigma}"
-            print(
-                f"{name:<28}" + "".join(f"{value:>15.2f}" for value in (*values, *means)),
-                flush=True,
-            )
+            line = "".join(f"{value:>15.2f}" for value in (*values, *means))
+            print(f"{name:<32}{line}", flush=True)
 
 
 if __name__ == "__main__":
