@@ -26,9 +26,8 @@ def replacing(path: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
 
     Until then, and whatever happens, what was at ``path`` stays. Missing folders are made. Who may
     read and write a file that is replaced, may do so with the new one; where there is none, nobody
-    may read it who could not read ``like``. What is no file but leads
-    elsewhere (a pipe, a device, standard output) stays what it is: all is written into it at the
-    end.
+    may read it who could not read ``like``. What is no file but leads elsewhere (a pipe, a device,
+    standard output) stays what it is: all is written into it at the end.
     """
     if _leads_elsewhere(path):
         gathered = io.BytesIO()

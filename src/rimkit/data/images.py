@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +41,23 @@ def list_images(folder: Path, *, on_error: Callable[[OSError], object] | None = 
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
-    paths = []
-    for place, folders, files in os.walk(folder, onerror=on_error or _raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found = [Path(place, name) for name in files if not name.startswith(".")]
-        paths += [path for path in found if path.suffix.lower() in SUFFIXES and _is_file(path)]
-    paths.sort()
+    found = files_below(folder, on_error=on_error or _raise)
+    paths = sorted(path for path in found if path.suffix.lower() in SUFFIXES and _is_file(path))
     if not paths:
         raise ValueError(f"no images below {folder} (looked for {', '.join(sorted(SUFFIXES))})")
     return paths
+
+
+def files_below(
+    folder: Path, *, on_error: Callable[[OSError], object] | None = None
+) -> Iterator[Path]:
+    """Yield all files below a folder, but hidden ones and those in hidden folders.
+
+    ``on_error`` is called where a folder cannot be listed; links to folders are not followed.
+    """
+    for place, folders, files in os.walk(folder, onerror=on_error):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in files if not name.startswith("."))
 
 
 def _raise(error: OSError) -> None:

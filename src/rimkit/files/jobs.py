@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from rimkit.data.images import SUFFIXES, list_images
+from rimkit.data.images import SUFFIXES, files_below, list_images
 
 _UNREAD = frozenset(
     {
@@ -118,13 +118,8 @@ def plan(source: Path, output: Path | None, *, marks: Path | None = None) -> lis
 
 def left_out(source: Path) -> dict[str, int]:
     """How many photographs below a folder are of a kind that is not read, by their ending."""
-    found = Counter(
-        path.suffix.lower()
-        for path in source.rglob("*")
-        if path.suffix.lower() in _UNREAD
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-    )
-    return dict(sorted(found.items()))
+    endings = (path.suffix.lower() for path in files_below(source))
+    return dict(sorted(Counter(ending for ending in endings if ending in _UNREAD).items()))
 
 
 def _marks_of(relative: Path, marks: Path) -> Path:
