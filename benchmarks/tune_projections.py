@@ -28,9 +28,9 @@ from rimkit.training.data import split_images, training_paths
 SHARES = (0.25, 1.0)  # of one over the curvature
 DESCENT_STEPS = 150
 WEIGHTS = {
-    "gaussian": (5.0, 10.0, 20.0),
-    "binary": (5.0, 10.0, 20.0),
-    "fourier": (10.0, 17.0, 30.0),
+    "gaussian": (7.0, 10.0, 14.0, 20.0, 28.0, 40.0),
+    "binary": (7.0, 10.0, 14.0, 20.0, 28.0, 40.0),
+    "fourier": (5.0, 7.0, 10.0, 13.0, 17.0, 23.0, 30.0),
     "denoise-15": (9.0, 11.0, 13.0),
     "denoise-25": (6.0, 8.0, 11.0),
     "denoise-50": (4.0, 4.7, 5.5),
@@ -38,10 +38,10 @@ WEIGHTS = {
     "inpaint-25": (4.0, 6.0, 9.0),
     "deblur": (3.0, 5.0, 7.0, 10.0),
     "frequencies": (5.0, 10.0, 15.0, 20.0),
-    "counts": (7.0, 9.0, 12.0),
+    "counts": (9.0, 12.0, 16.0, 21.0),
 }
-VARIATION_STEPS = (50, 100, 200, 400)
-MORE_STEPS = 800  # where few rows are measured
+VARIATION_STEPS = (25, 50, 100, 200, 400)
+MORE_STEPS = (800, 1600)  # where few rows are measured
 CLOSE = 0.02  # dB: so much less is not worth twice the steps
 CROP = slice(96, 192)
 CROPS = 4
@@ -123,7 +123,7 @@ def main(count: int) -> None:
         m = measured(problem, count)
         descents[name], first = tune_descent(m, floor)
         few = isinstance(problem, Panel) and problem.p < 0.3
-        counts = (*VARIATION_STEPS, MORE_STEPS) if few else VARIATION_STEPS
+        counts = (*VARIATION_STEPS, *MORE_STEPS) if few else VARIATION_STEPS
         variations[name], second = tune_variation(m, WEIGHTS[kind], counts, floor)
         print("\n".join(f"{problem.title}: {line}" for line in (*first, *second)), flush=True)
     print()
