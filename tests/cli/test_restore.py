@@ -122,9 +122,30 @@ def test_one_bad_file_does_not_stop_a_folder(
     assert not (out / "0.png").exists()
 
 
-def test_quiet_says_nothing(folder: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_files(folder: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    sources = [folder / "a.png", folder / "deep" / "b.png"]
+    (folder / "notes.txt").write_text("no image")
+    assert restore(*sources, folder / "notes.txt", model=model) == 1
+    assert "2 restored, 0 skipped, 1 failed" in capsys.readouterr().err
+    made = sorted(folder.rglob("*-restored.png"))
+    assert [path.name for path in made] == ["a-restored.png", "b-restored.png"]
+    assert restore(*sources, *made, model=model) == 0
+    assert "0 restored, 2 skipped, 0 failed" in capsys.readouterr().err
+    assert sorted(folder.rglob("*-restored.png")) == made
+
+
+def test_quiet_says_nothing_but_what_is_lost(
+    folder: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert restore(folder, "--quiet", model=model) == 0
-    assert capsys.readouterr() == ("", "")
+    said = capsys.readouterr()
+    assert said.out == said.err == ""
+    other = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    noisy().save(folder / "a.png", icc_profile=other)
+    assert restore(folder / "a.png", "--quiet", model=model) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "its colour profile is not sRGB" in said.err
 
 
 def write_bad(kind: str, path: Path) -> None:
@@ -389,13 +410,13 @@ def test_a_photograph_is_made_larger_with_all_it_has(
     report = tmp_path / "report.json"
     arguments = (tmp_path / "in.png", "--scale", "2.5", "--report", report)
     assert restore(*arguments, model=upscaling) == 0
-    out = opened(tmp_path / "in-restored.png")
+    out = opened(tmp_path / "in-x2.5.png")
     assert (out.mode, out.size) == ("RGBA", (60, 50))
     assert out.info["icc_profile"] == profile
     assert out.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     assert out.getexif()[0x010F] == "a camera"
     assert out.getexif().get_ifd(0x8769)[0xA002] == 60
-    assert "in-restored.png (60x50)" in capsys.readouterr().out
+    assert "in-x2.5.png (60x50)" in capsys.readouterr().out
     written = json.loads(report.read_text())
     assert written["scale"] == 2.5
     (entry,) = written["files"]
@@ -431,7 +452,7 @@ def test_a_description_of_the_pixels_is_not_carried_on(tmp_path: Path, upscaling
     values = np.zeros((12, 14), np.uint8)
     for name, metadata in (("plain", {}), ("told", {"place": "here"})):
         tifffile.imwrite(tmp_path / f"{name}.tif", values, metadata=metadata)
-        out = tmp_path / f"{name}-restored.tif"
+        out = tmp_path / f"{name}-x2.tif"
         assert restore(tmp_path / f"{name}.tif", "--scale", "2", model=upscaling) == 0
         with tifffile.TiffFile(out) as tiff:
             description = tiff.pages[0].description

@@ -62,7 +62,7 @@ def test_holes_are_filled_and_all_else_stays(
 ) -> None:
     report = photo.with_name("report.json")
     assert restore(photo, "--missing", mask, "--report", report, model=model) == 0
-    out = photo.with_name("in-restored.png")
+    out = photo.with_name("in-filled.png")
     captured = capsys.readouterr()
     assert captured.out == f"{out} ({HOLES.mean():.1%} filled in)\n"
     assert captured.err == ""

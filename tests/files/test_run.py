@@ -65,7 +65,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def restore(photos: Path, model: RIM, **wishes: object) -> list[Outcome]:
-    jobs = plan(photos, photos.with_name("out"))
+    jobs = plan([photos], photos.with_name("out"))
     return list(restore_files(jobs, Denoiser(model), Wishes(sigma=0.1, **wishes)))
 
 
@@ -100,7 +100,7 @@ def test_no_more_are_restored_together_than_the_memory_holds(
 ) -> None:
     denoiser, values = Denoiser(model), read_picture(photos / "0.png").values
     denoiser.memory = 2.5 * (values.nbytes + values.size * denoiser._bytes_per_pixel)
-    list(restore_files(plan(photos, photos.with_name("out")), denoiser, Wishes(sigma=0.1)))
+    list(restore_files(plan([photos], photos.with_name("out")), denoiser, Wishes(sigma=0.1)))
     assert sorted(batches) == [1, 1, 1, 2, 2, 2, 2]
 
 
@@ -115,7 +115,7 @@ def test_a_bad_file_spoils_no_batch(photos: Path, model: RIM) -> None:
 def test_progress_ends_at_one(photos: Path, model: RIM) -> None:
     (photos / "bad.png").write_bytes(b"")
     seen: list[float] = []
-    jobs = plan(photos, photos.with_name("out"))
+    jobs = plan([photos], photos.with_name("out"))
     list(restore_files(jobs, Denoiser(model), Wishes(sigma=0.1), on_progress=seen.append))
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
@@ -349,7 +349,7 @@ def test_a_tag_that_is_damaged_is_left_out(
     exif = b"II*\0" + struct.pack("<IH", 8, 2) + first + second + bytes(4) + said
     source = tmp_path / "odd.png"
     Image.fromarray(np.eye(20, dtype=np.uint8)).save(source, exif=exif)
-    jobs = plan(source, tmp_path / f"b.{ending}")
+    jobs = plan([source], tmp_path / f"b.{ending}")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.1))
     assert outcome.status == "restored"
     assert outcome.warnings == ("some of its EXIF is damaged, and is left out",)
@@ -368,7 +368,7 @@ def test_what_a_model_cannot_take_stops_no_folder(photos: Path) -> None:
 
 def test_sigma_zero_leaves_noisy_transparency(tmp_path: Path, model: RIM) -> None:
     save(tmp_path / "in" / "a.png", 64, 64, 4)
-    jobs = plan(tmp_path / "in", tmp_path / "out")
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.0))
     before, after = (read_picture(Path(path)) for path in (outcome.source, outcome.target))
     assert np.array_equal(before.values, after.values)
@@ -386,7 +386,7 @@ def test_what_gamma_says_of_the_pixels_is_not_stripped(tmp_path: Path, model: RI
     linear.add(b"gAMA", (100_000).to_bytes(4, "big"))
     Image.fromarray(np.eye(12, dtype=np.uint8)).save(source, pnginfo=linear)
     wishes = Wishes(sigma=0.1, strip_metadata=True)
-    list(restore_files(plan(source, tmp_path / "b.png"), Denoiser(model), wishes))
+    list(restore_files(plan([source], tmp_path / "b.png"), Denoiser(model), wishes))
     assert read_picture(tmp_path / "b.png").metadata.gamma == 1
 
 
@@ -394,7 +394,7 @@ def test_what_is_stripped_need_not_fit(tmp_path: Path, model: RIM) -> None:
     exif, source = Image.Exif(), tmp_path / "a.png"
     exif[270] = "x" * 70_000  # ImageDescription
     Image.fromarray(np.eye(12, dtype=np.uint8)).save(source, exif=exif)
-    jobs = plan(source, tmp_path / "b.jpg")
+    jobs = plan([source], tmp_path / "b.jpg")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.1))
     assert "too long for JPEG: use .png, or --strip-metadata" in outcome.reason
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.1, strip_metadata=True))
@@ -413,7 +413,7 @@ def test_what_a_file_says_of_its_colours_is_carried_or_told(tmp_path: Path, mode
         ("png", {"icc_profile": profile}, ["is not sRGB but", "it is carried on"]),
     ):
         Image.fromarray(values).save(source, **options)  # type: ignore[arg-type]
-        jobs = plan(source, tmp_path / f"b.{ending}")
+        jobs = plan([source], tmp_path / f"b.{ending}")
         wishes = Wishes(sigma=0.1, overwrite=True)
         (outcome,) = restore_files(jobs, Denoiser(model), wishes)
         assert all(part in " ".join(outcome.warnings) for part in expected)
@@ -422,7 +422,7 @@ def test_what_a_file_says_of_its_colours_is_carried_or_told(tmp_path: Path, mode
 
 def test_what_stays_is_not_the_same_in_a_jpeg(tmp_path: Path, model: RIM) -> None:
     save(tmp_path / "a.png", 64, 64, 3)
-    jobs = plan(tmp_path / "a.png", tmp_path / "b.jpg")
+    jobs = plan([tmp_path / "a.png"], tmp_path / "b.jpg")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0))
     assert outcome.warnings == ("JPEG changes what was to stay, too, if little: use .png",)
 
@@ -433,7 +433,7 @@ def test_little_noise_stays_and_is_told(
     record = {"task": {"name": "denoising", "sigma": [0.0, 55.0]}}
     monkeypatch.setattr(model, "training_record", record)
     save(tmp_path / "a.png", 64, 64, 3)
-    jobs = plan(tmp_path / "a.png", tmp_path / "b.png")
+    jobs = plan([tmp_path / "a.png"], tmp_path / "b.png")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=1 / 255))
     assert outcome.warnings == (
         "its noise, sigma 1, is less than the model can take away (1.25); it stays as it is",
@@ -447,7 +447,7 @@ def test_what_the_ending_cannot_hold_is_refused_before_the_work(
 ) -> None:
     save(tmp_path / "a.png", 64, 64, 4)
     monkeypatch.setattr(Denoiser, "denoise", lambda *_, **__: pytest.fail("worked"))
-    jobs = plan(tmp_path / "a.png", tmp_path / "a.jpg")
+    jobs = plan([tmp_path / "a.png"], tmp_path / "a.jpg")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes())
     assert "cannot hold transparency" in outcome.reason
 
@@ -541,7 +541,7 @@ def test_files_of_several_depths_are_restored_as_alone(tmp_path: Path) -> None:
     tifffile.imwrite(folder / "b.tif", values)
     tifffile.imwrite(folder / "c.tif", (65535 * values.clip(0, 1)).round().astype(np.uint16))
     wishes = Wishes(sigma=0.2)
-    outcomes = list(restore_files(plan(folder, tmp_path / "out"), Denoiser(model), wishes))
+    outcomes = list(restore_files(plan([folder], tmp_path / "out"), Denoiser(model), wishes))
     assert {outcome.status for outcome in outcomes} == {"restored"}
     for path in sorted(folder.iterdir()):
         alone = read_picture(path).values
@@ -556,7 +556,7 @@ def test_progress_counts_transparency(tmp_path: Path, model: RIM) -> None:
     (tmp_path / "in").mkdir()
     Image.fromarray(noisy).save(tmp_path / "in" / "a.png")
     seen: list[float] = []
-    jobs = plan(tmp_path / "in", tmp_path / "out")
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
     list(restore_files(jobs, Denoiser(model), Wishes(sigma=0.1), on_progress=seen.append))
     assert seen == sorted(seen)
     assert 0.4 < seen[1] < 0.6  # after the colours, two steps
@@ -567,7 +567,9 @@ def test_a_resolution_that_no_format_can_tell_is_left_out(tmp_path: Path, model:
     source = tmp_path / "microscope.tif"
     tifffile.imwrite(source, values, resolution=(1e8, 1e8), resolutionunit="CENTIMETER")
     for name in ("a.png", "b.tif"):
-        (outcome,) = restore_files(plan(source, tmp_path / name), Denoiser(model), Wishes(sigma=0))
+        (outcome,) = restore_files(
+            plan([source], tmp_path / name), Denoiser(model), Wishes(sigma=0)
+        )
         assert outcome.status == "restored", outcome.reason
     with Image.open(tmp_path / "a.png") as image:
         assert "dpi" not in image.info
@@ -581,13 +583,13 @@ def test_channels_that_share_their_noise_are_denoised_one_by_one(
     save(tmp_path / "in" / "apart.png", 40, 40, 3)
     save(tmp_path / "grey.png", 40, 40, seed=1)
     Image.open(tmp_path / "grey.png").convert("RGB").save(tmp_path / "in" / "shared.png")
-    jobs = plan(tmp_path / "in", tmp_path / "out")
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
     denoisers = Denoisers(grey=Denoiser(model), colour=Denoiser(colour))
     found = {Path(o.source).name: o for o in restore_files(jobs, denoisers, Wishes(sigma=0.1))}
     assert found["shared.png"].shares_noise
     assert not found["apart.png"].shares_noise
     (alone,) = restore_files(
-        plan(tmp_path / "grey.png", tmp_path / "grey-out.png"), denoisers, Wishes(sigma=0.1)
+        plan([tmp_path / "grey.png"], tmp_path / "grey-out.png"), denoisers, Wishes(sigma=0.1)
     )
     assert not alone.shares_noise
     grey = read_picture(tmp_path / "grey-out.png").values
@@ -605,7 +607,7 @@ def test_channels_that_share_their_noise_are_denoised_one_by_one(
 
 def test_an_image_without_noise_is_told(tmp_path: Path, model: RIM) -> None:
     Image.new("L", (20, 20), 128).save(tmp_path / "flat.png")
-    jobs = plan(tmp_path / "flat.png", tmp_path / "out.png")
+    jobs = plan([tmp_path / "flat.png"], tmp_path / "out.png")
     (found,) = restore_files(jobs, Denoiser(model), Wishes())
     assert "no noise was found" in found.warnings[0]
     (found,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.0, overwrite=True))

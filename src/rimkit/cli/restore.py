@@ -43,13 +43,13 @@ _ROUNDING = 1e-3  # grey levels
 
 
 def run(options: argparse.Namespace) -> int:
-    """Restore a file or a folder; a file that fails does not stop the others."""
+    """Restore files and folders; a file that fails does not stop the others."""
     if options.scale is not None and options.missing is not None:
         raise ValueError("--scale and --missing are one after the other: fill in first")
-    jobs = plan(options.source, options.output, marks=options.missing)
+    jobs = plan(options.sources, options.output, marks=options.missing, name=_suffix(options))
     if options.report is not None:
         _check_report(options.report, jobs)
-    is_folder = options.source.is_dir()
+    several = len(options.sources) > 1 or options.sources[0].is_dir()
     loaded = [_load(name, options) for name in _names(options)]
     models = [each.model for each in loaded]
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         say(warning)
     wishes = Wishes(
         sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
-        overwrite=options.overwrite or not is_folder,
+        overwrite=options.overwrite or not several,
         strip_metadata=options.strip_metadata,
     )
     outcomes: list[Outcome] = []
@@ -85,15 +85,22 @@ def run(options: argparse.Namespace) -> int:
         if options.report is not None:
             _write_report(options.report, options, loaded, outcomes)
     count = Counter(outcome.status for outcome in outcomes)
-    if is_folder and not options.quiet:
+    if several and not options.quiet:
         parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
         print(", ".join(parts), file=sys.stderr)
-        if others := left_out(options.source):
+        if others := left_out(options.sources):
             counts = ", ".join(f"{count} {ending}" for ending, count in others.items())
             say(f"left out, since files of this kind are not read (save them as TIFF): {counts}")
-    if not is_folder and count["skipped"]:
+    if not several and count["skipped"]:
         return fail(f"{jobs[0].target}: {outcomes[0].reason}")
     return 1 if count["failed"] else 0
+
+
+def _suffix(options: argparse.Namespace) -> str:
+    """What is added to a name where no output is told: one task does not write over another's."""
+    if options.missing is not None:
+        return "filled"
+    return "restored" if options.scale is None else f"x{options.scale:g}"
 
 
 class _How(TypedDict):
@@ -222,14 +229,15 @@ class _Progress:
         self._bar.update(share - self._bar.n)
 
     def tell(self, outcome: Outcome) -> None:
-        """Say what became of a file: failures whatever else is quiet."""
+        """Say what became of a file: failures, and what is lost, whatever else is quiet."""
         if outcome.status == "failed":
             with tqdm.external_write_mode(file=sys.stderr):
                 fail(outcome.reason)
-        if outcome.status != "restored" or self._quiet:
+        if outcome.status != "restored":
             return
-        target = " ".join(outcome.target.split("\n"))
-        tqdm.write(f"{target} ({self._told(outcome)})", file=sys.stdout)
+        if not self._quiet:
+            target = " ".join(outcome.target.split("\n"))
+            tqdm.write(f"{target} ({self._told(outcome)})", file=sys.stdout)
         for warning in outcome.warnings:
             self._warn(f"{outcome.source}: {warning}")
         if self._trained and not self._covers(outcome.sigma or 0):

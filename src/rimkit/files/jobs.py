@@ -6,6 +6,7 @@ import dataclasses
 import glob
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rimkit.data.images import SUFFIXES, files_below, list_images
@@ -66,60 +67,108 @@ class Job:
         return [self.source, *marks]
 
 
-def plan(source: Path, output: Path | None, *, marks: Path | None = None) -> list[Job]:
-    """Jobs for a file or, recursively, for all images of a folder.
+def plan(
+    sources: Sequence[Path],
+    output: Path | None,
+    *,
+    marks: Path | None = None,
+    name: str = "restored",
+) -> list[Job]:
+    """Jobs for files and, recursively, for all images of folders.
 
     A folder within that cannot be listed is a job that is refused.
 
     Parameters
     ----------
-    source
-        An image file or a folder.
+    sources
+        Image files and folders.
     output
-        For a file: the file to write, or a folder (one that exists, or any name without an ending)
-        to write it into. For a folder: the folder that mirrors it. None: beside the source, with
-        ``-restored`` in the name.
+        For one file: the file to write, or a folder (one that exists, or any name without an
+        ending) to write it into. For one folder: the folder that mirrors it. For several sources: a
+        folder, in which each has its name. None: each goes beside itself, as ``STEM-NAME``; what
+        another source is written to is no source then, so that the same names can be given again.
     marks
         A file that marks missing pixels, of all images alike, or a folder that mirrors the source
         with one for each image, called like it but for the ending.
+    name
+        What stands after the hyphen where no output is told.
 
     Raises
     ------
     ValueError
-        If source or marks are missing, are no file or hold no images, an image has several marks,
-        or an output would overwrite an input.
+        If sources or marks are missing, are no file or hold no images, an image has several marks,
+        two would be written to one place, or an output would overwrite an input.
     """
+    several = len(sources) > 1
+    if several and output is not None and not _is_folder(output):
+        raise ValueError(f"{output}: the output of several files is a folder, this is a file")
+    jobs = []
+    for source in sources:
+        place = output
+        if several and output is not None and source.is_dir():
+            place = output / _named(source).name
+        jobs += _plan_one(source, place, marks, name)
+    jobs = list({os.path.abspath(job.source): job for job in jobs}.values())
+    if several and output is None:
+        written = {os.path.realpath(job.target) for job in jobs}
+        jobs = [job for job in jobs if os.path.realpath(job.source) not in written]
+    _check_targets(jobs)
+    return jobs
+
+
+def _check_targets(jobs: Sequence[Job]) -> None:
+    inputs = {os.path.realpath(path) for job in jobs for path in job.inputs}
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        target = os.path.realpath(job.target)
+        if target in inputs:
+            raise ValueError(f"{job.target}: the output would overwrite an input")
+        if target in taken:
+            both = f"{taken[target].source} and {job.source}"
+            raise ValueError(f"{job.target}: both {both} would be written there")
+        taken[target] = job
+
+
+def _plan_one(source: Path, output: Path | None, marks: Path | None, name: str) -> list[Job]:
     for read in filter(None, (source, marks)):
         if not read.exists():
             raise ValueError(f"{read}: there is no such file or folder")
         if not read.is_dir() and not read.is_file():
             raise ValueError(f"{read}: this is neither a file nor a folder, but a pipe or a device")
     if source.is_dir():
-        jobs = _plan_folder(source, output, marks)
+        jobs = _plan_folder(source, output, marks, name)
     elif output is None:
-        jobs = [Job(source, source.with_name(f"{source.stem}-restored{source.suffix}"))]
+        jobs = [Job(source, source.with_name(f"{source.stem}-{name}{source.suffix}"))]
     elif output == Path("-"):
         raise ValueError("-o - is no file: name one, or a pipe")
     else:
-        is_folder = output.is_dir() or not (output.suffix or output.exists())
-        jobs = [Job(source, output / source.name if is_folder else output)]
+        jobs = [Job(source, output / source.name if _is_folder(output) else output)]
     if marks is not None:
         base = source if source.is_dir() else source.parent
         jobs = [
             dataclasses.replace(job, marks=_marks_of(job.source.relative_to(base), marks))
             for job in jobs
         ]
-    inputs = {os.path.realpath(path) for job in jobs for path in job.inputs}
-    for job in jobs:
-        if os.path.realpath(job.target) in inputs:
-            raise ValueError(f"{job.target}: the output would overwrite an input")
     return jobs
 
 
-def left_out(source: Path) -> dict[str, int]:
-    """How many photographs below a folder are of a kind that is not read, by their ending."""
-    endings = (path.suffix.lower() for path in files_below(source))
+def left_out(sources: Sequence[Path]) -> dict[str, int]:
+    """How many photographs below folders are of a kind that is not read, by their ending."""
+    files = (path for source in sources if source.is_dir() for path in files_below(source))
+    endings = (path.suffix.lower() for path in files)
     return dict(sorted(Counter(ending for ending in endings if ending in _UNREAD).items()))
+
+
+def _is_folder(output: Path) -> bool:
+    return output.is_dir() or not (output.suffix or output.exists())
+
+
+def _named(folder: Path) -> Path:
+    """A folder as it was called, be it a link."""
+    named = Path(os.path.abspath(folder))
+    if not named.name:
+        raise ValueError(f"{folder}: say where it goes with -o")
+    return named
 
 
 def _marks_of(relative: Path, marks: Path) -> Path:
@@ -140,13 +189,11 @@ def _marks_of(relative: Path, marks: Path) -> Path:
     return found[0] if found else same.with_suffix(".png")
 
 
-def _plan_folder(source: Path, output: Path | None, marks: Path | None) -> list[Job]:
+def _plan_folder(source: Path, output: Path | None, marks: Path | None, name: str) -> list[Job]:
     resolved = source.resolve()
     if output is None:
-        named = Path(os.path.abspath(source))  # as it was called, be it a link
-        if not named.name:
-            raise ValueError(f"{source}: say where it goes with -o")
-        output = named.with_name(f"{named.name}-restored")
+        named = _named(source)
+        output = named.with_name(f"{named.name}-{name}")
     if output.is_file():
         raise ValueError(f"{output}: the output of a folder is a folder, this is a file")
     inside = output.resolve()

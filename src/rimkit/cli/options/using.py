@@ -22,15 +22,23 @@ def add(commands: Commands) -> None:
 def _add_restore(commands: Commands) -> None:
     parser = commands.add_parser(
         "restore",
-        help="restore a noisy, a small or a damaged image, or a folder of them",
+        help="restore noisy, small or damaged images, or folders of them",
         description="Restore a noisy image, or with --scale make an image larger, or with "
-        "--missing fill in what is missing; or every image of a folder. Files are written whole "
-        "or not at all; in a folder, outputs that exist are skipped.",
+        "--missing fill in what is missing; or several images, or every image of a folder. Files "
+        "are written whole or not at all; of several images, those whose outputs exist are "
+        "skipped.",
         allow_abbrev=False,
     )
-    parser.add_argument("source", metavar="IN", type=Path, help="image file or folder")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", type=Path, help="file or folder (default: IN-restored)"
+        "sources", metavar="IN", type=Path, nargs="+", help="image files and folders"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=Path,
+        help="file or folder, for several a folder (default: beside IN, as IN-restored, with "
+        "--scale 2 IN-x2, with --missing IN-filled)",
     )
     parser.add_argument(
         "--sigma",
@@ -74,7 +82,7 @@ def _add_restore(commands: Commands) -> None:
         "the work",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="in a folder, write outputs that exist again"
+        "--overwrite", action="store_true", help="of several images, write outputs that exist again"
     )
     parser.add_argument(
         "--memory",
@@ -98,7 +106,7 @@ def _add_restore(commands: Commands) -> None:
         action="store_true",
         help="leave camera, position, author, date and resolution out (the colour profile stays)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    parser.add_argument("--quiet", action="store_true", help="warnings and failures alone")
 
 
 def _add_models(commands: Commands) -> None:
