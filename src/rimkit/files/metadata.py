@@ -1,4 +1,4 @@
-"""What a file says besides its pixels: EXIF, colour profile, resolution, orientation."""
+"""What a file says besides its pixels: EXIF, XMP, colour profile, resolution, orientation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
+from rimkit.files import xmp
+
 Values = npt.NDArray[Any]
 """Pixels (H, W) or (H, W, C) as they stand in a file."""
 
-_XMP = 0x02BC
+XMP, IPTC = 0x02BC, 0x83BB
+"""Tags of a TIFF that hold the two."""
 
 # How the pixels of a TIFF are laid out stands among its EXIF tags; it is the new file's business.
 DESCRIPTIVE = frozenset(
@@ -29,11 +32,12 @@ DESCRIPTIVE = frozenset(
         Base.Artist,
         Base.Copyright,
         Base.HostComputer,
-        _XMP,
     }
 )
 _DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
-_ELSEWHERE = frozenset({Base.Orientation, *_DIRECTORIES})  # applied, or copied whole
+_IPTC_RESOURCE = 0x0404  # of Photoshop's, in a JPEG
+_DAMAGED = "some of its EXIF is damaged, and is left out"
+_ELSEWHERE = frozenset({Base.Orientation, XMP, IPTC, *_DIRECTORIES})  # applied, or kept apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,47 +48,70 @@ class Metadata:
     ----------
     exif
         Descriptive tags, camera and position, without orientation and thumbnail; empty if none.
+    xmp
+        A packet that describes the picture: `rimkit.files.xmp.described`; empty if none.
     icc
         Colour profile; empty if none.
     dpi
         Pixels per inch across and down.
     gamma
         What the file says that pixels were raised to, about 1 / 2.2 as a rule; only PNG says so.
-    primaries
-        Chunks of a PNG, names and contents, that say which colours its numbers mean (cHRM, cICP).
-    is_damaged
-        Whether some EXIF tags are left out since they cannot be written as they stand.
+    primaries, texts
+        Chunks of a PNG, names and contents, that say which colours its numbers mean (cHRM, cICP),
+        and its texts.
+    lost
+        What is left out already, in words.
     """
 
     exif: bytes = b""
+    xmp: bytes = b""
     icc: bytes = b""
     dpi: tuple[float, float] | None = None
     gamma: float | None = None
     primaries: tuple[tuple[bytes, bytes], ...] = ()
-    is_damaged: bool = False
+    texts: tuple[tuple[bytes, bytes], ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
     """Return what an opened file says, and its EXIF orientation (1 to 8)."""
-    kept, orientation, is_damaged = read_exif(image.getexif(), only=None)
+    exif = image.getexif()
+    kept, orientation, lost = read_exif(exif, only=None)
     dpi = image.info.get("dpi")
     metadata = Metadata(
         exif=kept,
         icc=image.info.get("icc_profile") or b"",
         dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
         gamma=image.info.get("gamma") or None,
-        is_damaged=is_damaged,
+        lost=lost,
     )
-    return metadata, orientation
+    resources = image.info.get("photoshop")
+    has_iptc = isinstance(resources, dict) and _IPTC_RESOURCE in resources
+    packet = image.info.get("xmp") or exif.get(XMP)
+    return with_descriptions(metadata, packet, has_iptc=has_iptc), orientation
+
+
+def with_descriptions(metadata: Metadata, packet: object, *, has_iptc: bool) -> Metadata:
+    """Metadata with what an XMP packet says; IPTC is not read, and tells the same as a rule."""
+    kept, lost = b"", list(metadata.lost)
+    if isinstance(packet, str):
+        packet = packet.encode()
+    try:
+        kept = xmp.described(packet) if isinstance(packet, bytes) else b""
+    except ValueError:
+        lost.append("its XMP is damaged, and is left out")
+    if has_iptc and not kept:
+        lost.append("it has texts of IPTC without XMP, which are left out")
+    return dataclasses.replace(metadata, xmp=kept, lost=tuple(lost))
 
 
 def read_exif(
     exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE
-) -> tuple[bytes, int, bool]:
+) -> tuple[bytes, int, tuple[str, ...]]:
     """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation.
 
-    And whether some are damaged, and left out. ``only``: the tags of the main directory that may be
-    kept; None: all, but the orientation.
+    And what is left out, in words. ``only``: the tags of the main directory that may be kept;
+    None: all, but orientation, XMP and IPTC.
     """
     orientation = exif.get(Base.Orientation, 1)
     kept = Image.Exif()
@@ -97,14 +124,12 @@ def read_exif(
         if not rest:
             del kept[Base.ImageDescription]
     for directory in _DIRECTORIES:
-        entries = {tag: as_it_was(value) for tag, value in exif.get_ifd(directory).items()}
-        entries.pop(IFD.Interop, None)
-        if entries:
+        if entries := entries_of(exif, directory):
             kept.get_ifd(directory).update(entries)
     filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
     is_damaged = _drop_damaged(kept)
     orientation = orientation if orientation in range(1, 9) else 1
-    return kept.tobytes() if filled else b"", orientation, is_damaged
+    return kept.tobytes() if filled else b"", orientation, (_DAMAGED,) if is_damaged else ()
 
 
 def _drop_damaged(exif: Image.Exif) -> bool:
@@ -129,7 +154,15 @@ def _can_be_written(tag: int, value: Any) -> bool:
 
 def colours_alone(metadata: Metadata) -> Metadata:
     """Only what the pixels mean."""
-    return dataclasses.replace(metadata, exif=b"", dpi=None, is_damaged=False)
+    return dataclasses.replace(metadata, exif=b"", xmp=b"", dpi=None, texts=(), lost=())
+
+
+def entries_of(exif: Image.Exif, directory: int) -> dict[int, Any]:
+    """The tags of a directory, to be written; what it points at within that of the camera, too."""
+    entries = {tag: as_it_was(value) for tag, value in exif.get_ifd(directory).items()}
+    if entries.pop(IFD.Interop, None) is not None and (nested := exif.get_ifd(IFD.Interop)):
+        entries[IFD.Interop] = {tag: as_it_was(value) for tag, value in nested.items()}
+    return entries
 
 
 def as_it_was(value: Any) -> Any:
@@ -137,18 +170,6 @@ def as_it_was(value: Any) -> Any:
     if isinstance(value, str) and not value.isascii():
         return value.encode("latin-1", "replace")
     return value
-
-
-def for_others(metadata: Metadata) -> Metadata:
-    """What other formats than TIFF carry: XMP stands among the EXIF tags there alone."""
-    if not metadata.exif:
-        return metadata
-    exif = Image.Exif()
-    exif.load(metadata.exif)
-    if _XMP not in exif:
-        return metadata
-    del exif[_XMP]
-    return dataclasses.replace(metadata, exif=read_exif(exif, only=None)[0])
 
 
 def _without_layout(description: str) -> str:

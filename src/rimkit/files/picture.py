@@ -14,7 +14,8 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from rimkit import atomic
 from rimkit.files import png, tiff
-from rimkit.files.metadata import Metadata, Values, for_others, read_metadata, turned
+from rimkit.files.losses import takes_xmp
+from rimkit.files.metadata import Metadata, Values, read_metadata, turned
 
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
@@ -50,7 +51,7 @@ class Picture:
         (H, W, C) of uint8, uint16 or float32 (black 0, white 1); C is 1 or 3, one more with alpha.
         The colours are not multiplied with alpha. The file's one copy: to be changed in place.
     metadata
-        EXIF, colour profile, gamma and resolution.
+        EXIF, XMP, texts, colour profile, gamma and resolution.
     """
 
     values: Values
@@ -103,7 +104,8 @@ def read_picture(path: Path) -> Picture:
                 _refuse_what_would_be_lost(image, path)
                 metadata, orientation = read_metadata(image)
                 if image.format == "PNG":
-                    metadata = dataclasses.replace(metadata, primaries=png.primaries(path))
+                    primaries, texts = png.said(path)
+                    metadata = dataclasses.replace(metadata, primaries=primaries, texts=texts)
                 values = _values(image, path)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: too large to be opened safely ({error})") from error
@@ -143,11 +145,11 @@ def write_picture(picture: Picture, path: Path, *, like: Path | None = None) -> 
     values = picture.values
     with atomic.replacing(path, like=like) as file:
         if kind == "PNG" and values.dtype == np.uint16:
-            png.write(values, file, for_others(picture.metadata))
+            png.write(values, file, picture.metadata)
         elif kind == "TIFF":
             tiff.write(values, file, picture.metadata)
         else:
-            _write_with_pillow(values, file, kind, for_others(picture.metadata))
+            _write_with_pillow(values, file, kind, picture.metadata)
 
 
 def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None = None) -> str:
@@ -178,7 +180,7 @@ def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None =
         raise ValueError(f"{path}: {kind} cannot hold floats: use .tif")
     if picture.alpha is not None and kind in _OPAQUE:
         raise ValueError(f"{path}: {kind} cannot hold transparency: use .png, .tif or .webp")
-    if kind == "JPEG" and len(for_others(picture.metadata).exif) > _LONGEST_EXIF:
+    if kind == "JPEG" and len(picture.metadata.exif) > _LONGEST_EXIF:
         raise ValueError(f"{path}: its EXIF is too long for JPEG: use .png, or --strip-metadata")
     return kind
 
@@ -256,6 +258,7 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
         name: value
         for name, value in (
             ("exif", metadata.exif),
+            ("xmp", metadata.xmp if takes_xmp(kind, metadata.xmp) and kind != "PNG" else b""),
             ("icc_profile", metadata.icc),
             ("dpi", metadata.dpi if max(metadata.dpi or (0,)) <= _FINEST[kind] else None),
         )
@@ -267,10 +270,8 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
         options |= {"lossless": True, "exact": True}
     elif kind == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        for name, content in metadata.primaries:
+        for name, content in png.chunks(metadata):
             options["pnginfo"].add(name, content)
-        if metadata.gamma:
-            options["pnginfo"].add(b"gAMA", png.gamma(metadata.gamma))
     image.save(file, format=kind, **options)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +15,10 @@ from rimkit.files.metadata import Metadata, Values
 _GREY, _PALETTE = 0, 3  # colour types
 _PRIMARIES = (b"cHRM", b"cICP")
 _LONGEST = 32  # bytes of one of them
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_LONGEST_TEXTS = 1 << 20  # bytes of all of them
+_XMP = b"XML:com.adobe.xmp"
+_PROFILES = b"Raw profile type "  # EXIF and the like, in digits
 
 FINEST = 5e7
 """Pixels per inch that a PNG can tell, about."""
@@ -53,40 +57,49 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     encoded = imagecodecs.png_encode(values[..., 0] if values.shape[2] == 1 else values)
     header_end = 8 + 8 + 13 + 4  # signature; length and name, content, checksum of IHDR
     file.write(encoded[:header_end])
-    for kind, content in _chunks(metadata):
+    for kind, content in (*_as_pillow_writes(metadata), *chunks(metadata)):
         file.write(struct.pack(">I", len(content)) + kind + content)
         file.write(struct.pack(">I", zlib.crc32(kind + content)))
     file.write(memoryview(encoded)[header_end:])
 
 
-def primaries(path: Path) -> tuple[tuple[bytes, bytes], ...]:
-    """The chunks that say which colours the numbers mean: names and contents."""
-    found = []
+def said(path: Path) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[tuple[bytes, bytes], ...]]:
+    """What Pillow does not carry on, as names and contents of chunks.
+
+    First what says which colours the numbers mean, then texts: without XMP, and without EXIF that
+    is written as a text.
+    """
+    primaries, texts, left = [], [], _LONGEST_TEXTS
     with path.open("rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
             length, name = struct.unpack(">I4s", head)
-            if name in (b"PLTE", b"IDAT"):  # before which they stand
-                break
-            if name in _PRIMARIES and length <= _LONGEST:
-                found.append((name, file.read(length)))
+            content = None
+            if (name in _PRIMARIES and length <= _LONGEST) or (name in _TEXTS and length <= left):
+                content = file.read(length)
                 length = 0
+            if name in _PRIMARIES and content is not None:
+                primaries.append((name, content))
+            elif content is not None and not content.startswith((_XMP, _PROFILES)):
+                texts.append((name, content))
+                left -= len(content)
             file.seek(length + 4, 1)
-    return tuple(found)
+    return tuple(primaries), tuple(texts)
 
 
-def gamma(value: float) -> bytes:
-    """What stands in a gAMA chunk."""
-    return struct.pack(">I", round(value * 100_000))
-
-
-def _chunks(metadata: Metadata) -> Iterable[tuple[bytes, bytes]]:
-    """The metadata as chunks (PNG, third edition, section 11.3)."""
-    if metadata.icc:
-        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
+def chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    """What Pillow has to be told chunk by chunk (PNG, third edition, section 11.3)."""
     yield from metadata.primaries
     if metadata.gamma:
-        yield b"gAMA", gamma(metadata.gamma)
+        yield b"gAMA", struct.pack(">I", round(metadata.gamma * 100_000))
+    if metadata.xmp:
+        yield b"iTXt", _XMP + bytes(5) + metadata.xmp
+    yield from metadata.texts
+
+
+def _as_pillow_writes(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    if metadata.icc:
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
     if metadata.dpi and max(metadata.dpi) <= FINEST:
         across, down = (round(dots / 0.0254) for dots in metadata.dpi)
         yield b"pHYs", struct.pack(">IIB", across, down, 1)

@@ -15,18 +15,20 @@ from typing import Literal
 from rimkit import atomic
 from rimkit.denoiser import Sigma
 from rimkit.files.jobs import Job
-from rimkit.files.metadata import Metadata, colours_alone, profile_name
-from rimkit.files.picture import Picture, format_of, read_picture, size_of, write_picture
+from rimkit.files.losses import what_is_lost
+from rimkit.files.metadata import colours_alone
+from rimkit.files.picture import (
+    Picture,
+    format_of,
+    read_picture,
+    size_of,
+    write_picture,
+)
 from rimkit.files.ways import Prepared, Restores, Way, way_of
 from rimkit.tasks import LEVELS
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 _DONE = "it is there already"
-_USUAL_GAMMA = 1 / 2.2
-_OF_SRGB = {  # as chunks of a PNG say it
-    (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
-    (b"cICP", bytes((1, 13, 0, 1))),
-}
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
 
 
@@ -177,26 +179,8 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
         return _failure(job, error)
-    told = (*prepared.warnings, *_of_metadata(picture.metadata, job))
+    told = (*prepared.warnings, *what_is_lost(picture.metadata, format_of(job.target)))
     return _Opened(job, prepared, told, claim, time.perf_counter() - began)
-
-
-def _of_metadata(metadata: Metadata, job: Job) -> Iterator[str]:
-    """What is lost of what a file says besides its pixels, and of its colours what is not usual."""
-    if metadata.is_damaged:
-        yield "some of its EXIF is damaged, and is left out"
-    kind = format_of(job.target)
-    profile = metadata.icc
-    if profile and "sRGB" not in profile_name(profile):
-        name = profile_name(profile) or "one that cannot be read"
-        carried = "it is carried on" if kind != "BMP" else "BMP cannot carry it on"
-        yield f"its colour profile is not sRGB but {name}; {carried}"
-    if profile or kind == "PNG":
-        return
-    if metadata.gamma and abs(metadata.gamma - _USUAL_GAMMA) > 0.01:
-        yield f"it says that its gamma is {metadata.gamma:g}, which only PNG can carry on"
-    if not set(metadata.primaries) <= _OF_SRGB:
-        yield "it says what its primary colours are, which only PNG can carry on"
 
 
 def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]:

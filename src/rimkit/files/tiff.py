@@ -20,7 +20,17 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import PHOTOMETRIC
 
 from rimkit.files import tiff_bounds
-from rimkit.files.metadata import DESCRIPTIVE, Metadata, Values, as_it_was, read_exif
+from rimkit.files.metadata import (
+    DESCRIPTIVE,
+    IPTC,
+    XMP,
+    Metadata,
+    Values,
+    as_it_was,
+    entries_of,
+    read_exif,
+    with_descriptions,
+)
 from rimkit.pixels import white
 
 _UNSPECIFIED = 0  # ExtraSamples: anything, such as near infrared
@@ -63,9 +73,11 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
             page = _page(tiff, path)
             tiff_bounds.check(page, path, largest=largest)
             values = _pixels(page, path)
-            kept, orientation, is_damaged = _exif(tiff, page, path)
-            metadata = Metadata(
-                exif=kept, icc=_profile(page), dpi=_dpi(page), is_damaged=is_damaged
+            kept, orientation, lost = _exif(tiff, page, path)
+            metadata = with_descriptions(
+                Metadata(exif=kept, icc=_profile(page), dpi=_dpi(page), lost=lost),
+                page.tags.valueof(XMP),
+                has_iptc=IPTC in page.tags,
             )
     except _DAMAGED as error:
         if str(error).startswith(str(path)):
@@ -96,14 +108,14 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     exif.load(metadata.exif)
     for tag in DESCRIPTIVE & exif.keys():
         directory[tag] = as_it_was(exif[tag])
-    for tag in (IFD.Exif, IFD.GPSInfo):
-        if entries := {name: as_it_was(value) for name, value in exif.get_ifd(tag).items()}:
-            directory.tagtype[tag] = 4
-            directory[tag] = entries
+    for place in (IFD.Exif, IFD.GPSInfo):
+        if entries := entries_of(exif, place):
+            directory.tagtype[place] = 4
+            directory[place] = entries
     directory[256], directory[257] = width, height
     directory[258] = (8 * values.itemsize,) * channels
     directory[259] = _DEFLATE
-    directory[274] = 1  # upright; where this is not said, XMP may be asked, which is as it was
+    directory[274] = 1  # upright
     directory[262] = int(PHOTOMETRIC.RGB if colours == 3 else PHOTOMETRIC.MINISBLACK)
     directory[277] = channels
     directory[278] = rows
@@ -113,6 +125,9 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     directory[339] = (1 if np.issubdtype(values.dtype, np.integer) else 3,) * channels
     if metadata.dpi:
         directory[282], directory[283], directory[296] = *metadata.dpi, 2
+    if metadata.xmp:
+        directory.tagtype[XMP] = 1
+        directory[XMP] = metadata.xmp
     if metadata.icc:
         directory.tagtype[34675] = 7
         directory[34675] = metadata.icc
@@ -152,7 +167,7 @@ def _page(tiff: tifffile.TiffFile, path: Path) -> Any:
     return (whole or pages)[0]
 
 
-def _exif(tiff: tifffile.TiffFile, page: Any, path: Path) -> tuple[bytes, int, bool]:
+def _exif(tiff: tifffile.TiffFile, page: Any, path: Path) -> tuple[bytes, int, tuple[str, ...]]:
     """As `rimkit.files.metadata.read_exif`."""
     exif = Image.Exif()
     exif.endian = tiff.byteorder
@@ -161,7 +176,7 @@ def _exif(tiff: tifffile.TiffFile, page: Any, path: Path) -> tuple[bytes, int, b
         try:
             exif.load_from_fp(file, page.offset)
         except struct.error:  # Pillow cannot read a BigTIFF that is big-endian
-            return b"", int(page.tags.valueof(274, 1)), True
+            return b"", int(page.tags.valueof(274, 1)), ("its EXIF cannot be read",)
         return read_exif(exif)
 
 

@@ -1,0 +1,45 @@
+"""What a format cannot carry on of what a file says besides its pixels."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from rimkit.files.metadata import Metadata, profile_name
+
+_USUAL_GAMMA = 1 / 2.2
+_OF_SRGB = {  # as chunks of a PNG say it
+    (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
+    (b"cICP", bytes((1, 13, 0, 1))),
+}
+_LONGEST_XMP = 65_502  # bytes of a JPEG
+_MOST_NAMED = 5
+
+
+def takes_xmp(kind: str, packet: bytes) -> bool:
+    """Whether a format, by Pillow's name, can hold an XMP packet."""
+    return kind != "BMP" and (kind != "JPEG" or len(packet) <= _LONGEST_XMP)
+
+
+def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
+    """What is lost in a file of a format, by Pillow's name; and that a profile is not the usual."""
+    yield from metadata.lost
+    if kind == "BMP" and metadata.exif:
+        yield "its EXIF is left out, which BMP cannot hold"
+    if metadata.xmp and not takes_xmp(kind, metadata.xmp):
+        yield f"its XMP is left out, which {kind} cannot hold"
+    if metadata.texts and kind != "PNG":
+        keywords = (text.partition(b"\0")[0].decode("latin-1") for _, text in metadata.texts)
+        names = ", ".join([*dict.fromkeys(keywords)][:_MOST_NAMED])
+        yield f"its texts are left out, which only PNG can hold: {names}"
+    profile = metadata.icc
+    if profile and "sRGB" not in profile_name(profile):
+        name = profile_name(profile) or "one that cannot be read"
+        carried = "it is carried on" if kind != "BMP" else "BMP cannot carry it on"
+        yield f"its colour profile is not sRGB but {name}; {carried}"
+    if profile or kind == "PNG":
+        return
+    if metadata.gamma and abs(metadata.gamma - _USUAL_GAMMA) > 0.01:
+        yield f"it says that its gamma is {metadata.gamma:g}, which only PNG can carry on"
+    if not set(metadata.primaries) <= _OF_SRGB:
+        yield "it says what its primary colours are, which only PNG can carry on"

@@ -1,0 +1,85 @@
+"""XMP: what a packet says of the picture is carried on, what it says of the file is not.
+
+A file that is written anew has other bytes, another size and is upright: the packet's words on
+orientation and size, its thumbnails, and what points at data behind the image (videos, maps of
+depth or of brightness) would be wrong. So only vocabularies of descriptions stay.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_META = "adobe:ns:meta/"
+_ADOBE = "http://ns.adobe.com"
+
+# By prefix, the vocabularies that describe pictures (XMP specification, part 2; IPTC 2023.2).
+_VOCABULARIES = {
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "xmp": f"{_ADOBE}/xap/1.0/",
+    "xmpRights": f"{_ADOBE}/xap/1.0/rights/",
+    "photoshop": f"{_ADOBE}/photoshop/1.0/",
+    "crs": f"{_ADOBE}/camera-raw-settings/1.0/",
+    "lr": f"{_ADOBE}/lightroom/1.0/",
+    "aux": f"{_ADOBE}/exif/1.0/aux/",
+    "exif": f"{_ADOBE}/exif/1.0/",
+    "exifEX": "http://cipa.jp/exif/1.0/",
+    "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
+    "cc": "http://creativecommons.org/ns#",
+    "digiKam": "http://www.digikam.org/ns/1.0/",
+    "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
+}
+_OF_THE_FILE = {
+    f"{{{_VOCABULARIES[prefix]}}}{name}"
+    for prefix, name in (
+        ("xmp", "Thumbnails"),
+        ("exif", "PixelXDimension"),
+        ("exif", "PixelYDimension"),
+        ("exif", "NativeDigest"),
+    )
+}
+_FRAME, _ABOUT = f"{{{_RDF}}}RDF", f"{{{_RDF}}}about"
+_LONGEST = 1 << 24  # bytes
+
+for _prefix, _address in {"rdf": _RDF, "x": _META, **_VOCABULARIES}.items():
+    ElementTree.register_namespace(_prefix, _address)
+
+
+def described(packet: bytes) -> bytes:
+    """What a packet says of the picture, as a packet; empty if it says nothing.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    packet = packet.strip(b"\0\t\r\n ")
+    if not packet:
+        return b""
+    if len(packet) > _LONGEST:
+        raise ValueError(f"damaged XMP: it has {len(packet):,} bytes")
+    try:
+        root = ElementTree.fromstring(packet)  # noqa: S314, expat bounds what entities unfold to
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ValueError(f"damaged XMP: {error}") from error
+    meta = ElementTree.Element(f"{{{_META}}}xmpmeta")
+    kept = ElementTree.SubElement(meta, _FRAME)
+    frames = [root] if root.tag == _FRAME else root.iter(_FRAME)
+    for said in (child for frame in frames for child in frame):
+        attributes = {name: value for name, value in said.attrib.items() if _stays(name)}
+        properties = [child for child in said if _stays(child.tag)]
+        if attributes or properties:
+            description = ElementTree.SubElement(kept, said.tag, {_ABOUT: ""} | attributes)
+            description.extend(properties)
+    if not len(kept):
+        return b""
+    text = ElementTree.tostring(meta, encoding="unicode")
+    begin = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    return f'{begin}\n{text}\n<?xpacket end="w"?>'.encode()
+
+
+def _stays(name: str) -> bool:
+    vocabulary = name[1:].partition("}")[0] if name.startswith("{") else ""
+    return vocabulary in _VOCABULARIES.values() and name not in _OF_THE_FILE
