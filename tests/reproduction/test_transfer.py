@@ -23,6 +23,7 @@ SOME = tuple(p for p in TRANSFERS if p.name in ("inpaint-5", "deblur", "frequenc
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     monkeypatch.setattr(transfer, "load_test_images", images)
     monkeypatch.setattr(transfer, "STEPS", 3)
+    monkeypatch.setattr(transfer, "_LATE", 1)
     monkeypatch.setattr(walkers.weights, "model_names", list)
     for module in (transfer, transfer_cuts):
         monkeypatch.setattr(module, "TRANSFERS", SOME)
@@ -52,6 +53,9 @@ def test_transfer(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "variance floor 0.000277778" in text
     lines = list(csv.DictReader((setup.output / "transfer-images.csv").read_text().splitlines()))
     assert len(lines) == len(SOME) * 2 * 3
+    late = [line["late_db"] for line in lines]
+    assert sum(value != "nan" for value in late) == len(SOME)  # of the machine, on one image
+    assert text.count("What 3 steps change is of the first 1 images") == 1
     assert any("blur of 1.5 pixels" in line["settings"] for line in lines)  # scores depend on it
     with monkeypatch.context() as patch:  # what is known is not measured again
         patch.setattr(transfer, "psnr_by_step", lambda *_, **__: pytest.fail("measured again"))

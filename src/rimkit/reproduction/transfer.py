@@ -34,6 +34,7 @@ from rimkit.trained import check_trained_for
 
 _START = "start"
 _VALUES = ("start_db", "own_db", "late_db")
+_LATE = 5  # images on which a machine goes on to ``STEPS``: most of the work
 _PROTOCOL = "protocol 1"  # another number where scores would differ
 
 
@@ -50,8 +51,8 @@ class TransferMethod:
     settings
         From a problem to all that its scores depend on.
     learned
-        Whether it is a machine: it is run to the last step, too, its network in bf16 where that is
-        fast.
+        Whether it is a machine: its network runs in bf16 where that is fast, and it goes on beyond
+        its own steps on some images.
     """
 
     name: str
@@ -64,7 +65,7 @@ class TransferMethod:
 class Score:
     """PSNR of an image in dB: at the start, after the method's own steps, and after ``STEPS``.
 
-    NaN where the solver had diverged; ``late`` is that of the own steps for classical solvers.
+    NaN where the solver had diverged, and ``late`` where it was not run so far.
     """
 
     start: float
@@ -112,6 +113,7 @@ def transfer(setup: Setup) -> str:
     parts += [
         "",
         "In brackets: between them lie 95 % of the resampled means. Then: images won.",
+        f"What {STEPS} steps change is of the first {min(_LATE, len(images))} images.",
         "",
     ]
     for method in methods:
@@ -150,24 +152,25 @@ def _scored(
         settings = f"{method.settings(problem)}; {problem.title}; {_PROTOCOL}"
         kept.rename(method.name, settings)
         scores[problem.name] = []
-        for image in images:
+        for number, image in enumerate(images):
             place = {"problem": problem.name, "image": image.name}
-            measure = functools.partial(_measured, method, problem, image)
+            late = method.learned and number < _LATE
+            measure = functools.partial(_measured, method, problem, image, late=late)
             line = kept.score(method.name, settings, place, measure)
             scores[problem.name].append(Score(*(float(line[name]) for name in _VALUES)))
         setup.say(f"{method.name}: {problem.title}")
     return scores
 
 
-def _measured(method: TransferMethod, problem: Transfer, image: CleanImage) -> dict[str, str]:
+def _measured(
+    method: TransferMethod, problem: Transfer, image: CleanImage, *, late: bool
+) -> dict[str, str]:
     solver = method.solver(problem)
-    late = STEPS if method.learned else solver.steps
+    steps = max(STEPS, solver.steps) if late else solver.steps
     bfloat16 = method.learned and computes_in_bfloat16()
-    walk = psnr_by_step(
-        solver, problem.measure(image), steps=max(late, solver.steps), bfloat16=bfloat16
-    )[:, 0]
-    at = {"start_db": 0, "own_db": solver.steps, "late_db": late}
-    return {name: f"{walk[step]:.4f}" for name, step in at.items()}
+    walk = psnr_by_step(solver, problem.measure(image), steps=steps, bfloat16=bfloat16)[:, 0]
+    values = (walk[0], walk[solver.steps], walk[STEPS] if late else math.nan)
+    return {name: f"{value:.4f}" for name, value in zip(_VALUES, values, strict=True)}
 
 
 def _means(scores: Mapping[str, Scores]) -> list[list[str]]:
@@ -181,12 +184,11 @@ def _means(scores: Mapping[str, Scores]) -> list[list[str]]:
 
 def _against(name: str, scores: Mapping[str, Scores]) -> list[list[str]]:
     """A machine by step, and against the better of the classical solvers."""
-    lines = [[name, "own steps", f"{STEPS} steps", "against the best classical solver", "", "won"]]
+    change = f"{STEPS} steps against them"
+    lines = [[name, "own steps", change, "against the best classical solver", "", "won"]]
     for problem in TRANSFERS:
-        own, late = (
-            [getattr(score, which) for score in scores[name][problem.name]]
-            for which in ("own", "late")
-        )
+        own = [score.own for score in scores[name][problem.name]]
+        changes = [score.late - score.own for score in scores[name][problem.name][:_LATE]]
         theirs = {
             other: [score.own for score in scores[other][problem.name]] for other in CLASSICAL
         }
@@ -200,16 +202,16 @@ def _against(name: str, scores: Mapping[str, Scores]) -> list[list[str]]:
                 f"[{gain.low:+.2f}, {gain.high:+.2f}]",
                 f"{gain.wins}/{gain.images}",
             ]
-        lines.append([problem.title, _mean(own), _mean(late), *cells])
+        lines.append([problem.title, _mean(own), _mean(changes, sign="+"), *cells])
     return lines
 
 
-def _mean(values: Sequence[float]) -> str:
+def _mean(values: Sequence[float], *, sign: str = "") -> str:
     """A mean, or on how many images there is none."""
     if _gone(values):
         return f"diverged on {_gone(values)}"
     mean = bootstrap_mean(values)
-    return f"{mean.value:.2f} ± {mean.deviation:.2f}"
+    return f"{mean.value:{sign}.2f} ± {mean.deviation:.2f}"
 
 
 def _gone(values: Sequence[float]) -> int:
