@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rimkit.footprint import ready_for_updates
+from rimkit.allocation import ready_for_updates
 from rimkit.networks.winograd import SIDE, convolve
-from rimkit.provenance import stamp, worthwhile_precisions
+from rimkit.precision import worthwhile_precisions
+from rimkit.provenance import stamp
 
 SHAPES = [(64, 64), (128, 128), (192, 192), (256, 256), (320, 256), (320, 512)]
 ROUNDS = 12

@@ -13,8 +13,8 @@ from rimkit import restorer
 from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.footprint import bytes_per_pixel
 from rimkit.networks import CompactConfig
+from rimkit.precision import Precision
 from rimkit.problem import Denoising
-from rimkit.provenance import Precision
 from rimkit.restoration import restore
 from rimkit.rim import RIM, RIMConfig
 from rimkit.tiling import Tile

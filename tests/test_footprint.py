@@ -5,8 +5,9 @@ import mmap
 import pytest
 import torch
 
+from rimkit.allocation import resident
 from rimkit.classical import GradientDescent
-from rimkit.footprint import _LiveTensors, bytes_per_pixel, resident
+from rimkit.footprint import _LiveTensors, bytes_per_pixel
 
 
 def test_live_tensors_are_counted_once_and_forgotten() -> None:

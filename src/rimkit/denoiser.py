@@ -23,8 +23,8 @@ from rimkit.pixels import (
     white,
     without_noise,
 )
+from rimkit.precision import Precision
 from rimkit.problem import UNLIKELY, Denoising, Problem
-from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.trained import knows_levels, least_sigma

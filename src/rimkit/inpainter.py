@@ -16,8 +16,8 @@ from rimkit.inplace import InPlace, views
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask, Window
 from rimkit.pixels import Array, check_alike, check_image
+from rimkit.precision import Precision
 from rimkit.problem import Problem
-from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.tiling import PROBE

@@ -8,7 +8,6 @@ import platform
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -24,32 +23,6 @@ def machine() -> str:
         name = models[0].partition(":")[2].strip() if models else name
     threads = torch.get_num_threads()
     return f"{name}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
-
-
-Precision = Literal["float32", "bfloat16"]
-
-
-def fastest_precision() -> Precision:
-    """In which networks run fastest: bfloat16 where the processor multiplies in it."""
-    return worthwhile_precisions()[-1]
-
-
-def worthwhile_precisions() -> tuple[Precision, ...]:
-    """In which it is worth to run networks: others are emulated, at a tenth of the speed."""
-    return ("float32", "bfloat16") if computes_in_bfloat16() else ("float32",)
-
-
-def slow(precision: str) -> str | None:
-    """Say that a precision is emulated here (bfloat16, or Lightning's name for it), or nothing."""
-    if precision not in ("bfloat16", "bf16-mixed") or computes_in_bfloat16():
-        return None
-    return "this processor does not multiply in bfloat16: float32 is up to ten times as fast"
-
-
-def computes_in_bfloat16() -> bool:
-    """Whether the processor multiplies in bf16, and so runs networks faster in it."""
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16", False))
 
 
 def version() -> str:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
+from rimkit.allocation import give_back
 from rimkit.ensemble import SelfEnsemble
-from rimkit.footprint import bytes_per_pixel, give_back
+from rimkit.footprint import bytes_per_pixel
 from rimkit.operators import Window
+from rimkit.precision import Precision, fastest_precision
 from rimkit.problem import Problem
-from rimkit.provenance import Precision, fastest_precision
 from rimkit.rim import RIM
 from rimkit.tiling import Tile, blend, check_can_be_cut, plan, reach
 

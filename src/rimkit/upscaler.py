@@ -14,8 +14,8 @@ from torch import Tensor
 from rimkit.denoiser import check_level
 from rimkit.operators import DownsamplingPart, Window
 from rimkit.pixels import ROWS, Array, check_alike, check_image, to_unit, write_unit
+from rimkit.precision import Precision
 from rimkit.problem import Problem, SuperResolution
-from rimkit.provenance import Precision
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 

@@ -59,7 +59,7 @@ def test_ratios_are_medians_over_rounds() -> None:
 def test_a_precision_that_is_emulated_is_left_out(
     computes: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("rimkit.provenance.computes_in_bfloat16", lambda: computes)
+    monkeypatch.setattr("rimkit.precision.computes_in_bfloat16", lambda: computes)
     monkeypatch.setattr("rimkit.cli.bench.WORKLOADS", [Workload("compact", 1, 16, 1)])
     monkeypatch.setattr("rimkit.cli.bench.time_update", lambda *_, **__: UpdateTime(1, 1, 1, 1))
     assert main(["bench", "train", "--rounds", "1", "--no-memory"]) == 0

@@ -17,7 +17,7 @@ from rimkit.benchmarks.restoring import (
     noisy_image,
     tiled_difference,
 )
-from rimkit.provenance import Precision
+from rimkit.precision import Precision
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")

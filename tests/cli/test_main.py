@@ -50,7 +50,7 @@ def test_a_precision_that_is_emulated_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rimkit.provenance.computes_in_bfloat16", lambda: False)
+    monkeypatch.setattr("rimkit.precision.computes_in_bfloat16", lambda: False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     Image.new("L", (32, 32)).save("a.png")
     what = {"restore": ["a.png"], "evaluate": ["nothing"], "train": ["denoise-gray"]}[command]

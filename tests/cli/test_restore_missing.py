@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from rimkit.allocation import resident
 from rimkit.cli.main import main
-from rimkit.footprint import resident
 from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig

@@ -28,7 +28,7 @@ import json, sys
 from pathlib import Path
 import numpy as np, torch
 from rimkit.files.picture import Picture
-from rimkit.footprint import give_back, keep_large_blocks, resident
+from rimkit.allocation import give_back, keep_large_blocks, resident
 from rimkit.web.inference import Wish, infer
 from rimkit.web.limits import Limits
 from rimkit.web.solvers import offers

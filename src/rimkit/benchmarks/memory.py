@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from rimkit.footprint import ready_for_updates
+from rimkit.allocation import ready_for_updates
 from rimkit.networks import NETWORKS
+from rimkit.precision import Precision
 from rimkit.problem import Denoising
-from rimkit.provenance import Precision
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.unroll import unroll

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rimkit.benchmarks.restoring import Size, Speed
 from rimkit.benchmarks.throughput import Throughput
 from rimkit.benchmarks.updates import UpdateTime
-from rimkit.provenance import Precision
+from rimkit.precision import Precision
 
 
 def throughput_text(results: Sequence[Throughput]) -> str:

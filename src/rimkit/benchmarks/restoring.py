@@ -24,8 +24,8 @@ from PIL import Image
 from rimkit import baselines, weights
 from rimkit.benchmarks.memory import megabytes
 from rimkit.denoiser import Denoiser, Noisy
+from rimkit.precision import Precision
 from rimkit.problem import Denoising
-from rimkit.provenance import Precision
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask
 from rimkit.tiling import plan, reach, solve_tiled

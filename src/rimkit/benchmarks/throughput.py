@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rimkit.benchmarks.plain_networks import plain_twin
 from rimkit.networks import NETWORKS, NetworkConfig, State, UpdateNetwork
+from rimkit.precision import Precision
 from rimkit.problem import Denoising, Problem
-from rimkit.provenance import Precision
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.loss import trajectory_loss
 from rimkit.training.unroll import unroll

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from rimkit.allocation import ready_for_updates
 from rimkit.data.images import Bytes
 from rimkit.data.patches import PatchBatches
-from rimkit.footprint import ready_for_updates
 from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients
 from rimkit.training.recipe import Recipe
 

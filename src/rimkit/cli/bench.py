@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from rimkit import atomic
+from rimkit.allocation import keep_large_blocks
 from rimkit.benchmarks.memory import peak_memory_of_update
 from rimkit.benchmarks.report import (
     memory_text,
@@ -20,8 +21,8 @@ from rimkit.benchmarks.restoring import SIGMA, measure_size, measure_speed, tile
 from rimkit.benchmarks.throughput import WORKLOADS, measure
 from rimkit.benchmarks.updates import time_update
 from rimkit.cli.values import size as size_in_bytes
-from rimkit.footprint import keep_large_blocks
-from rimkit.provenance import fastest_precision, stamp, worthwhile_precisions
+from rimkit.precision import fastest_precision, worthwhile_precisions
+from rimkit.provenance import stamp
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import default_precision
 

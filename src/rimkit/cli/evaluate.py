@@ -35,7 +35,7 @@ from rimkit.evaluation.tables import (
     write_rows,
 )
 from rimkit.metrics import SMALLEST
-from rimkit.provenance import slow
+from rimkit.precision import slow
 from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table

@@ -18,14 +18,14 @@ from tqdm import tqdm
 
 import rimkit
 from rimkit import atomic, weights
+from rimkit.allocation import keep_large_blocks, resident
 from rimkit.cli.main import fail, say
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import Job, left_out, plan
 from rimkit.files.run import Outcome, Wishes, restore_files
 from rimkit.files.ways import Denoisers, Restores
-from rimkit.footprint import keep_large_blocks, resident
 from rimkit.inpainter import Inpainter
-from rimkit.provenance import Precision, slow
+from rimkit.precision import Precision, slow
 from rimkit.rim import RIM
 from rimkit.signals import handled, hang_up
 from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task

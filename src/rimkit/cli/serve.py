@@ -11,8 +11,8 @@ import socket
 import uvicorn
 
 from rimkit import weights
+from rimkit.allocation import keep_large_blocks
 from rimkit.cli.main import say
-from rimkit.footprint import keep_large_blocks
 from rimkit.signals import handled, hang_up
 from rimkit.web.app import create_app
 from rimkit.web.connections import bounded_protocol

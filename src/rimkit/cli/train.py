@@ -10,7 +10,7 @@ import torch
 
 from rimkit.cli.main import say
 from rimkit.networks import ablated
-from rimkit.provenance import slow
+from rimkit.precision import slow
 from rimkit.training.data import training_paths
 from rimkit.training.folder import ended_after, saved_precision, saved_recipe
 from rimkit.training.recipe import Recipe, load_recipe

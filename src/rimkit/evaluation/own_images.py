@@ -12,7 +12,7 @@ import torch
 from rimkit.data.patches import seeded, spread_patches
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import psnr, ssim
-from rimkit.provenance import Precision
+from rimkit.precision import Precision
 from rimkit.solver import Solver
 from rimkit.tasks import Task
 

@@ -16,8 +16,8 @@ from rimkit.data import bsds300
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
 from rimkit.metrics import psnr, ssim
+from rimkit.precision import Precision
 from rimkit.problem import Denoising
-from rimkit.provenance import Precision
 from rimkit.solver import Solver
 from rimkit.tasks import LEVELS
 

@@ -13,8 +13,8 @@ from rimkit import weights
 from rimkit.evaluation.protocols import CleanImage, Condition, load_test_images, noisy
 from rimkit.evaluation.tables import columns
 from rimkit.metrics import psnr
+from rimkit.precision import worthwhile_precisions
 from rimkit.problem import Denoising, Problem
-from rimkit.provenance import worthwhile_precisions
 from rimkit.reproduction.denoising import installed
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM

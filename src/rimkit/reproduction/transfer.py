@@ -15,7 +15,7 @@ from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
 from rimkit.evaluation.tables import columns
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
-from rimkit.provenance import computes_in_bfloat16
+from rimkit.precision import computes_in_bfloat16
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.transfer_cuts import draw

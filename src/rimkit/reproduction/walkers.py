@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rimkit import weights
 from rimkit.evaluation.projections import GREY, STEPS, Panel
-from rimkit.provenance import computes_in_bfloat16
+from rimkit.precision import computes_in_bfloat16
 from rimkit.reproduction.curves import Walker, Walks
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.tuned import gradient_descent, total_variation

@@ -16,8 +16,8 @@ from torch import Tensor
 from rimkit import tree
 from rimkit.data.patches import seeded
 from rimkit.metrics import psnr
+from rimkit.precision import computes_in_bfloat16
 from rimkit.problem import Problem
-from rimkit.provenance import computes_in_bfloat16
 from rimkit.rim import RIM
 from rimkit.solver import DivergenceError
 from rimkit.tasks import Measure

@@ -18,8 +18,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 
 from rimkit import settings, weights
-from rimkit.footprint import ready_for_updates
-from rimkit.provenance import computes_in_bfloat16
+from rimkit.allocation import ready_for_updates
+from rimkit.precision import computes_in_bfloat16
 from rimkit.rim import RIM
 from rimkit.training import folder
 from rimkit.training.callbacks import (
@@ -85,7 +85,7 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     """Train by a recipe and return the path of the weights (EMA, safetensors).
 
     Warnings and the log of Lightning are quieter meanwhile. How the process keeps its memory is set
-    for good where that makes updates faster (`rimkit.footprint.ready_for_updates`).
+    for good where that makes updates faster (`rimkit.allocation.ready_for_updates`).
 
     Raises
     ------

@@ -1,0 +1,58 @@
+"""What this process holds in memory, and what becomes of the blocks that it frees."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+import psutil
+
+_M_TRIM_THRESHOLD = -1  # malloc.h
+_M_MMAP_THRESHOLD = -3
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def return_large_blocks() -> None:
+    """Make this process hand every block of half a megabyte or more back once it is freed.
+
+    By itself glibc keeps and splits large blocks, and the memory of one segment of steps does not
+    fit into the holes that the last one left: the peak grows with every segment (see
+    ``rimkit bench train``). Fresh blocks cost time, which is why this is not the rule. Elsewhere
+    than under glibc nothing is done.
+    """
+    _mallopt(_M_MMAP_THRESHOLD, 1 << 19)
+    _mallopt(_M_TRIM_THRESHOLD, 1 << 17)  # as it is unless `keep_large_blocks` was called before
+
+
+def keep_large_blocks() -> None:
+    """Make this process use the memory of freed blocks again, up to 256 MB each.
+
+    By itself glibc hands blocks from 32 MB back, and the pages of the next one are made anew: on
+    large tiles, and in training with wide layers, that takes as long as all the arithmetic (see
+    ``rimkit bench``). It costs memory, in holes. Elsewhere than under glibc nothing is done.
+    """
+    if not _mallopt(_M_MMAP_THRESHOLD, 1 << 28):
+        _mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the most that glibc before 2.35 takes
+    _mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def ready_for_updates(segment: int | None) -> None:
+    """Choose what becomes of freed blocks in training: they are kept, but not with segments."""
+    if segment:
+        return_large_blocks()
+    else:
+        keep_large_blocks()
+
+
+def give_back() -> None:
+    """Hand back what freed blocks are kept for now: before and after something large."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _mallopt(parameter: int, value: int) -> bool:
+    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).mallopt(parameter, value))

@@ -1,0 +1,32 @@
+"""In which precision networks run, and which is worth it on this processor."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+Precision = Literal["float32", "bfloat16"]
+
+
+def fastest_precision() -> Precision:
+    """In which networks run fastest: bfloat16 where the processor multiplies in it."""
+    return worthwhile_precisions()[-1]
+
+
+def worthwhile_precisions() -> tuple[Precision, ...]:
+    """In which it is worth to run networks: others are emulated, at a tenth of the speed."""
+    return ("float32", "bfloat16") if computes_in_bfloat16() else ("float32",)
+
+
+def slow(precision: str) -> str | None:
+    """Say that a precision is emulated here (bfloat16, or Lightning's name for it), or nothing."""
+    if precision not in ("bfloat16", "bf16-mixed") or computes_in_bfloat16():
+        return None
+    return "this processor does not multiply in bfloat16: float32 is up to ten times as fast"
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether the processor multiplies in bf16, and so runs networks faster in it."""
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16", False))
