@@ -79,7 +79,7 @@ def test_fill_in(capsys: pytest.CaptureFixture[str]) -> None:
     assert psnr["total variation"] > psnr["spoilt"] + 5
     assert Path("demo/fill-in.png").stat().st_size > 50_000
     assert main(["restore", "demo/damaged.png", "--missing", "demo/mask.png", "--quiet"]) == 0
-    with Image.open("demo/damaged-restored.png") as image:
+    with Image.open("demo/damaged-filled.png") as image:
         restored = np.asarray(image)
     error = rimkit.psnr(*(torch.from_numpy(x / 255.0)[None] for x in (restored, truth())))
     assert error.item() == pytest.approx(psnr["inpainting"], abs=0.02)

@@ -36,7 +36,7 @@ def test_a_training_stops_when_its_minutes_are_over_and_goes_on(
     for number in range(3):
         values = np.random.default_rng(number).integers(0, 256, (24, 24), dtype=np.uint8)
         Image.fromarray(values).save(tmp_path / f"{number}.png")
-    settings = ["optimizer.updates=3", "validate_every=3", "data.patch=16", "data.batch=2"]
+    settings = ["optimizer.updates=3", "validate_every=3", "data.patch=16", "data.batch=8"]
     settings += ["model.network.features=8", "model.network.blocks=1"]
     arguments = ["train", "denoise-gray", "--data", str(tmp_path), "--output", str(tmp_path / "r")]
     arguments += ["--quiet", "--accelerator", "cpu"]

@@ -64,6 +64,8 @@ def test_another_network_starts_from_its_own_defaults() -> None:
         ("unroll.steps=[4, 2]", "low <= high"),
         ("unroll.lifetime=0.5", "at least 1"),
         ("unroll.continued=1.0", r"\[0, 1\)"),
+        ("unroll.continued=0.03", "no whole sample: at least 1/32, or 0"),
+        ("data.batch=4", "no whole sample: at least 1/4, or 0"),
         ("task.sigma=[-1, 2]", "0 <= low"),
         ("task.validation_sigmas=[-1, 2, 3]", "not negative"),
         ("validate_every=0", "validate_every is at least 1"),

@@ -51,7 +51,8 @@ class UnrollRecipe:
         pass: memory for time. 0: all are kept.
     continued
         Share of every batch that goes on from where an earlier update left it, in whole samples
-        (rounded down), so that the machine is trained far beyond the steps it is unrolled.
+        (rounded down, but at least one), so that the machine is trained far beyond the steps it is
+        unrolled. 0: none does.
     lifetime
         Updates, in the mean, in which a continued sample takes part.
     through_score
@@ -194,6 +195,11 @@ class Recipe:
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
             raise ValueError("unroll.continued leaves no place for new samples in a batch")
+        if self.unroll.continued and not self.places:
+            raise ValueError(
+                f"unroll.continued is {self.unroll.continued:g} of a batch of {self.data.batch}, "
+                f"which is no whole sample: at least 1/{self.data.batch}, or 0"
+            )
 
     @property
     def places(self) -> int:
