@@ -71,6 +71,23 @@ def test_lines_of_an_older_file_do_not_say_what_measured_them(tmp_path: Path) ->
     assert all(line["measured_by"] for line in others)
 
 
+def test_another_protocol_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text(
+        "method,image,sigma,quantised,psnr_db,ssim,settings\n"
+        "as it is,0,25,no,30,0.9,version 1\nas it is,0,25,yes,29,0.8,version 1\n"
+    )
+    restore = Counted()
+    for protocol, calls in ((1, 0), (2, 2), (2, 2)):
+        monkeypatch.setattr("rimkit.reproduction.scores._PROTOCOL", protocol)
+        method = DenoisingMethod("as it is", restore, "version 1")
+        found = Scores(file, say=lambda _: None).of(method, images(1), CONDITIONS)
+        assert len(restore.calls) == calls
+        assert (found[0].psnr == 30) == (protocol == 1)
+
+
 def test_other_settings_are_measured_and_both_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "scores.csv"
     restore = Counted()

@@ -25,7 +25,7 @@ from rimkit.reproduction.inpainting_methods import (
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
 
-_PROTOCOL = "protocol 1"  # another number where scores would differ
+_PROTOCOL = 1
 _VALUES = ("psnr_db", "ssim")
 
 
@@ -56,7 +56,7 @@ def inpainting(setup: Setup) -> str:
     check_names(method.name for method in methods)
     images = list(load_test_images(setup.images or ROTH_BLACK, channels=3))
     file = setup.output / "inpainting-images.csv"
-    kept = Kept(file, place=("holes", "image"), values=_VALUES)
+    kept = Kept(file, place=("holes", "image"), values=_VALUES, protocol=_PROTOCOL)
     scores = {method.name: _scored(method, images, kept, setup) for method in methods}
     seconds = {method.name: _seconds(method, images[0]) for method in methods}
     _write(methods, scores, seconds, setup.output / "inpainting.csv")
@@ -110,14 +110,13 @@ def _scored(
 ) -> Scores:
     """Score a method; what is kept is not measured again."""
     scores: dict[str, list[Score]] = {}
-    settings = f"{method.settings}; {_PROTOCOL}"
-    kept.rename(method.name, settings)
+    kept.rename(method.name, method.settings)
     for holes in HOLES:
         scores[holes.name] = []
         for image in images[: method.images]:
             place = {"holes": holes.name, "image": image.name}
             measure = functools.partial(_measured, method, holes, image)
-            line = kept.score(method.name, settings, place, measure)
+            line = kept.score(method.name, method.settings, place, measure)
             scores[holes.name].append(Score(*(float(line[name]) for name in _VALUES)))
         setup.say(f"{method.name}: {holes.title}")
     return scores

@@ -10,7 +10,7 @@ from rimkit.provenance import version
 
 
 class Kept:
-    """Scores in a CSV; what has the same settings and the same place is measured once.
+    """Scores in a CSV; what has the same protocol, settings and place is measured once.
 
     Lines of methods that nobody asks for any more stay where they are.
 
@@ -22,6 +22,9 @@ class Kept:
         Names of the columns that say what was scored, such as image and sigma.
     values
         Names of the columns of the scores.
+    protocol
+        Of how they are measured: another number where scores would differ. Lines that do not say
+        theirs have the first.
 
     Raises
     ------
@@ -29,11 +32,15 @@ class Kept:
         If a line of the file lacks one of the columns.
     """
 
-    def __init__(self, file: Path, *, place: Sequence[str], values: Sequence[str]) -> None:
+    def __init__(
+        self, file: Path, *, place: Sequence[str], values: Sequence[str], protocol: int
+    ) -> None:
         self._file = file
-        self._key = ("settings", *place)
+        self._protocol = str(protocol)
+        self._key = ("protocol", "settings", *place)
         self._here = version()
         lines = read_csv(file, ("method", *place, *values, "settings"))
+        lines = [{**line, "protocol": line.get("protocol") or "1"} for line in lines]
         self._lines = {tuple(line[name] for name in self._key): line for line in lines}
 
     def __len__(self) -> int:
@@ -65,7 +72,7 @@ class Kept:
         measure
             Returns the scores by the names of their columns.
         """
-        line = {"method": method, **place, "settings": settings}
+        line = {"method": method, **place, "settings": settings, "protocol": self._protocol}
         key = tuple(line[name] for name in self._key)
         if key not in self._lines:
             scores = measure()
@@ -74,6 +81,7 @@ class Kept:
                 **place,
                 **scores,
                 "settings": settings,
+                "protocol": self._protocol,
                 "measured_by": self._here,
             }
             self._write()

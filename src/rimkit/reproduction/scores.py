@@ -19,6 +19,8 @@ from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.method import Method
 from rimkit.rim import RIM
 
+_PROTOCOL = 1
+
 KNOWS = ", knows of levels"
 """Ends the settings of a model whose likelihood is that of rounded values where y is rounded."""
 
@@ -52,7 +54,8 @@ class Scores:
     """
 
     def __init__(self, file: Path, *, say: Callable[[str], None]) -> None:
-        self._kept = Kept(file, place=("image", "sigma", "quantised"), values=("psnr_db", "ssim"))
+        place = ("image", "sigma", "quantised")
+        self._kept = Kept(file, place=place, values=("psnr_db", "ssim"), protocol=_PROTOCOL)
         self._say = say
 
     def of(

@@ -35,7 +35,7 @@ from rimkit.trained import check_trained_for
 _START = "start"
 _VALUES = ("start_db", "own_db", "late_db")
 _LATE = 5  # images on which a machine goes on to ``STEPS``: most of the work
-_PROTOCOL = "protocol 1"  # another number where scores would differ
+_PROTOCOL = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def transfer(setup: Setup) -> str:
     ]
     images = list(load_test_images(setup.images or ROTH_BLACK))
     file = setup.output / "transfer-images.csv"
-    kept = Kept(file, place=("problem", "image"), values=_VALUES)
+    kept = Kept(file, place=("problem", "image"), values=_VALUES, protocol=_PROTOCOL)
     scores = {method.name: _scored(method, images, kept, setup) for method in methods}
     solvers = {
         method.name: (method.solver, method.learned and computes_in_bfloat16())
@@ -149,7 +149,7 @@ def _scored(
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
         # The title of a problem has its settings.
-        settings = f"{method.settings(problem)}; {problem.title}; {_PROTOCOL}"
+        settings = f"{method.settings(problem)}; {problem.title}"
         kept.rename(method.name, settings)
         scores[problem.name] = []
         for number, image in enumerate(images):
