@@ -130,7 +130,9 @@ def test_several_files(folder: Path, model: str, capsys: pytest.CaptureFixture[s
     made = sorted(folder.rglob("*-restored.png"))
     assert [path.name for path in made] == ["a-restored.png", "b-restored.png"]
     assert restore(*sources, *made, model=model) == 0
-    assert "0 restored, 2 skipped, 0 failed" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "a-restored.png: taken for the result of " in said
+    assert "0 restored, 4 skipped, 0 failed" in said
     assert sorted(folder.rglob("*-restored.png")) == made
 
 

@@ -183,17 +183,45 @@ def test_several_files_go_beside_themselves_or_into_a_folder(folder: Path, tmp_p
     ]
     out = tmp_path / "out"
     assert [job.target for job in plan(sources, out)] == [out / "a.png", out / "b.jpg"]
-    assert plan([folder / "a.png", folder], out) == [
+    assert plan([folder / "a.png", folder, folder / "a.png"], out) == [
+        Job(folder / "a.png", out / "a.png"),
         Job(folder / "a.png", out / "in" / "a.png", root=out / "in"),
         Job(folder / "deep" / "b.jpg", out / "in" / "deep" / "b.jpg", root=out / "in"),
     ]
 
 
-def test_what_was_restored_is_no_source_when_all_names_are_given_again(folder: Path) -> None:
-    (folder / "a-restored.png").touch()
-    sources = [folder / "a-restored.png", folder / "a.png"]
-    assert plan(sources, None) == [Job(folder / "a.png", folder / "a-restored.png")]
-    assert [job.target for job in plan(sources[:1], None)] == [folder / "a-restored-restored.png"]
+def test_what_was_restored_is_no_source_when_all_names_are_given_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("a-restored.png", "a-x2-x3.png", "a-x2.png", "b-x2.png"):
+        (folder / name).touch()
+    names = ("a-restored.png", "a.png", "a-x2.png", "a-x2-x3.png", "b-x2.png")
+    origins = {job.source.name: job.result_of for job in plan([folder / n for n in names], None)}
+    assert origins == {
+        "a-restored.png": folder / "a.png",
+        "a.png": None,
+        "a-x2.png": folder / "a.png",
+        "a-x2-x3.png": folder / "a-x2.png",
+        "b-x2.png": None,  # of something that was not named
+    }
+    (job,) = plan([folder / "a-restored.png"], None)
+    assert job.target == folder / "a-restored-restored.png"
+    out = folder / "out.v2"
+    (out / "in").mkdir(parents=True)
+    (out / "a.png").touch()
+    sources = [folder / "a.png", folder, out, out / "a.png"]
+    assert {job.source.name for job in plan(sources, out)} == {*names, "b.jpg"}
+
+
+def test_marks_are_no_sources(folder: Path) -> None:
+    for name in ("mask.png", "masks/a.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    for marks in ("mask.png", "masks"):
+        sources = [folder / "a.png", folder / "mask.png", folder / "masks", folder / "deep"]
+        jobs = plan(sources, None, marks=folder / marks)
+        assert folder / marks not in [job.source for job in jobs]
+        assert not any(folder / marks in job.source.parents for job in jobs)
 
 
 def test_several_files_with_one_name_do_not_go_to_one_place(folder: Path, tmp_path: Path) -> None:
@@ -203,5 +231,20 @@ def test_several_files_with_one_name_do_not_go_to_one_place(folder: Path, tmp_pa
         plan(sources, tmp_path / "out")
     with pytest.raises(ValueError, match="output of several files is a folder"):
         plan(sources, tmp_path / "out.png")
-    with pytest.raises(ValueError, match=r"none\.png: there is no such file"):
-        plan([*sources, tmp_path / "none.png"], None)
+    (tmp_path / "link").symlink_to(folder)
+    (job,) = plan([folder / "a.png", tmp_path / "link" / "a.png"], tmp_path / "out")
+    assert job.target == tmp_path / "out" / "a.png"
+
+
+def test_one_of_several_that_is_not_there_stops_no_other(
+    folder: Path, tmp_path: Path, forbid_listing: Callable[[Path], None]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "locked").mkdir()
+    forbid_listing(tmp_path / "locked")
+    sources = [tmp_path / name for name in ("none.png", "empty", "locked")]
+    first, *refused = plan([folder / "a.png", *sources], None)
+    assert (first.source, first.refusal) == (folder / "a.png", "")
+    assert [job.source for job in refused] == sources
+    for job, reason in zip(refused, ("no such file", "no images", "Permission"), strict=True):
+        assert reason in job.refusal

@@ -1,6 +1,8 @@
 """XMP: what describes a picture is carried from format to format, what describes a file is not."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,8 @@ PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </x:xmpmeta>
 <?xpacket end="w"?>""".encode()
 
+Chunk = tuple[bytes, bytes]
+
 
 def restored(source: Path, target: Path, model: RIM, *, strip: bool = False) -> Outcome:
     wishes = Wishes(sigma=0.1, overwrite=True, strip_metadata=strip)
@@ -56,7 +60,7 @@ def test_what_describes_the_picture_stays_and_what_describes_the_file_does_not()
     [
         b"no packet",
         PACKET[:-200],
-        b"\xff\xfe\x00",
+        b"\xff\xfe<\x00a\x00",
         b'<?xml version="1.0" encoding="klingon"?><a/>',
         b"<!DOCTYPE a [<!ENTITY b 'bb'>"
         + b"".join(b"<!ENTITY %c '&%c;&%c;'>" % (c + 1, c, c) for c in range(98, 121))
@@ -144,4 +148,155 @@ def test_texts_of_iptc_are_told(tmp_path: Path, model: RIM, ending: str) -> None
         marker = b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment
         source.write_bytes(data[:2] + marker + data[2:])
     told = restored(source, tmp_path / f"b.{ending}", model).warnings
-    assert told == ("it has texts of IPTC without XMP, which are left out",)
+    assert told == ("its texts of IPTC are left out, of which it has none in XMP",)
+
+
+def _png(
+    path: Path, *chunks: tuple[bytes, bytes], late: tuple[tuple[bytes, bytes], ...] = ()
+) -> Path:
+    """A PNG with chunks before its pixels, and behind them."""
+    stream = io.BytesIO()
+    Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(stream, "PNG")
+    data = stream.getvalue()
+    end = data.index(b"IEND") - 4
+    parts = [data[:33], *map(_chunk, chunks), data[33:end], *map(_chunk, late), data[end:]]
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def _chunk(said: Chunk) -> bytes:
+    name, content = said
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    ["gamma", "icc_profile", "dpi", "xmp", "exif", "photoshop", "transparency", "interlace"],
+)
+def test_a_text_is_not_taken_for_what_it_is_called(
+    tmp_path: Path, model: RIM, keyword: str
+) -> None:
+    text = (b"tEXt", keyword.encode() + b"\0" + b"300")
+    source = _png(tmp_path / "a.png", (b"gAMA", struct.pack(">I", 45455)), text)
+    assert restored(source, tmp_path / "b.png", model).warnings == ()
+    back = read_picture(tmp_path / "b.png").metadata
+    assert back == Metadata(gamma=0.45455, texts=(text,))
+
+
+def test_what_stands_behind_the_pixels_is_read_and_behind_the_end_is_not(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    said = (b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + PACKET)
+    first = (b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    source = _png(tmp_path / "a.png", first, late=(said,))
+    source.write_bytes(source.read_bytes() + _chunk((b"tEXt", b"Ghost\0of another file")))
+    metadata = read_picture(source).metadata
+    assert metadata.xmp == described(PACKET)
+    assert metadata.texts == ()
+    assert b"a camera" in metadata.exif
+    packed = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(PACKET)
+    source = _png(tmp_path / "b.png", (b"iTXt", packed))
+    assert read_picture(source).metadata.xmp == described(PACKET)
+
+
+def test_profiles_in_digits_are_read(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "a camera", 6
+    for kind, content in ((b"exif", exif.tobytes()), (b"APP1", exif.tobytes()), (b"xmp", PACKET)):
+        text = b"\n%s\n%8d\n%s\n" % (kind, len(content), content.hex().encode())
+        source = _png(tmp_path / "a.png", (b"tEXt", b"Raw profile type " + kind + b"\0" + text))
+        picture = read_picture(source)
+        assert picture.metadata.texts == ()
+        assert (b"a camera" in picture.metadata.exif) == (kind != b"xmp")
+        assert bool(picture.metadata.xmp) == (kind == b"xmp")
+    source = _png(tmp_path / "a.png", (b"tEXt", b"Raw profile type exif\0\nexif\n2\nno digits"))
+    assert read_picture(source).metadata.lost == (
+        "a profile among its texts is damaged, and is left out",
+    )
+
+
+def test_a_profile_of_colours_that_is_damaged_is_told(tmp_path: Path) -> None:
+    source = _png(tmp_path / "a.png", (b"iCCP", b"a profile\0\0" + zlib.compress(b"x" * 99)[:-9]))
+    metadata = read_picture(source).metadata
+    assert (metadata.icc, len(metadata.lost)) == (b"", 1)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+def test_an_orientation_in_xmp_alone_is_applied_once(tmp_path: Path, ending: str) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
+    source = tmp_path / f"a.{ending}"
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", PACKET.decode())
+    Image.fromarray(values).save(source, xmp=PACKET, pnginfo=info, tiffinfo={700: PACKET})
+    picture = read_picture(source)
+    assert picture.values.shape == (16, 12, 3)
+    write_picture(picture, tmp_path / f"b.{ending}")
+    assert read_picture(tmp_path / f"b.{ending}").values.shape == (16, 12, 3)
+
+
+def test_packets_of_two_bytes_a_letter_and_what_is_nested_too_deeply() -> None:
+    said = PACKET.decode().partition("\n")[2].rpartition("\n")[0]
+    for kind in ("utf-16", "utf-16-le", "utf-16-be"):
+        assert described(said.encode(kind)) == described(PACKET)
+    head, tail = PACKET.split(b"<dc:title>")
+    nested = b"<dc:a>" * 5000 + b"</dc:a>" * 5000
+    with pytest.raises(ValueError, match="damaged XMP"):
+        described(head + nested + b"<dc:title>" + tail)
+
+
+def test_comments_and_texts_of_windows_go_along(tmp_path: Path, model: RIM) -> None:
+    exif = Image.Exif()
+    exif[0x9C9B], exif[0x4746] = "tree\0".encode("utf-16-le"), 4
+    source = tmp_path / "a.jpg"
+    Image.fromarray(np.eye(16, dtype=np.uint8)).save(source, exif=exif, comment=b"of mine")
+    assert restored(source, tmp_path / "b.jpg", model).warnings == ()
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert image.info["comment"] == b"of mine"
+    told = restored(source, tmp_path / "b.tif", model).warnings
+    assert told == ("its comment is left out, which only JPEG can hold",)
+    with Image.open(tmp_path / "b.tif") as image:
+        assert (image.getexif()[0x9C9B], image.getexif()[0x4746]) == (exif[0x9C9B], 4)
+
+
+def test_resolution_is_not_made_up(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    stream = io.BytesIO()
+    Image.fromarray(np.eye(16, dtype=np.uint8)).save(stream, "JPEG", exif=exif)
+    (tmp_path / "a.jpg").write_bytes(stream.getvalue())
+    assert read_picture(tmp_path / "a.jpg").metadata.dpi is None
+
+
+@pytest.mark.parametrize("tag", [(0, "2.2.0.0"), (4, "far"), (7, "noon")])
+def test_a_position_that_is_damaged_is_left_out(
+    tmp_path: Path, model: RIM, tag: tuple[int, str]
+) -> None:
+    number, value = tag
+    said = value.encode() + b"\0"
+    maker = b"a maker\0"
+    main = struct.pack("<H", 2) + struct.pack("<HHII", 271, 2, len(maker), 38)
+    main += struct.pack("<HHII", 0x8825, 4, 1, 46) + bytes(4)
+    place = struct.pack("<H", 1) + struct.pack("<HHII", number, 2, len(said), 64) + bytes(4)
+    exif = b"II*\0" + struct.pack("<I", 8) + main + maker + place + said.ljust(16, b"\0")
+    source = tmp_path / "a.png"
+    Image.fromarray(np.eye(16, dtype=np.uint8)).save(source, exif=exif)
+    outcome = restored(source, tmp_path / "b.png", model)
+    assert outcome.warnings == ("some of its EXIF is damaged, and is left out",)
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.getexif()[271] == "a maker"
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_exif_that_is_cut_is_told(tmp_path: Path, model: RIM, ending: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description that is long enough"
+    source = tmp_path / f"a.{ending}"
+    Image.fromarray(np.eye(16, dtype=np.uint8)).save(source, exif=exif.tobytes()[:-12])
+    assert restored(source, tmp_path / f"b.{ending}", model).warnings == (
+        "some of its EXIF is damaged, and is left out",
+    )

@@ -59,7 +59,12 @@ def fail(message: str) -> int:
 def say(message: str) -> None:
     """Print one line to standard error, unless that is closed."""
     if sys.stderr is not None:
-        print("rimkit:", " ".join(message.split()), file=sys.stderr)
+        line = " ".join(message.split())
+        print(
+            "rimkit:",
+            "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line),
+            file=sys.stderr,
+        )
 
 
 _EXTRAS = {

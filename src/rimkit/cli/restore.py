@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import io
 import json
+import logging
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from rimkit.allocation import keep_large_blocks, resident
 from rimkit.cli.main import fail, say
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import Job, left_out, plan
-from rimkit.files.run import Outcome, Wishes, restore_files
+from rimkit.files.run import DONE, Outcome, Wishes, restore_files
 from rimkit.files.ways import Denoisers, Restores
 from rimkit.inpainter import Inpainter
 from rimkit.precision import Precision, slow
@@ -55,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     keep_large_blocks()
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is lost is told file by file
     restorers = [_restorer(each, options) for each in loaded]
     memory = options.memory - resident()
     if memory <= 0:
@@ -233,6 +235,8 @@ class _Progress:
         if outcome.status == "failed":
             with tqdm.external_write_mode(file=sys.stderr):
                 fail(outcome.reason)
+        if outcome.status == "skipped" and outcome.reason != DONE and not self._quiet:
+            self._warn(f"{outcome.source}: {outcome.reason}")
         if outcome.status != "restored":
             return
         if not self._quiet:
@@ -261,4 +265,5 @@ class _Progress:
         return bool(low - _ROUNDING <= sigma <= high + _ROUNDING)
 
     def _warn(self, message: str) -> None:
-        tqdm.write(f"rimkit: {message}", file=sys.stderr)
+        with tqdm.external_write_mode(file=sys.stderr):
+            say(message)

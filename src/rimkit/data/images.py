@@ -35,15 +35,21 @@ def list_images(folder: Path, *, on_error: Callable[[OSError], object] | None = 
     Raises
     ------
     ValueError
-        If there is no such folder, or no image in it.
+        If there is no such folder, or no image in it as far as it can be listed.
     OSError
         If a folder cannot be listed and ``on_error`` is None.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
-    found = files_below(folder, on_error=on_error or _raise)
+    missed: list[OSError] = []
+
+    def miss(error: OSError) -> None:
+        missed.append(error)
+        (on_error or _raise)(error)
+
+    found = files_below(folder, on_error=miss)
     paths = sorted(path for path in found if path.suffix.lower() in SUFFIXES and _is_file(path))
-    if not paths:
+    if not paths and not missed:
         raise ValueError(f"no images below {folder} (looked for {', '.join(sorted(SUFFIXES))})")
     return paths
 

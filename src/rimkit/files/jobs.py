@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rimkit.data.images import SUFFIXES, files_below, list_images
@@ -37,6 +38,9 @@ _UNREAD = frozenset(
 )
 """Endings of photographs that no part of this package reads."""
 
+_RESULT = re.compile(r"(.+)-(?:restored|filled|x[\d.]+)")
+"""The stem of what is written where no output is told."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -51,7 +55,9 @@ class Job:
     marks
         The file that marks missing pixels; None: none are.
     refusal
-        Why the source, a folder then, cannot be read; empty where nothing is known of that.
+        Why the source cannot be read; empty where nothing is known of that.
+    result_of
+        The source of another job whose result this one is taken for: it is left as it is.
     """
 
     source: Path
@@ -59,6 +65,7 @@ class Job:
     root: Path | None = None
     marks: Path | None = None
     refusal: str = ""
+    result_of: Path | None = None
 
     @property
     def inputs(self) -> list[Path]:
@@ -76,7 +83,8 @@ def plan(
 ) -> list[Job]:
     """Jobs for files and, recursively, for all images of folders.
 
-    A folder within that cannot be listed is a job that is refused.
+    A folder within that cannot be listed is a job that is refused, and so is, of several sources,
+    one that is not there or holds no images.
 
     Parameters
     ----------
@@ -85,8 +93,9 @@ def plan(
     output
         For one file: the file to write, or a folder (one that exists, or any name without an
         ending) to write it into. For one folder: the folder that mirrors it. For several sources: a
-        folder, in which each has its name. None: each goes beside itself, as ``STEM-NAME``; what
-        another source is written to is no source then, so that the same names can be given again.
+        folder, in which each has its name; what lies there already is no source. None: each goes
+        beside itself, as ``STEM-NAME``; what has the name of another source's result is left as it
+        is then, so that the same names can be given again.
     marks
         A file that marks missing pixels, of all images alike, or a folder that mirrors the source
         with one for each image, called like it but for the ending.
@@ -96,24 +105,65 @@ def plan(
     Raises
     ------
     ValueError
-        If sources or marks are missing, are no file or hold no images, an image has several marks,
-        two would be written to one place, or an output would overwrite an input.
+        If the marks or the one source are missing, are no file or hold no images, an image has
+        several marks, two would be written to one place, or an output would overwrite an input.
     """
-    several = len(sources) > 1
-    if several and output is not None and not _is_folder(output):
-        raise ValueError(f"{output}: the output of several files is a folder, this is a file")
-    jobs = []
-    for source in sources:
-        place = output
-        if several and output is not None and source.is_dir():
-            place = output / _named(source).name
-        jobs += _plan_one(source, place, marks, name)
-    jobs = list({os.path.abspath(job.source): job for job in jobs}.values())
-    if several and output is None:
-        written = {os.path.realpath(job.target) for job in jobs}
-        jobs = [job for job in jobs if os.path.realpath(job.source) not in written]
-    _check_targets(jobs)
+    if output == Path("-"):
+        raise ValueError("-o - is no file: name one, or a pipe")
+    if marks is not None:
+        _check_readable(marks)
+    if len(sources) == 1:
+        jobs = _plan_one(sources[0], output, marks, name)
+    else:
+        jobs = _plan_several(sources, output, marks, name)
+    _check_targets([job for job in jobs if not job.refusal and job.result_of is None])
     return jobs
+
+
+def _plan_several(
+    sources: Sequence[Path], output: Path | None, marks: Path | None, name: str
+) -> list[Job]:
+    """Jobs for sources of which some may be results, marks, or not there at all."""
+    if output is not None and (output.is_file() or output.suffix.lower() in SUFFIXES):
+        raise ValueError(f"{output}: the output of several files is a folder, this is a file")
+    apart = [path.resolve() for path in (output, marks) if path is not None]
+    jobs: list[Job] = []
+    for source in sources:
+        if any(path == source.resolve() for path in apart):
+            continue
+        try:
+            if output is None or not source.is_dir():
+                found = _plan_one(source, None, marks, name)
+            else:
+                found = _plan_one(source, output / _named(source).name, marks, name)
+            if output is not None and not source.is_dir():
+                found = [dataclasses.replace(job, target=output / source.name) for job in found]
+            jobs += found
+        except ValueError as error:
+            reason = str(error).removeprefix(f"{source}: ")
+            jobs.append(Job(source, source, refusal=reason))
+    resolved = ((job.source.resolve(), job) for job in jobs)
+    jobs = [job for path, job in resolved if not any(each in path.parents for each in apart)]
+    alike = {(os.path.realpath(job.source), os.path.realpath(job.target)): job for job in jobs}
+    jobs = list(alike.values())
+    if output is not None:
+        return jobs
+    named = {os.path.abspath(job.source): job.source for job in jobs}
+    return [dataclasses.replace(job, result_of=_origin(job.source, named)) for job in jobs]
+
+
+def _origin(source: Path, named: Mapping[str, Path]) -> Path | None:
+    """The source that a file is the result of, as its name has it; None: it is none."""
+    if found := _RESULT.fullmatch(source.stem):
+        return named.get(os.path.abspath(source.with_name(found[1] + source.suffix)))
+    return None
+
+
+def _check_readable(path: Path) -> None:
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such file or folder")
+    if not path.is_dir() and not path.is_file():
+        raise ValueError(f"{path}: this is neither a file nor a folder, but a pipe or a device")
 
 
 def _check_targets(jobs: Sequence[Job]) -> None:
@@ -130,17 +180,11 @@ def _check_targets(jobs: Sequence[Job]) -> None:
 
 
 def _plan_one(source: Path, output: Path | None, marks: Path | None, name: str) -> list[Job]:
-    for read in filter(None, (source, marks)):
-        if not read.exists():
-            raise ValueError(f"{read}: there is no such file or folder")
-        if not read.is_dir() and not read.is_file():
-            raise ValueError(f"{read}: this is neither a file nor a folder, but a pipe or a device")
+    _check_readable(source)
     if source.is_dir():
         jobs = _plan_folder(source, output, marks, name)
     elif output is None:
         jobs = [Job(source, source.with_name(f"{source.stem}-{name}{source.suffix}"))]
-    elif output == Path("-"):
-        raise ValueError("-o - is no file: name one, or a pipe")
     else:
         jobs = [Job(source, output / source.name if _is_folder(output) else output)]
     if marks is not None:
@@ -208,7 +252,7 @@ def _plan_folder(source: Path, output: Path | None, marks: Path | None, name: st
         paths = [path for path in paths if marked not in (path.resolve(), *path.resolve().parents)]
     if resolved == inside:
         raise ValueError(f"{output}: the output would overwrite the inputs")
-    if not paths:
+    if not paths and not refused:
         raise ValueError(f"no images below {source} but those in the output folder {output}")
     unlisted = {Path(error.filename): error.strerror or str(error) for error in refused}
     return [

@@ -14,6 +14,7 @@ _OF_SRGB = {  # as chunks of a PNG say it
 }
 _LONGEST_XMP = 65_502  # bytes of a JPEG
 _MOST_NAMED = 5
+_LONGEST_KEYWORD = 79  # as PNG has it
 
 
 def takes_xmp(kind: str, packet: bytes) -> bool:
@@ -29,9 +30,11 @@ def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
     if metadata.xmp and not takes_xmp(kind, metadata.xmp):
         yield f"its XMP is left out, which {kind} cannot hold"
     if metadata.texts and kind != "PNG":
-        keywords = (text.partition(b"\0")[0].decode("latin-1") for _, text in metadata.texts)
-        names = ", ".join([*dict.fromkeys(keywords)][:_MOST_NAMED])
-        yield f"its texts are left out, which only PNG can hold: {names}"
+        keywords = (text.partition(b"\0")[0][:_LONGEST_KEYWORD] for _, text in metadata.texts)
+        names = [ascii(word.decode("latin-1"))[1:-1] for word in dict.fromkeys(keywords)]
+        yield f"its texts are left out, which only PNG can hold: {', '.join(names[:_MOST_NAMED])}"
+    if metadata.comment and kind != "JPEG":
+        yield "its comment is left out, which only JPEG can hold"
     profile = metadata.icc
     if profile and "sRGB" not in profile_name(profile):
         name = profile_name(profile) or "one that cannot be read"

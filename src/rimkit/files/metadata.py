@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ Values = npt.NDArray[Any]
 XMP, IPTC = 0x02BC, 0x83BB
 """Tags of a TIFF that hold the two."""
 
+_OF_WINDOWS = range(Base.XPTitle, Base.XPSubject + 1)
+
 # How the pixels of a TIFF are laid out stands among its EXIF tags; it is the new file's business.
 DESCRIPTIVE = frozenset(
     {
@@ -32,11 +35,26 @@ DESCRIPTIVE = frozenset(
         Base.Artist,
         Base.Copyright,
         Base.HostComputer,
+        Base.DocumentName,
+        Base.Rating,
+        Base.RatingPercent,
+        *_OF_WINDOWS,
     }
 )
 _DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 _IPTC_RESOURCE = 0x0404  # of Photoshop's, in a JPEG
-_DAMAGED = "some of its EXIF is damaged, and is left out"
+DAMAGED = "some of its EXIF is damaged, and is left out"
+XMP_DAMAGED = "its XMP is damaged, and is left out"
+_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 _ELSEWHERE = frozenset({Base.Orientation, XMP, IPTC, *_DIRECTORIES})  # applied, or kept apart
 
 
@@ -59,6 +77,8 @@ class Metadata:
     primaries, texts
         Chunks of a PNG, names and contents, that say which colours its numbers mean (cHRM, cICP),
         and its texts.
+    comment
+        That of a JPEG; empty if none.
     lost
         What is left out already, in words.
     """
@@ -70,39 +90,65 @@ class Metadata:
     gamma: float | None = None
     primaries: tuple[tuple[bytes, bytes], ...] = ()
     texts: tuple[tuple[bytes, bytes], ...] = ()
+    comment: bytes = b""
     lost: tuple[str, ...] = ()
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
     """Return what an opened file says, and its EXIF orientation (1 to 8)."""
-    exif = image.getexif()
-    kept, orientation, lost = read_exif(exif, only=None)
-    dpi = image.info.get("dpi")
+    kept, orientation, lost = guarded(image.getexif, only=None)
+    resources = image.info.get("photoshop")
     metadata = Metadata(
         exif=kept,
         icc=image.info.get("icc_profile") or b"",
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
-        gamma=image.info.get("gamma") or None,
+        dpi=_dpi(image, kept),
+        comment=image.info.get("comment") or b"",
         lost=lost,
     )
-    resources = image.info.get("photoshop")
     has_iptc = isinstance(resources, dict) and _IPTC_RESOURCE in resources
-    packet = image.info.get("xmp") or exif.get(XMP)
-    return with_descriptions(metadata, packet, has_iptc=has_iptc), orientation
+    packet = image.info.get("xmp") or b""
+    return with_descriptions(metadata, orientation, packet, has_iptc=has_iptc)
 
 
-def with_descriptions(metadata: Metadata, packet: object, *, has_iptc: bool) -> Metadata:
-    """Metadata with what an XMP packet says; IPTC is not read, and tells the same as a rule."""
+def _dpi(image: Image.Image, kept: bytes) -> tuple[float, float] | None:
+    """Pixels per inch; Pillow says 72 of a JPEG with EXIF that says none."""
+    dpi = image.info.get("dpi")
+    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
+        exif = Image.Exif()
+        exif.load(kept)
+        if Base.XResolution not in exif:
+            return None
+    return (float(dpi[0]), float(dpi[1])) if dpi else None
+
+
+def with_descriptions(
+    metadata: Metadata, orientation: int, packet: bytes, *, has_iptc: bool
+) -> tuple[Metadata, int]:
+    """Metadata with what an XMP packet says, and its orientation where EXIF says that of upright.
+
+    IPTC is not read; beside texts of XMP it tells the same as a rule.
+    """
     kept, lost = b"", list(metadata.lost)
-    if isinstance(packet, str):
-        packet = packet.encode()
     try:
-        kept = xmp.described(packet) if isinstance(packet, bytes) else b""
+        kept = xmp.described(packet)
+        orientation = orientation if orientation != 1 else xmp.orientation(packet)
     except ValueError:
-        lost.append("its XMP is damaged, and is left out")
-    if has_iptc and not kept:
-        lost.append("it has texts of IPTC without XMP, which are left out")
-    return dataclasses.replace(metadata, xmp=kept, lost=tuple(lost))
+        lost.append(XMP_DAMAGED)
+    if xmp.is_extended(packet):
+        lost.append("its XMP goes on in another place, and what stands there is left out")
+    if has_iptc and not xmp.has_texts(kept):
+        lost.append("its texts of IPTC are left out, of which it has none in XMP")
+    return dataclasses.replace(metadata, xmp=kept, lost=tuple(lost)), orientation
+
+
+def guarded(
+    load: Callable[[], Image.Exif], *, only: frozenset[int] | None = DESCRIPTIVE
+) -> tuple[bytes, int, tuple[str, ...]]:
+    """As `read_exif`, of what a function returns; nothing of what cannot be read at all."""
+    try:
+        return read_exif(load(), only=only)
+    except _FAILURES:
+        return b"", 1, (DAMAGED,)
 
 
 def read_exif(
@@ -129,32 +175,33 @@ def read_exif(
     filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
     is_damaged = _drop_damaged(kept)
     orientation = orientation if orientation in range(1, 9) else 1
-    return kept.tobytes() if filled else b"", orientation, (_DAMAGED,) if is_damaged else ()
+    return kept.tobytes() if filled else b"", orientation, (DAMAGED,) if is_damaged else ()
 
 
 def _drop_damaged(exif: Image.Exif) -> bool:
     """Leave out what cannot be written, as a text where a number is to be; whether there is any."""
     found = False
-    for tags in (exif, *(exif.get_ifd(directory) for directory in _DIRECTORIES)):
-        for tag in [tag for tag in tags if not _can_be_written(tag, tags[tag])]:
+    for directory in (None, *_DIRECTORIES):
+        tags = exif if directory is None else exif.get_ifd(directory)
+        for tag in [tag for tag in tags if not _can_be_written(tag, tags[tag], directory)]:
             del tags[tag]
             found = True
     return found
 
 
-def _can_be_written(tag: int, value: Any) -> bool:
+def _can_be_written(tag: int, value: Any, directory: int | None) -> bool:
     alone = Image.Exif()
-    alone[tag] = value
+    (alone if directory is None else alone.get_ifd(directory))[tag] = value
     try:
         alone.tobytes()
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error):
+    except _FAILURES:
         return False
     return True
 
 
 def colours_alone(metadata: Metadata) -> Metadata:
     """Only what the pixels mean."""
-    return dataclasses.replace(metadata, exif=b"", xmp=b"", dpi=None, texts=(), lost=())
+    return Metadata(icc=metadata.icc, gamma=metadata.gamma, primaries=metadata.primaries)
 
 
 def entries_of(exif: Image.Exif, directory: int) -> dict[int, Any]:

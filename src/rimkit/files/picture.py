@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from rimkit import atomic
-from rimkit.files import png, tiff
+from rimkit.files import png, png_chunks, tiff
 from rimkit.files.losses import takes_xmp
-from rimkit.files.metadata import Metadata, Values, read_metadata, turned
+from rimkit.files.metadata import DAMAGED, Metadata, Values, read_metadata, turned
 
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
@@ -23,8 +23,8 @@ _LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; libjpeg's own limit is be
 _DEEP_FORMATS = ("PNG", "TIFF")
 _OPAQUE = ("BMP", "JPEG")
 _FINEST = {"BMP": 5e7, "JPEG": 65_535, "PNG": png.FINEST, "WEBP": 0}  # pixels per inch
+_OF_EXIF = ("EXIF", "Metadata Warning", "Truncated File Read")  # in Pillow's warnings
 _LONGEST_EXIF = 65_533  # bytes
-_LONGEST_PROFILE = 1 << 24  # bytes
 # What libraries raise on malformed files is not theirs to say.
 _UNREADABLE = (
     ArithmeticError,
@@ -87,33 +87,37 @@ def read_picture(path: Path) -> Picture:
         raise ValueError(f"{path}: there is no such file")
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: this file is empty")
-    if tiff.is_tiff(path):
-        try:
-            values, metadata, orientation = tiff.read(path, largest=_LARGEST)
-        except _UNREADABLE as error:
-            if str(error).startswith(str(path)):
-                raise
-            raise ValueError(f"{path}: cannot be read as an image ({_reason(error)})") from error
-        return _picture(_checked(values, path), metadata, orientation, path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             # Pillow warns of large images from 89 megapixels and refuses them from 179.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            _take_long_profiles()
-            with Image.open(path) as image:
-                _refuse_what_would_be_lost(image, path)
-                metadata, orientation = read_metadata(image)
-                if image.format == "PNG":
-                    primaries, texts = png.said(path)
-                    metadata = dataclasses.replace(metadata, primaries=primaries, texts=texts)
-                values = _values(image, path)
+            values, metadata, orientation = _read(path)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: too large to be opened safely ({error})") from error
     except _UNREADABLE as error:
         if str(error).startswith(str(path)):
             raise
         raise ValueError(f"{path}: cannot be read as an image ({_reason(error)})") from error
+    if DAMAGED not in metadata.lost and any(_is_of_exif(each) for each in said):
+        metadata = dataclasses.replace(metadata, lost=(DAMAGED, *metadata.lost))
     return _picture(values, metadata, orientation, path)
+
+
+def _read(path: Path) -> tuple[Values, Metadata, int]:
+    """Pixels as they stand in the file, what it says, and the orientation."""
+    if tiff.is_tiff(path):
+        values, metadata, orientation = tiff.read(path, largest=_LARGEST)
+        return _checked(values, path), metadata, orientation
+    png.take_long_profiles()
+    with Image.open(path) as image:
+        _refuse_what_would_be_lost(image, path)
+        said = png_chunks.read_metadata(path) if image.format == "PNG" else read_metadata(image)
+        return _values(image, path), *said
+
+
+def _is_of_exif(warning: warnings.WarningMessage) -> bool:
+    return any(words in str(warning.message) for words in _OF_EXIF)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -122,7 +126,7 @@ def size_of(path: Path) -> tuple[int, int]:
         if tiff.is_tiff(path):
             return tiff.size_of(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # `read_picture` tells
             with Image.open(path) as image:
                 return image.height, image.width
     except (*_UNREADABLE, Image.DecompressionBombError):
@@ -204,8 +208,10 @@ def format_of(path: Path) -> str:
 
 def _values(image: Image.Image, path: Path) -> Values:
     """Pixels (H, W) or (H, W, C) as they stand in the file: uint8, uint16 or float32."""
-    if image.format == "PNG" and png.is_for_libpng(path):
-        return png.read(path)
+    if image.format == "PNG":
+        if png.is_for_libpng(path):
+            return png.read(path)
+        png.forget_texts(image, path)
     if "transparency" in image.info:
         image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
     elif image.mode == "P":
@@ -258,6 +264,7 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
         name: value
         for name, value in (
             ("exif", metadata.exif),
+            ("comment", metadata.comment if kind == "JPEG" else b""),
             ("xmp", metadata.xmp if takes_xmp(kind, metadata.xmp) and kind != "PNG" else b""),
             ("icc_profile", metadata.icc),
             ("dpi", metadata.dpi if max(metadata.dpi or (0,)) <= _FINEST[kind] else None),
@@ -282,14 +289,6 @@ def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise ValueError(f"{path}: files of several images are not supported (this has {frames})")
-
-
-def _take_long_profiles() -> None:
-    """Let a PNG have a colour profile as long as those of printers, of which Pillow takes a MB.
-
-    For good: set and given back, it would not hold for all threads that read at once.
-    """
-    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _LONGEST_PROFILE)
 
 
 def _reason(error: Exception) -> str:

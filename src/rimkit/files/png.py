@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import IO
 
 import imagecodecs
+from PIL import Image, PngImagePlugin
 
 from rimkit.files.metadata import Metadata, Values
 
 _GREY, _PALETTE = 0, 3  # colour types
-_PRIMARIES = (b"cHRM", b"cICP")
-_LONGEST = 32  # bytes of one of them
-_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_LONGEST_TEXTS = 1 << 20  # bytes of all of them
 _XMP = b"XML:com.adobe.xmp"
-_PROFILES = b"Raw profile type "  # EXIF and the like, in digits
+_LONGEST_PROFILE = 1 << 24  # bytes
 
 FINEST = 5e7
 """Pixels per inch that a PNG can tell, about."""
@@ -52,6 +49,25 @@ def read(path: Path) -> Values:
     return values
 
 
+def take_long_profiles() -> None:
+    """Let a PNG have a colour profile as long as those of printers, of which Pillow takes a MB.
+
+    For good: set and given back, it would not hold for all threads that read at once.
+    """
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _LONGEST_PROFILE)
+
+
+def forget_texts(image: Image.Image, path: Path) -> None:
+    """Let Pillow not take texts with the names of its own findings for those, as it unpacks."""
+    for name in ("transparency", "interlace"):
+        if isinstance(image.info.get(name), str):
+            del image.info[name]
+    with path.open("rb") as file:
+        header = file.read(29)
+    if header[28:] == b"\1":
+        image.info["interlace"] = 1
+
+
 def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     """Write (H, W, 1 to 4) of 8 or 16 bits."""
     encoded = imagecodecs.png_encode(values[..., 0] if values.shape[2] == 1 else values)
@@ -61,30 +77,6 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
         file.write(struct.pack(">I", len(content)) + kind + content)
         file.write(struct.pack(">I", zlib.crc32(kind + content)))
     file.write(memoryview(encoded)[header_end:])
-
-
-def said(path: Path) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[tuple[bytes, bytes], ...]]:
-    """What Pillow does not carry on, as names and contents of chunks.
-
-    First what says which colours the numbers mean, then texts: without XMP, and without EXIF that
-    is written as a text.
-    """
-    primaries, texts, left = [], [], _LONGEST_TEXTS
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            length, name = struct.unpack(">I4s", head)
-            content = None
-            if (name in _PRIMARIES and length <= _LONGEST) or (name in _TEXTS and length <= left):
-                content = file.read(length)
-                length = 0
-            if name in _PRIMARIES and content is not None:
-                primaries.append((name, content))
-            elif content is not None and not content.startswith((_XMP, _PROFILES)):
-                texts.append((name, content))
-                left -= len(content)
-            file.seek(length + 4, 1)
-    return tuple(primaries), tuple(texts)
 
 
 def chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:

@@ -28,7 +28,7 @@ from rimkit.files.ways import Prepared, Restores, Way, way_of
 from rimkit.tasks import LEVELS
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
-_DONE = "it is there already"
+DONE = "it is there already"
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
 
 
@@ -44,7 +44,7 @@ class Outcome:
     source, target
         Which, and where it went or was to go.
     status
-        ``"skipped"``: it was there already, or another process is at it.
+        ``"skipped"``: it was there already, is a result itself, or another process is at it.
     reason
         Why it was skipped or failed, in one line.
     warnings
@@ -117,11 +117,13 @@ def restore_files(
     way = way_of(restorer)
     todo = []
     for job in jobs:
-        if job.refusal:
+        if job.result_of is not None:
+            yield _outcome(job, "skipped", f"taken for the result of {job.result_of}")
+        elif job.refusal:
             yield _outcome(job, "failed", f"{job.source}: {job.refusal}")
         elif not wishes.overwrite and os.path.exists(job.target):
             atomic.tidy(job.target)
-            yield _outcome(job, "skipped", _DONE)
+            yield _outcome(job, "skipped", DONE)
         else:
             todo.append((size_of(job.source), job))
     todo.sort(key=lambda item: item[0])  # stable: images of one size follow each other, by name
@@ -171,15 +173,16 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
             if not stack.enter_context(atomic.claimed(job.target)):
                 return _outcome(job, "skipped", "another process is at it")
             if job.target.exists() and not wishes.overwrite:
-                return _outcome(job, "skipped", _DONE)
+                return _outcome(job, "skipped", DONE)
             picture = read_picture(job.source)
             if wishes.strip_metadata:
                 picture = dataclasses.replace(picture, metadata=colours_alone(picture.metadata))
             prepared = way.prepare(picture, wishes.sigma, job)
+            lost = what_is_lost(picture.metadata, format_of(job.target))
+            told = (*prepared.warnings, *lost)
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
         return _failure(job, error)
-    told = (*prepared.warnings, *what_is_lost(picture.metadata, format_of(job.target)))
     return _Opened(job, prepared, told, claim, time.perf_counter() - began)
 
 

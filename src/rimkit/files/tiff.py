@@ -28,7 +28,7 @@ from rimkit.files.metadata import (
     Values,
     as_it_was,
     entries_of,
-    read_exif,
+    guarded,
     with_descriptions,
 )
 from rimkit.pixels import white
@@ -74,9 +74,11 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
             tiff_bounds.check(page, path, largest=largest)
             values = _pixels(page, path)
             kept, orientation, lost = _exif(tiff, page, path)
-            metadata = with_descriptions(
+            packet = page.tags.valueof(XMP, b"")
+            metadata, orientation = with_descriptions(
                 Metadata(exif=kept, icc=_profile(page), dpi=_dpi(page), lost=lost),
-                page.tags.valueof(XMP),
+                orientation,
+                packet if isinstance(packet, bytes) else b"",
                 has_iptc=IPTC in page.tags,
             )
     except _DAMAGED as error:
@@ -177,7 +179,7 @@ def _exif(tiff: tifffile.TiffFile, page: Any, path: Path) -> tuple[bytes, int, t
             exif.load_from_fp(file, page.offset)
         except struct.error:  # Pillow cannot read a BigTIFF that is big-endian
             return b"", int(page.tags.valueof(274, 1)), ("its EXIF cannot be read",)
-        return read_exif(exif)
+        return guarded(lambda: exif)
 
 
 def _pixels(page: Any, path: Path) -> Values:

@@ -7,6 +7,7 @@ depth or of brightness) would be wrong. So only vocabularies of descriptions sta
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from xml.etree import ElementTree
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -31,6 +32,7 @@ _VOCABULARIES = {
     "digiKam": "http://www.digikam.org/ns/1.0/",
     "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
 }
+_OF_THE_PICTURE = ("Artist", "Copyright", "ImageDescription", "Make", "Model")  # of tiff
 _OF_THE_FILE = {
     f"{{{_VOCABULARIES[prefix]}}}{name}"
     for prefix, name in (
@@ -40,10 +42,12 @@ _OF_THE_FILE = {
         ("exif", "NativeDigest"),
     )
 }
+_TIFF = f"{_ADOBE}/tiff/1.0/"
+_ORIENTATION = f"{{{_TIFF}}}Orientation"
 _FRAME, _ABOUT = f"{{{_RDF}}}RDF", f"{{{_RDF}}}about"
 _LONGEST = 1 << 24  # bytes
 
-for _prefix, _address in {"rdf": _RDF, "x": _META, **_VOCABULARIES}.items():
+for _prefix, _address in {"rdf": _RDF, "x": _META, "tiff": _TIFF, **_VOCABULARIES}.items():
     ElementTree.register_namespace(_prefix, _address)
 
 
@@ -55,19 +59,12 @@ def described(packet: bytes) -> bytes:
     ValueError
         If it is damaged.
     """
-    packet = packet.strip(b"\0\t\r\n ")
-    if not packet:
+    root = _root(packet)
+    if root is None:
         return b""
-    if len(packet) > _LONGEST:
-        raise ValueError(f"damaged XMP: it has {len(packet):,} bytes")
-    try:
-        root = ElementTree.fromstring(packet)  # noqa: S314, expat bounds what entities unfold to
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ValueError(f"damaged XMP: {error}") from error
     meta = ElementTree.Element(f"{{{_META}}}xmpmeta")
     kept = ElementTree.SubElement(meta, _FRAME)
-    frames = [root] if root.tag == _FRAME else root.iter(_FRAME)
-    for said in (child for frame in frames for child in frame):
+    for said in _descriptions(root):
         attributes = {name: value for name, value in said.attrib.items() if _stays(name)}
         properties = [child for child in said if _stays(child.tag)]
         if attributes or properties:
@@ -75,11 +72,62 @@ def described(packet: bytes) -> bytes:
             description.extend(properties)
     if not len(kept):
         return b""
-    text = ElementTree.tostring(meta, encoding="unicode")
+    try:
+        text = ElementTree.tostring(meta, encoding="unicode")
+    except RecursionError:
+        raise ValueError("damaged XMP: it is nested too deeply") from None
     begin = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     return f'{begin}\n{text}\n<?xpacket end="w"?>'.encode()
 
 
+def orientation(packet: bytes) -> int:
+    """Return the orientation that a packet says, 1 to 8; 1 if it says none.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    root = _root(packet)
+    for said in () if root is None else _descriptions(root):
+        value = said.get(_ORIENTATION) or said.findtext(_ORIENTATION) or ""
+        if value in {str(number) for number in range(1, 9)}:
+            return int(value)
+    return 1
+
+
+def is_extended(packet: bytes) -> bool:
+    """Whether a JPEG's packet is a part: the rest stands apart, and is not read."""
+    return b"HasExtendedXMP" in packet
+
+
+def has_texts(packet: bytes) -> bool:
+    """Whether a packet has what IPTC says, too."""
+    return any(_VOCABULARIES[prefix].encode() in packet for prefix in ("dc", "photoshop"))
+
+
+def _root(packet: bytes) -> ElementTree.Element | None:
+    if packet[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<"):
+        kind = "utf-16" if packet[0] in (0xFF, 0xFE) else "utf-16-le" if packet[0] else "utf-16-be"
+        packet = packet[: len(packet) // 2 * 2].decode(kind, "replace").encode()
+    packet = packet.strip(b"\0\t\r\n ")
+    if not packet:
+        return None
+    if len(packet) > _LONGEST:
+        raise ValueError(f"damaged XMP: it has {len(packet):,} bytes")
+    try:
+        return ElementTree.fromstring(packet)  # noqa: S314, expat bounds what entities unfold to
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ValueError(f"damaged XMP: {error}") from error
+
+
+def _descriptions(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    frames = [root] if root.tag == _FRAME else root.iter(_FRAME)
+    return (child for frame in frames for child in frame)
+
+
 def _stays(name: str) -> bool:
     vocabulary = name[1:].partition("}")[0] if name.startswith("{") else ""
+    if vocabulary == _TIFF:
+        return name.partition("}")[2] in _OF_THE_PICTURE
     return vocabulary in _VOCABULARIES.values() and name not in _OF_THE_FILE
