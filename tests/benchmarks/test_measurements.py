@@ -69,7 +69,7 @@ def test_a_precision_that_is_emulated_is_left_out(
 
 
 def test_an_update_is_the_sum_of_its_parts() -> None:
-    recipe = load_recipe("denoise-gray", overrides=["data.patch=16", "data.batch=2"])
+    recipe = load_recipe("denoise-gray", overrides=["data.patch=16", "data.batch=8"])
     image = np.zeros((1, 20, 30), np.uint8)
     update = time_update(recipe, [image], precision="32-true", repeats=1)
     parts = dataclasses.astuple(update)
