@@ -206,6 +206,8 @@ def test_what_was_restored_is_no_source_when_all_names_are_given_again(
     }
     (job,) = plan([folder / "a-restored.png"], None)
     assert job.target == folder / "a-restored-restored.png"
+    jobs = plan([folder, tmp_path / "none.png"], None)  # whose results lie elsewhere
+    assert {job.source.name for job in jobs if job.result_of is None} >= {*names, "b.jpg"}
     out = folder / "out.v2"
     (out / "in").mkdir(parents=True)
     (out / "a.png").touch()

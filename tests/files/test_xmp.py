@@ -15,7 +15,7 @@ from rimkit.files.jobs import plan
 from rimkit.files.metadata import Metadata
 from rimkit.files.picture import Picture, read_picture, write_picture
 from rimkit.files.run import Outcome, Wishes, restore_files
-from rimkit.files.xmp import described
+from rimkit.files.xmp import read
 from rimkit.rim import RIM
 
 PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -35,6 +35,10 @@ PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>""".encode()
 
 Chunk = tuple[bytes, bytes]
+
+
+def described(packet: bytes) -> bytes:
+    return read(packet).description
 
 
 def restored(source: Path, target: Path, model: RIM, *, strip: bool = False) -> Outcome:

@@ -1,4 +1,4 @@
-"""What a restoration reads and writes: one file, or a folder mirrored into another."""
+"""What a restoration reads and writes: files, and folders mirrored into others."""
 
 from __future__ import annotations
 
@@ -113,7 +113,10 @@ def plan(
     if marks is not None:
         _check_readable(marks)
     if len(sources) == 1:
-        jobs = _plan_one(sources[0], output, marks, name)
+        (source,) = sources
+        if output is not None and not source.is_dir() and _is_folder(output):
+            output = output / source.name
+        jobs = _plan_one(source, output, marks, name)
     else:
         jobs = _plan_several(sources, output, marks, name)
     _check_targets([job for job in jobs if not job.refusal and job.result_of is None])
@@ -132,13 +135,8 @@ def _plan_several(
         if any(path == source.resolve() for path in apart):
             continue
         try:
-            if output is None or not source.is_dir():
-                found = _plan_one(source, None, marks, name)
-            else:
-                found = _plan_one(source, output / _named(source).name, marks, name)
-            if output is not None and not source.is_dir():
-                found = [dataclasses.replace(job, target=output / source.name) for job in found]
-            jobs += found
+            place = None if output is None else output / _named(source).name
+            jobs += _plan_one(source, place, marks, name)
         except ValueError as error:
             reason = str(error).removeprefix(f"{source}: ")
             jobs.append(Job(source, source, refusal=reason))
@@ -148,8 +146,14 @@ def _plan_several(
     jobs = list(alike.values())
     if output is not None:
         return jobs
-    named = {os.path.abspath(job.source): job.source for job in jobs}
-    return [dataclasses.replace(job, result_of=_origin(job.source, named)) for job in jobs]
+    # Images of a folder have theirs in another one.
+    named = {os.path.abspath(job.source): job.source for job in jobs if job.root is None}
+    return [
+        job
+        if job.root is not None
+        else dataclasses.replace(job, result_of=_origin(job.source, named))
+        for job in jobs
+    ]
 
 
 def _origin(source: Path, named: Mapping[str, Path]) -> Path | None:
@@ -180,13 +184,14 @@ def _check_targets(jobs: Sequence[Job]) -> None:
 
 
 def _plan_one(source: Path, output: Path | None, marks: Path | None, name: str) -> list[Job]:
+    """Jobs for a source, as `plan`; ``output`` is a file if the source is, and else a folder."""
     _check_readable(source)
     if source.is_dir():
         jobs = _plan_folder(source, output, marks, name)
     elif output is None:
         jobs = [Job(source, source.with_name(f"{source.stem}-{name}{source.suffix}"))]
     else:
-        jobs = [Job(source, output / source.name if _is_folder(output) else output)]
+        jobs = [Job(source, output)]
     if marks is not None:
         base = source if source.is_dir() else source.parent
         jobs = [
@@ -207,11 +212,11 @@ def _is_folder(output: Path) -> bool:
     return output.is_dir() or not (output.suffix or output.exists())
 
 
-def _named(folder: Path) -> Path:
-    """A folder as it was called, be it a link."""
-    named = Path(os.path.abspath(folder))
+def _named(source: Path) -> Path:
+    """A source as it was called, be it a link."""
+    named = Path(os.path.abspath(source))
     if not named.name:
-        raise ValueError(f"{folder}: say where it goes with -o")
+        raise ValueError(f"{source}: say where it goes with -o")
     return named
 
 

@@ -30,9 +30,9 @@ def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
     if metadata.xmp and not takes_xmp(kind, metadata.xmp):
         yield f"its XMP is left out, which {kind} cannot hold"
     if metadata.texts and kind != "PNG":
-        keywords = (text.partition(b"\0")[0][:_LONGEST_KEYWORD] for _, text in metadata.texts)
-        names = [ascii(word.decode("latin-1"))[1:-1] for word in dict.fromkeys(keywords)]
-        yield f"its texts are left out, which only PNG can hold: {', '.join(names[:_MOST_NAMED])}"
+        words = (text.partition(b"\0")[0][:_LONGEST_KEYWORD] for _, text in metadata.texts)
+        names = ", ".join(word.decode("latin-1") for word in [*dict.fromkeys(words)][:_MOST_NAMED])
+        yield f"its texts are left out, which only PNG can hold: {names}"
     if metadata.comment and kind != "JPEG":
         yield "its comment is left out, which only JPEG can hold"
     profile = metadata.icc

@@ -67,7 +67,7 @@ class Metadata:
     exif
         Descriptive tags, camera and position, without orientation and thumbnail; empty if none.
     xmp
-        A packet that describes the picture: `rimkit.files.xmp.described`; empty if none.
+        A packet that describes the picture: `rimkit.files.xmp.read`; empty if none.
     icc
         Colour profile; empty if none.
     dpi
@@ -128,17 +128,17 @@ def with_descriptions(
 
     IPTC is not read; beside texts of XMP it tells the same as a rule.
     """
-    kept, lost = b"", list(metadata.lost)
+    said, lost = xmp.Xmp(), list(metadata.lost)
     try:
-        kept = xmp.described(packet)
-        orientation = orientation if orientation != 1 else xmp.orientation(packet)
+        said = xmp.read(packet)
     except ValueError:
         lost.append(XMP_DAMAGED)
     if xmp.is_extended(packet):
         lost.append("its XMP goes on in another place, and what stands there is left out")
-    if has_iptc and not xmp.has_texts(kept):
+    if has_iptc and not xmp.has_texts(said.description):
         lost.append("its texts of IPTC are left out, of which it has none in XMP")
-    return dataclasses.replace(metadata, xmp=kept, lost=tuple(lost)), orientation
+    told = dataclasses.replace(metadata, xmp=said.description, lost=tuple(lost))
+    return told, orientation if orientation != 1 else said.orientation
 
 
 def guarded(

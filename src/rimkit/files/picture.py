@@ -22,7 +22,7 @@ _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
 _LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; libjpeg's own limit is below the format's
 _DEEP_FORMATS = ("PNG", "TIFF")
 _OPAQUE = ("BMP", "JPEG")
-_FINEST = {"BMP": 5e7, "JPEG": 65_535, "PNG": png.FINEST, "WEBP": 0}  # pixels per inch
+_FINEST = {"BMP": 5e7, "JPEG": 65_535, "PNG": png_chunks.FINEST, "WEBP": 0}  # pixels per inch
 _OF_EXIF = ("EXIF", "Metadata Warning", "Truncated File Read")  # in Pillow's warnings
 _LONGEST_EXIF = 65_533  # bytes
 # What libraries raise on malformed files is not theirs to say.
@@ -277,7 +277,7 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
         options |= {"lossless": True, "exact": True}
     elif kind == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        for name, content in png.chunks(metadata):
+        for name, content in png_chunks.others(metadata):
             options["pnginfo"].add(name, content)
     image.save(file, format=kind, **options)
 

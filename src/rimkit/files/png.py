@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import imagecodecs
 from PIL import Image, PngImagePlugin
 
+from rimkit.files import png_chunks
 from rimkit.files.metadata import Metadata, Values
 
 _GREY, _PALETTE = 0, 3  # colour types
-_XMP = b"XML:com.adobe.xmp"
-_LONGEST_PROFILE = 1 << 24  # bytes
-
-FINEST = 5e7
-"""Pixels per inch that a PNG can tell, about."""
 
 
 def is_for_libpng(path: Path) -> bool:
@@ -54,7 +49,7 @@ def take_long_profiles() -> None:
 
     For good: set and given back, it would not hold for all threads that read at once.
     """
-    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _LONGEST_PROFILE)
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, png_chunks.LONGEST)
 
 
 def forget_texts(image: Image.Image, path: Path) -> None:
@@ -73,27 +68,7 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     encoded = imagecodecs.png_encode(values[..., 0] if values.shape[2] == 1 else values)
     header_end = 8 + 8 + 13 + 4  # signature; length and name, content, checksum of IHDR
     file.write(encoded[:header_end])
-    for kind, content in (*_as_pillow_writes(metadata), *chunks(metadata)):
+    for kind, content in (*png_chunks.as_pillow_writes(metadata), *png_chunks.others(metadata)):
         file.write(struct.pack(">I", len(content)) + kind + content)
         file.write(struct.pack(">I", zlib.crc32(kind + content)))
     file.write(memoryview(encoded)[header_end:])
-
-
-def chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """What Pillow has to be told chunk by chunk (PNG, third edition, section 11.3)."""
-    yield from metadata.primaries
-    if metadata.gamma:
-        yield b"gAMA", struct.pack(">I", round(metadata.gamma * 100_000))
-    if metadata.xmp:
-        yield b"iTXt", _XMP + bytes(5) + metadata.xmp
-    yield from metadata.texts
-
-
-def _as_pillow_writes(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    if metadata.icc:
-        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
-    if metadata.dpi and max(metadata.dpi) <= FINEST:
-        across, down = (round(dots / 0.0254) for dots in metadata.dpi)
-        yield b"pHYs", struct.pack(">IIB", across, down, 1)
-    if metadata.exif:
-        yield b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")

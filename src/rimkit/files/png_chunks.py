@@ -1,4 +1,4 @@
-"""What the chunks of a PNG say besides its pixels (PNG, third edition, section 11.3).
+"""The chunks of a PNG that say something besides its pixels (PNG, third edition, section 11.3).
 
 Read here and not by Pillow, which puts the texts of a file among its own findings, under the names
 that people gave them: a text called "gamma" stands there in place of the gamma.
@@ -16,9 +16,14 @@ from PIL import Image
 
 from rimkit.files.metadata import XMP_DAMAGED, Metadata, guarded, with_descriptions
 
+LONGEST = 1 << 24
+"""Bytes of a profile, of EXIF and of all texts that are read."""
+
+FINEST = 5e7
+"""Pixels per inch that a PNG can tell, about."""
+
 _PRIMARIES = (b"cHRM", b"cICP")
-_LONGEST = 1 << 24  # bytes of a profile, of EXIF and of all texts
-_LIMITS = {b"cHRM": 32, b"cICP": 4, b"gAMA": 4, b"pHYs": 9, b"iCCP": _LONGEST, b"eXIf": _LONGEST}
+_LIMITS = {b"cHRM": 32, b"cICP": 4, b"gAMA": 4, b"pHYs": 9, b"iCCP": LONGEST, b"eXIf": LONGEST}
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp"
 _PROFILE = b"Raw profile type "  # by ImageMagick: EXIF, XMP or IPTC in digits
@@ -44,6 +49,27 @@ def read_metadata(path: Path) -> tuple[Metadata, int]:
     return with_descriptions(metadata, orientation, found.xmp, has_iptc=found.has_iptc)
 
 
+def others(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    """What Pillow has to be told chunk by chunk (PNG, third edition, section 11.3)."""
+    yield from metadata.primaries
+    if metadata.gamma:
+        yield b"gAMA", struct.pack(">I", round(metadata.gamma * 100_000))
+    if metadata.xmp:
+        yield b"iTXt", _XMP + bytes(5) + metadata.xmp
+    yield from metadata.texts
+
+
+def as_pillow_writes(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    """What Pillow writes by itself, for a file that it does not write."""
+    if metadata.icc:
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
+    if metadata.dpi and max(metadata.dpi) <= FINEST:
+        across, down = (round(dots / 0.0254) for dots in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", across, down, 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")
+
+
 class _Found:
     """The chunks of a file, those that there can be several of sorted by what they mean."""
 
@@ -53,7 +79,7 @@ class _Found:
         self.exif = self.xmp = b""
         self.has_iptc = False
         self.lost: list[str] = []
-        left = _LONGEST
+        left = LONGEST
         for name, length, file in _walk(path):
             if name not in self.single and length <= _LIMITS.get(name, -1):
                 self.single[name] = file.read(length)
@@ -146,7 +172,7 @@ def _undigit(text: bytes) -> bytes:
 
 def _inflated(data: bytes) -> bytes:
     stream = zlib.decompressobj()
-    text = stream.decompress(data, _LONGEST)
+    text = stream.decompress(data, LONGEST)
     if not stream.eof:
         raise ValueError("too long, or cut")
     return text

@@ -7,7 +7,8 @@ depth or of brightness) would be wrong. So only vocabularies of descriptions sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -51,8 +52,23 @@ for _prefix, _address in {"rdf": _RDF, "x": _META, "tiff": _TIFF, **_VOCABULARIE
     ElementTree.register_namespace(_prefix, _address)
 
 
-def described(packet: bytes) -> bytes:
-    """What a packet says of the picture, as a packet; empty if it says nothing.
+class Xmp(NamedTuple):
+    """What a packet says.
+
+    Attributes
+    ----------
+    description
+        What it says of the picture, as a packet; empty if nothing.
+    orientation
+        1 to 8; 1 if it says none.
+    """
+
+    description: bytes = b""
+    orientation: int = 1
+
+
+def read(packet: bytes) -> Xmp:
+    """Read a packet, which may be empty.
 
     Raises
     ------
@@ -61,16 +77,22 @@ def described(packet: bytes) -> bytes:
     """
     root = _root(packet)
     if root is None:
-        return b""
+        return Xmp()
+    frames = [root] if root.tag == _FRAME else root.iter(_FRAME)
+    said = [description for frame in frames for description in frame]
+    return Xmp(_of_the_picture(said), _orientation(said))
+
+
+def _of_the_picture(said: Iterable[ElementTree.Element]) -> bytes:
     meta = ElementTree.Element(f"{{{_META}}}xmpmeta")
-    kept = ElementTree.SubElement(meta, _FRAME)
-    for said in _descriptions(root):
-        attributes = {name: value for name, value in said.attrib.items() if _stays(name)}
-        properties = [child for child in said if _stays(child.tag)]
+    frame = ElementTree.SubElement(meta, _FRAME)
+    for each in said:
+        attributes = {name: value for name, value in each.attrib.items() if _stays(name)}
+        properties = [child for child in each if _stays(child.tag)]
         if attributes or properties:
-            description = ElementTree.SubElement(kept, said.tag, {_ABOUT: ""} | attributes)
+            description = ElementTree.SubElement(frame, each.tag, {_ABOUT: ""} | attributes)
             description.extend(properties)
-    if not len(kept):
+    if not len(frame):
         return b""
     try:
         text = ElementTree.tostring(meta, encoding="unicode")
@@ -80,17 +102,9 @@ def described(packet: bytes) -> bytes:
     return f'{begin}\n{text}\n<?xpacket end="w"?>'.encode()
 
 
-def orientation(packet: bytes) -> int:
-    """Return the orientation that a packet says, 1 to 8; 1 if it says none.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged.
-    """
-    root = _root(packet)
-    for said in () if root is None else _descriptions(root):
-        value = said.get(_ORIENTATION) or said.findtext(_ORIENTATION) or ""
+def _orientation(said: Iterable[ElementTree.Element]) -> int:
+    for each in said:
+        value = each.get(_ORIENTATION) or each.findtext(_ORIENTATION) or ""
         if value in {str(number) for number in range(1, 9)}:
             return int(value)
     return 1
@@ -119,11 +133,6 @@ def _root(packet: bytes) -> ElementTree.Element | None:
         return ElementTree.fromstring(packet)  # noqa: S314, expat bounds what entities unfold to
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ValueError(f"damaged XMP: {error}") from error
-
-
-def _descriptions(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
-    frames = [root] if root.tag == _FRAME else root.iter(_FRAME)
-    return (child for frame in frames for child in frame)
 
 
 def _stays(name: str) -> bool:

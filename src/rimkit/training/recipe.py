@@ -51,8 +51,8 @@ class UnrollRecipe:
         pass: memory for time. 0: all are kept.
     continued
         Share of every batch that goes on from where an earlier update left it, in whole samples
-        (rounded down, but at least one), so that the machine is trained far beyond the steps it is
-        unrolled. 0: none does.
+        (rounded down; less than one is an error), so that the machine is trained far beyond the
+        steps it is unrolled. 0: none does.
     lifetime
         Updates, in the mean, in which a continued sample takes part.
     through_score
