@@ -162,7 +162,7 @@ class Denoiser(Restorer):
 
     @property
     def least_sigma(self) -> float:
-        """The least noise that the model takes more of than it adds, where white is 1."""
+        """The least noise at which the model is of use, where white is 1: `trained.least_sigma`."""
         return least_sigma(self.model.training_record)
 
     def capacity(self, values: Array) -> int:

@@ -23,7 +23,7 @@ def slow(precision: str) -> str | None:
     """Say that a precision is emulated here (bfloat16, or Lightning's name for it), or nothing."""
     if precision not in ("bfloat16", "bf16-mixed") or computes_in_bfloat16():
         return None
-    return "this processor does not multiply in bfloat16: float32 is up to ten times as fast"
+    return "this processor does not multiply in bfloat16: float32 is many times as fast"
 
 
 def computes_in_bfloat16() -> bool:

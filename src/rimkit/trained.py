@@ -43,7 +43,7 @@ def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
 
 
 def least_sigma(record: Mapping[str, Any]) -> float:
-    """The least sigma at which a denoiser takes away more noise than it adds errors, white being 1.
+    """The least sigma at which a denoiser is of use, white being 1: below, it adds errors.
 
     A forty-fourth of the largest that it was trained for (docs/decisions.md, 54): 1.25 grey levels
     for those in the package. 0 where the ``training_record`` says nothing.

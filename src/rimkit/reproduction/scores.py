@@ -88,9 +88,15 @@ class Scores:
         return ImageScore(image.name, condition.sigma, condition.quantised, *values)
 
 
-def settings_of(name: str | os.PathLike[str], model: RIM, *, knows_levels: bool = False) -> str:
+def settings_of(
+    name: str | os.PathLike[str],
+    model: RIM,
+    *,
+    steps: int | None = None,
+    knows_levels: bool = False,
+) -> str:
     """All that the scores of a model of this name, or at this path, depend on."""
     return (
-        f"weights {weights.sha256(name)[:16]}, {model.steps} steps, float32"
+        f"weights {weights.sha256(name)[:16]}, {steps or model.steps} steps, float32"
         f"{KNOWS if knows_levels else ''}"
     )

@@ -252,10 +252,7 @@ def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimi
 
 
 class _Muon(Muon):
-    """Muon that does not compute in bf16 on a processor that emulates it.
-
-    There it took a fifth of the time of an update.
-    """
+    """Muon that does not compute in bf16 on a processor that emulates it, and slowly."""
 
     @staticmethod
     def _orthogonalize(group: dict[str, Any], updates: list[Tensor]) -> list[Tensor]:

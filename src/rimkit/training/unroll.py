@@ -42,8 +42,8 @@ def unroll(
     segment
         None: the activations of all steps are kept for the backward pass. Otherwise those of
         ``segment`` steps at a time are, and are computed again when their turn comes (Chen et al.
-        2016): the same gradients, memory for ``segment`` steps and an iterate a segment, a third
-        more time.
+        2016): the same gradients, memory for ``segment`` steps and an iterate a segment, for one
+        more forward pass.
     through_score
         Whether gradients flow through the score's dependence on x. Otherwise it is an input like
         y, as in Andrychowicz et al. (2016); the variance floor is trained all the same.
