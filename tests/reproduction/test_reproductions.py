@@ -108,7 +108,7 @@ def test_a_row_is_restored_as_its_name_says(setup: Setup) -> None:
     for method, solver, steps, knows in (
         (denoising._model("denoise-gray"), model, 4, False),
         (denoising._model("denoise-gray", knows=True), model, 4, True),
-        (denoising._early("denoise-gray", 2), model, 2, True),
+        (denoising._as_learned("denoise-gray", steps=2), model, 2, True),
         (denoising._self_ensemble("denoise-gray"), SelfEnsemble(model), 4, True),
     ):
         assert f", {steps} steps, " in method.described

@@ -58,7 +58,7 @@ _TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 def table1(setup: Setup) -> str:
     """Colour denoising."""
     others = [
-        _early("denoise-color", _FEW),
+        _as_learned("denoise-color", steps=_FEW),
         _self_ensemble("denoise-color"),
         _by_channel("denoise-gray"),
     ]
@@ -67,7 +67,7 @@ def table1(setup: Setup) -> str:
 
 def table2(setup: Setup) -> str:
     """Grey denoising."""
-    others = [_early("denoise-gray", _FEW), _self_ensemble("denoise-gray")]
+    others = [_as_learned("denoise-gray", steps=_FEW), _self_ensemble("denoise-gray")]
     return _table("table2", setup, channels=1, others=others, theirs=published.denoise_gray())
 
 
@@ -162,12 +162,14 @@ def _ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
     return ours
 
 
-def _model(name: str, *, knows: bool = False) -> DenoisingMethod:
+def _model(name: str, *, steps: int | None = None, knows: bool = False) -> DenoisingMethod:
     model = weights.load(name)
+    title = record.title(name, model.training_record)
+    title += "" if steps is None else f", {steps} steps"
     return DenoisingMethod(
-        record.title(name, model.training_record) + (KNOWS if knows else ""),
-        solver_restore(model, knows_levels=knows),
-        settings_of(name, model, knows_levels=knows),
+        title + (KNOWS if knows else ""),
+        solver_restore(model, steps=steps, knows_levels=knows),
+        settings_of(name, model, steps=steps, knows_levels=knows),
         record.parameter_count(model),
         record.described(model),
         rounded_only=knows or trained_on_rounded_alone(model.training_record),
@@ -175,10 +177,10 @@ def _model(name: str, *, knows: bool = False) -> DenoisingMethod:
     )
 
 
-def _as_learned(name: str) -> DenoisingMethod:
+def _as_learned(name: str, *, steps: int | None = None) -> DenoisingMethod:
     """A model with the likelihood that it learned."""
     knows = knows_levels(weights.load(name).training_record)
-    method = _model(name, knows=knows)
+    method = _model(name, steps=steps, knows=knows)
     return dataclasses.replace(method, name=method.name.removesuffix(KNOWS), rounded_only=False)
 
 
@@ -187,18 +189,6 @@ def _by_channel(name: str) -> DenoisingMethod:
     method = _as_learned(name)
     return dataclasses.replace(
         method, name=f"{method.name}, by channel", restore=_each_channel(method.restore)
-    )
-
-
-def _early(name: str, steps: int) -> DenoisingMethod:
-    """A model that is stopped before its own number of steps."""
-    method, model = _as_learned(name), weights.load(name)
-    knows = knows_levels(model.training_record)
-    return dataclasses.replace(
-        method,
-        name=f"{method.name}, {steps} steps",
-        restore=solver_restore(model, steps=steps, knows_levels=knows),
-        settings=settings_of(name, model, steps=steps, knows_levels=knows),
     )
 
 
