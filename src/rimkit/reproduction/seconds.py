@@ -15,7 +15,7 @@ from rimkit.evaluation.tables import columns
 from rimkit.metrics import psnr
 from rimkit.precision import worthwhile_precisions
 from rimkit.problem import Denoising, Problem
-from rimkit.reproduction.denoising import installed
+from rimkit.reproduction.denoising import installed, self_ensemble
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS
@@ -46,7 +46,7 @@ def seconds(setup: Setup) -> str:
         own_seconds, own_psnr = path[model.steps - 1]
         axis.plot(own_seconds, own_psnr, "o", color="black", markersize=7, fillstyle="none")
         setup.say(name)
-    for method in installed(1):
+    for method in (self_ensemble(_MODEL), *installed(1)):
         spent, values = [], []
         method.restore(noisy(images[0], _CONDITION), _CONDITION)  # warms up
         for image in images:
