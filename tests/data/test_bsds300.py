@@ -70,6 +70,15 @@ def test_absent_data_says_what_to_do(small: Path) -> None:
         bsds300.image_paths("test")
 
 
+def test_a_copy_that_is_not_where_it_is_said_is_no_matter_of_the_cache(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bsds300.cache_folder() / "bsds300" / "train").mkdir(parents=True)
+    monkeypatch.setenv(bsds300.LOCAL_COPY, str(small / "nowhere"))
+    with pytest.raises(ValueError, match=r"RIMKIT_BSDS300 is .*nowhere, which holds no folder"):
+        bsds300.image_paths("train")
+
+
 def test_an_incomplete_copy_is_named(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (small / "copy" / "train").mkdir(parents=True)
     monkeypatch.setenv(bsds300.LOCAL_COPY, str(small / "copy"))

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import GPS, IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
+from rimkit.files.losses import what_is_lost
 from rimkit.files.metadata import Metadata, profile_name, upright
 from rimkit.files.picture import Picture, read_picture, write_picture
 
@@ -169,6 +170,42 @@ def test_a_profile_that_is_a_number_is_none(tmp_path: Path) -> None:
     tag = (34675, 4, 1, 60_000_000, True)
     tifffile.imwrite(tmp_path / "a.tif", pixels("float", 1)[..., 0], extratags=[tag])
     assert read_picture(tmp_path / "a.tif").metadata.icc == b""
+
+
+def test_of_tags_that_are_not_carried_on_it_is_told(tmp_path: Path) -> None:
+    tags = [
+        (37724, 7, 12, b"8BIM of ours", True),
+        (33550, "d", 3, (1.0, 1.0, 0.0), True),
+        (318, "2I", 2, (31270, 100_000, 32900, 100_000), True),
+        (65000, "H", 1, 7, True),
+        (65001, "H", 1, 7, True),
+        (315, "s", 3, "me", True),
+    ]
+    tifffile.imwrite(tmp_path / "a.tif", pixels("8", 3), photometric="rgb", extratags=tags)
+    layers, place, colours, unknown = read_picture(tmp_path / "a.tif").metadata.lost
+    assert "layers" in layers
+    assert "map" in place
+    assert "primary colours" in colours
+    assert unknown.endswith("left out: 65000, 65001")
+
+
+def test_what_webp_cannot_hold_is_told(tmp_path: Path) -> None:
+    grey = bytes(16) + b"GRAY" + bytes(108)
+    Image.fromarray(pixels("8", 1)[..., 0]).save(
+        tmp_path / "a.png", dpi=(300, 300), icc_profile=grey
+    )
+    picture = read_picture(tmp_path / "a.png")
+    assert [text for text in what_is_lost(picture.metadata, "PNG") if "left out" in text] == []
+    told = list(what_is_lost(picture.metadata, "WEBP"))
+    assert [text.partition(" is left")[0] for text in told][0] == "its resolution"
+    assert told[-1].endswith("WEBP cannot carry it on")
+    write_picture(picture, tmp_path / "a.webp")
+    with Image.open(tmp_path / "a.webp") as image:
+        assert "icc_profile" not in image.info
+    with_exif = Image.Exif()
+    with_exif[0x011A] = 300.0
+    Image.fromarray(pixels("8", 1)[..., 0]).save(tmp_path / "b.jpg", dpi=(300, 300), exif=with_exif)
+    assert list(what_is_lost(read_picture(tmp_path / "b.jpg").metadata, "WEBP")) == []
 
 
 def test_a_band_that_is_no_transparency_is_refused(tmp_path: Path) -> None:

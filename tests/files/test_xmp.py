@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from rimkit.denoiser import Denoiser
@@ -241,6 +242,18 @@ def test_an_orientation_in_xmp_alone_is_applied_once(tmp_path: Path, ending: str
     assert picture.values.shape == (16, 12, 3)
     write_picture(picture, tmp_path / f"b.{ending}")
     assert read_picture(tmp_path / f"b.{ending}").values.shape == (16, 12, 3)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+def test_who_is_upright_by_exif_is_not_turned_by_an_older_xmp(tmp_path: Path, ending: str) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
+    source, info, exif = tmp_path / f"a.{ending}", PngInfo(), Image.Exif()
+    info.add_itxt("XML:com.adobe.xmp", PACKET.decode())
+    exif[Base.Orientation] = 1
+    tags = {700: PACKET, 274: 1}
+    Image.fromarray(values).save(source, xmp=PACKET, pnginfo=info, tiffinfo=tags, exif=exif)
+    assert b"rientation" in source.read_bytes()
+    assert read_picture(source).values.shape == values.shape
 
 
 def test_packets_of_two_bytes_a_letter_and_what_is_nested_too_deeply() -> None:

@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 from tests.processes import started
 from tests.web.conftest import (
     Serve,
@@ -109,6 +109,25 @@ def test_the_result_has_the_pixels_that_rimkit_restore_writes(
     assert np.array_equal(pixels(last.content), pixels(result.content))
     changed = not np.array_equal(pixels(result.content), pixels(source.read_bytes()))
     assert changed == (sigma not in (0, 1))  # one grey level is too little
+
+
+@pytest.mark.parametrize("kind", ["photograph", "noise"])
+def test_a_download_says_which_colours_it_means(client: httpx.Client, kind: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file = io.BytesIO()
+    Image.open(io.BytesIO(encoded(channels=3))).save(file, "PNG", icc_profile=profile)
+    image = send(client, file.getvalue())["name"]
+    sigma = "auto" if kind == "photograph" else 15
+    wish = {"degradation": {"kind": kind, "sigma": sigma}}
+    status, events, job = restored(client, image, solver="denoise-color", **wish)
+    assert status == "done", events
+    result = client.get(f"/api/jobs/{job}/result")
+    assert Image.open(io.BytesIO(result.content)).info["icc_profile"] == profile
+
+
+def test_samples_that_are_too_large_here_are_not_offered(serve: Serve) -> None:
+    with serve(pixels=50_000) as client:
+        assert client.get("/api/about").json()["samples"] == []
 
 
 def test_transparency_and_16_bits_come_back(client: httpx.Client, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tests.web.conftest import as_png, encoded, pixels, write_model
 import rimkit
 from rimkit import weights
 from rimkit.cli.main import main
+from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask
 from rimkit.problem import Problem
@@ -144,9 +145,12 @@ MEASURE = """async ({ image, ...degradation }) => {
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm, for onnxruntime-web")
+@pytest.mark.parametrize("recurrent", [True, False])
 def test_a_model_for_inpainting_walks_as_in_the_library(
-    browser: Any, tmp_path: Path, fills: str, source: Path
+    browser: Any, tmp_path: Path, source: Path, recurrent: bool
 ) -> None:
+    network = CompactConfig(channels=3, features=8, blocks=1, recurrent=recurrent)
+    fills = write_model(tmp_path / "fills.safetensors", network=network)
     denoises = write_model(tmp_path / "denoises.safetensors", task="denoising")
     list(export_site(tmp_path / "site", [denoises, fills]))
     degradation = {"kind": "missing", "share": 0.6, "sigma": 4}
@@ -160,6 +164,7 @@ def test_a_model_for_inpainting_walks_as_in_the_library(
         page.wait_for_selector("#run:enabled")
         page.fill("#set-share", "0.6")
         page.fill("#set-sigma", "4")
+        page.check("#inspect")
         page.click("#run")
         page.wait_for_selector("#download:not([hidden])", timeout=60_000)
         found = drawn(page, "after")

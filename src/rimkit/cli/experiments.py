@@ -28,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--only goes without --from: --again says what is trained beside it")
     for path in filter(None, (options.text, options.csv, options.figure)):
         atomic.check_place(path)
+    if options.figure is not None:  # before hours of training, if something is missing
+        from rimkit.experiments.figures import curves_figure, gains_figure
     results: list[Result] = []
     if options.read is not None:
         try:
@@ -58,8 +60,6 @@ def run(options: argparse.Namespace) -> int:
             with atomic.replacing(path) as file:
                 file.write(content.encode())
     if options.figure is not None:
-        from rimkit.experiments.figures import curves_figure, gains_figure
-
         if study.looks > 1:
             figure = curves_figure(study.title, results)
         else:

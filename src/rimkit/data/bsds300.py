@@ -28,15 +28,17 @@ Split = Literal["train", "test"]
 def image_paths(split: Split) -> list[Path]:
     """Paths of the 200 training or the 100 test images, in the order of their names.
 
-    Looks first where the environment variable RIMKIT_BSDS300 says (a folder that holds ``train``
-    and ``test``), then in the cache folder; see `fetch`.
+    They are where the environment variable RIMKIT_BSDS300 says (a folder that holds ``train`` and
+    ``test``); without it in the cache folder, see `fetch`.
 
     Raises
     ------
     ValueError
-        If there is no copy in either place, or an image in it is missing.
+        If there is no copy in that place, or an image in it is missing.
     """
     root = find()
+    if root is None and os.environ.get(LOCAL_COPY):
+        raise ValueError(f"{LOCAL_COPY} is {os.environ[LOCAL_COPY]}, which holds no folder train/")
     if root is None:
         raise ValueError(
             f"BSDS300 was not found: set {LOCAL_COPY} to a folder that holds train/ and test/, "
@@ -55,7 +57,7 @@ def names(split: Split) -> frozenset[str]:
 
 
 def find() -> Path | None:
-    """Folder of the local or the cached copy; None if there is neither."""
+    """Folder of the local copy, or of the cached one where none is told of; None if not there."""
     local = os.environ.get(LOCAL_COPY)
     roots = [Path(local), Path(local) / "images"] if local else [cache_folder() / "bsds300"]
     return next((root for root in roots if (root / "train").is_dir()), None)

@@ -93,8 +93,8 @@ def plan(
     output
         For one file: the file to write, or a folder (one that exists, or any name without an
         ending) to write it into. For one folder: the folder that mirrors it. For several sources: a
-        folder, in which each has its name; what lies there already is no source. None: each goes
-        beside itself, as ``STEM-NAME``; what has the name of another source's result is left as it
+        folder, in which each has its name; what others are written to there is no source. None:
+        each goes beside itself, as ``STEM-NAME``; what has the name of another source's result is left as it
         is then, so that the same names can be given again.
     marks
         A file that marks missing pixels, of all images alike, or a folder that mirrors the source
@@ -136,16 +136,19 @@ def _plan_several(
             continue
         try:
             place = None if output is None else output / _named(source).name
-            jobs += _plan_one(source, place, marks, name)
+            found = _plan_one(source, place, marks, name)
         except ValueError as error:
             reason = str(error).removeprefix(f"{source}: ")
-            jobs.append(Job(source, source, refusal=reason))
-    resolved = ((job.source.resolve(), job) for job in jobs)
-    jobs = [job for path, job in resolved if not any(each in path.parents for each in apart)]
+            found = [Job(source, source, refusal=reason)]
+        if output is not None and source.resolve() in output.resolve().parents:
+            found = [job for job in found if output.resolve() not in job.source.resolve().parents]
+        jobs += found
+    marked = {os.path.realpath(job.marks) for job in jobs if job.marks is not None}
+    jobs = [job for job in jobs if os.path.realpath(job.source) not in marked]
     alike = {(os.path.realpath(job.source), os.path.realpath(job.target)): job for job in jobs}
     jobs = list(alike.values())
     if output is not None:
-        return jobs
+        return _without_results(jobs)
     # Images of a folder have theirs in another one.
     named = {os.path.abspath(job.source): job.source for job in jobs if job.root is None}
     return [
@@ -153,6 +156,22 @@ def _plan_several(
         if job.root is not None
         else dataclasses.replace(job, result_of=_origin(job.source, named))
         for job in jobs
+    ]
+
+
+def _without_results(jobs: Sequence[Job]) -> list[Job]:
+    """Leave out sources that others are written to; what would overwrite itself is refused.
+
+    A pattern of the shell finds what an earlier call wrote, too.
+    """
+    moved = [job for job in jobs if os.path.realpath(job.source) != os.path.realpath(job.target)]
+    written = {os.path.realpath(job.target) for job in moved}
+    return [
+        job
+        if job.refusal or job in moved
+        else dataclasses.replace(job, refusal="the output would overwrite it")
+        for job in jobs
+        if os.path.realpath(job.source) not in written
     ]
 
 

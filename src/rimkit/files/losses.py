@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from rimkit.files.metadata import Metadata, profile_name
+from rimkit.files.metadata import Metadata, profile_name, states_resolution
 
 _USUAL_GAMMA = 1 / 2.2
 _OF_SRGB = {  # as chunks of a PNG say it
@@ -22,6 +22,11 @@ def takes_xmp(kind: str, packet: bytes) -> bool:
     return kind != "BMP" and (kind != "JPEG" or len(packet) <= _LONGEST_XMP)
 
 
+def takes_profile(kind: str, profile: bytes) -> bool:
+    """Whether a format, by Pillow's name, can hold a colour profile: WebP has no grey values."""
+    return kind != "BMP" and not (kind == "WEBP" and profile[16:20] == b"GRAY")
+
+
 def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
     """What is lost in a file of a format, by Pillow's name; and that a profile is not the usual."""
     yield from metadata.lost
@@ -35,10 +40,12 @@ def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
         yield f"its texts are left out, which only PNG can hold: {names}"
     if metadata.comment and kind != "JPEG":
         yield "its comment is left out, which only JPEG can hold"
+    if kind == "WEBP" and metadata.dpi and not states_resolution(metadata.exif):
+        yield "its resolution is left out, which WEBP cannot hold"
     profile = metadata.icc
     if profile and "sRGB" not in profile_name(profile):
         name = profile_name(profile) or "one that cannot be read"
-        carried = "it is carried on" if kind != "BMP" else "BMP cannot carry it on"
+        carried = "it is carried on" if takes_profile(kind, profile) else f"{kind} cannot carry it on"
         yield f"its colour profile is not sRGB but {name}; {carried}"
     if profile or kind == "PNG":
         return

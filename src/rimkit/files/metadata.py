@@ -95,7 +95,7 @@ class Metadata:
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
-    """Return what an opened file says, and its EXIF orientation (1 to 8)."""
+    """Return what an opened file says, and its orientation (1 to 8)."""
     kept, orientation, lost = guarded(image.getexif, only=None)
     resources = image.info.get("photoshop")
     metadata = Metadata(
@@ -114,17 +114,22 @@ def _dpi(image: Image.Image, kept: bytes) -> tuple[float, float] | None:
     """Pixels per inch; Pillow says 72 of a JPEG with EXIF that says none."""
     dpi = image.info.get("dpi")
     if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
-        exif = Image.Exif()
-        exif.load(kept)
-        if Base.XResolution not in exif:
+        if not states_resolution(kept):
             return None
     return (float(dpi[0]), float(dpi[1])) if dpi else None
+
+
+def states_resolution(kept: bytes) -> bool:
+    """Whether EXIF says how many pixels an inch has."""
+    exif = Image.Exif()
+    exif.load(kept)
+    return Base.XResolution in exif
 
 
 def with_descriptions(
     metadata: Metadata, orientation: int, packet: bytes, *, has_iptc: bool
 ) -> tuple[Metadata, int]:
-    """Metadata with what an XMP packet says, and its orientation where EXIF says that of upright.
+    """Metadata with what an XMP packet says, and its orientation where EXIF says none (0).
 
     IPTC is not read; beside texts of XMP it tells the same as a rule.
     """
@@ -138,7 +143,7 @@ def with_descriptions(
     if has_iptc and not xmp.has_texts(said.description):
         lost.append("its texts of IPTC are left out, of which it has none in XMP")
     told = dataclasses.replace(metadata, xmp=said.description, lost=tuple(lost))
-    return told, orientation if orientation != 1 else said.orientation
+    return told, orientation or said.orientation
 
 
 def guarded(
@@ -148,7 +153,7 @@ def guarded(
     try:
         return read_exif(load(), only=only)
     except _FAILURES:
-        return b"", 1, (DAMAGED,)
+        return b"", 0, (DAMAGED,)
 
 
 def read_exif(
@@ -156,10 +161,10 @@ def read_exif(
 ) -> tuple[bytes, int, tuple[str, ...]]:
     """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation.
 
-    And what is left out, in words. ``only``: the tags of the main directory that may be kept;
+    That is 1 to 8, and 0 where none is said. And what is left out, in words. ``only``: the tags of the main directory that may be kept;
     None: all, but orientation, XMP and IPTC.
     """
-    orientation = exif.get(Base.Orientation, 1)
+    orientation = exif.get(Base.Orientation)
     kept = Image.Exif()
     for tag, value in exif.items():
         if tag not in _ELSEWHERE and (only is None or tag in only):
@@ -174,7 +179,7 @@ def read_exif(
             kept.get_ifd(directory).update(entries)
     filled = len(kept) or any(kept.get_ifd(directory) for directory in _DIRECTORIES)
     is_damaged = _drop_damaged(kept)
-    orientation = orientation if orientation in range(1, 9) else 1
+    orientation = orientation if orientation in range(1, 9) else 0
     return kept.tobytes() if filled else b"", orientation, (DAMAGED,) if is_damaged else ()
 
 

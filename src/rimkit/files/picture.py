@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from rimkit import atomic
 from rimkit.files import png, png_chunks, tiff
-from rimkit.files.losses import takes_xmp
+from rimkit.files.losses import takes_profile, takes_xmp
 from rimkit.files.metadata import DAMAGED, Metadata, Values, read_metadata, turned
 
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
@@ -266,7 +266,7 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
             ("exif", metadata.exif),
             ("comment", metadata.comment if kind == "JPEG" else b""),
             ("xmp", metadata.xmp if takes_xmp(kind, metadata.xmp) and kind != "PNG" else b""),
-            ("icc_profile", metadata.icc),
+            ("icc_profile", metadata.icc if takes_profile(kind, metadata.icc) else b""),
             ("dpi", metadata.dpi if max(metadata.dpi or (0,)) <= _FINEST[kind] else None),
         )
         if value

@@ -32,7 +32,7 @@ _MALFORMED = (IndexError, ValueError, struct.error, zlib.error)
 
 
 def read_metadata(path: Path) -> tuple[Metadata, int]:
-    """Return what a PNG says, and its EXIF orientation (1 to 8)."""
+    """Return what a PNG says, and its orientation (1 to 8)."""
     found = _Found(path)
     exif = found.single.get(b"eXIf", b"") or found.exif
     kept, orientation, lost = guarded(lambda: _loaded(exif), only=None)

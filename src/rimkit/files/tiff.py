@@ -19,7 +19,7 @@ from PIL.ExifTags import IFD
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import PHOTOMETRIC
 
-from rimkit.files import tiff_bounds
+from rimkit.files import tiff_bounds, tiff_tags
 from rimkit.files.metadata import (
     DESCRIPTIVE,
     IPTC,
@@ -74,6 +74,7 @@ def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
             tiff_bounds.check(page, path, largest=largest)
             values = _pixels(page, path)
             kept, orientation, lost = _exif(tiff, page, path)
+            lost = (*lost, *tiff_tags.left_out(page.tags.keys()))
             packet = page.tags.valueof(XMP, b"")
             metadata, orientation = with_descriptions(
                 Metadata(exif=kept, icc=_profile(page), dpi=_dpi(page), lost=lost),
@@ -131,8 +132,8 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
         directory.tagtype[XMP] = 1
         directory[XMP] = metadata.xmp
     if metadata.icc:
-        directory.tagtype[34675] = 7
-        directory[34675] = metadata.icc
+        directory.tagtype[tiff_tags.ICC] = 7
+        directory[tiff_tags.ICC] = metadata.icc
     # Directory first, strips behind it: its length is known before theirs are.
     begin = file.tell()
     file.write(_with_strips(directory, [0] * len(tops)))
@@ -178,7 +179,7 @@ def _exif(tiff: tifffile.TiffFile, page: Any, path: Path) -> tuple[bytes, int, t
         try:
             exif.load_from_fp(file, page.offset)
         except struct.error:  # Pillow cannot read a BigTIFF that is big-endian
-            return b"", int(page.tags.valueof(274, 1)), ("its EXIF cannot be read",)
+            return b"", int(page.tags.valueof(274, 0)), ("its EXIF cannot be read",)
         return guarded(lambda: exif)
 
 
@@ -236,7 +237,7 @@ def _divide(values: Values) -> None:
 
 def _profile(page: Any) -> bytes:
     """The colour profile; where that is no bytes it is none, and a number would make as many."""
-    value = page.tags.valueof(34675)
+    value = page.tags.valueof(tiff_tags.ICC)
     return value if isinstance(value, bytes) else b""
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rimkit import weights
 from rimkit.denoiser import Denoiser, Noisy
+from rimkit.files.metadata import colours_alone
 from rimkit.files.picture import Picture, write_picture
 from rimkit.files.ways import noisy_parts
 from rimkit.metrics import psnr
@@ -234,7 +235,7 @@ def _result(
     if isinstance(wish.degradation, Photograph | Painted):
         restored = Picture(picture.values.copy(), picture.metadata)
     else:
-        restored = Picture(picture.colours.copy())
+        restored = Picture(picture.colours.copy(), colours_alone(picture.metadata))
     if isinstance(wish.degradation, Photograph):
         denoise_alpha(noisy_parts(restored, wish.degradation.sigma and "auto")[1:])
     write_unit(restored.colours, x.reshape(-1, *x.shape[-2:]))

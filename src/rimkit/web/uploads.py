@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import secrets
 import tempfile
@@ -69,7 +70,9 @@ class Uploads:
         self._previews: Shelf[bytes] = Shelf(_PREVIEW_BYTES)
         self._one_at_a_time = threading.Lock()
         self._samples = {
-            f"{SAMPLE}{name}": self._sample(name, title) for name, title in SAMPLES.items()
+            f"{SAMPLE}{name}": self._sample(name, title)
+            for name, title in SAMPLES.items()
+            if math.prod(size_of(_sample_path(name))) <= limits.pixels
         }
 
     async def receive(self, chunks: AsyncIterator[bytes]) -> Path:
@@ -138,7 +141,7 @@ class Uploads:
             return made
 
     def samples(self) -> list[Upload]:
-        """Return the images that come with the page."""
+        """Return the images that come with the page, as far as they are small enough."""
         return list(self._samples.values())
 
     def close(self) -> None:
@@ -170,8 +173,12 @@ class Uploads:
         }
 
     def _sample(self, name: str, title: str) -> Upload:
-        path = Path(str(resources.files("rimkit.web") / "static" / "samples" / f"{name}.png"))
+        path = _sample_path(name)
         return Upload(f"{SAMPLE}{name}", path, title, self._facts(path))
+
+
+def _sample_path(name: str) -> Path:
+    return Path(str(resources.files("rimkit.web") / "static" / "samples" / f"{name}.png"))
 
 
 def title_of(text: str) -> str:

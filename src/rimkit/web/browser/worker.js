@@ -112,7 +112,7 @@ function look({ turn, number, inspect }) {
   if (inspect && walk.sigma > 0) {
     walk.states ??= emptyStates(walk);
     files[`score-${number}`] = signed(score(walk, walk.x, walk.solver.variance_floor), size);
-    files[`state-${number}`] = sheet(walk.states[0]);
+    if (walk.states.length) files[`state-${number}`] = sheet(walk.states[0]);
   }
   const change = walk.before ? 255 * rms(shown, walk.before) : null;
   walk.before = shown;
