@@ -46,6 +46,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_task_of_ones_own_is_known_by_its_name(own: Path) -> None:
     with pytest.raises(ValueError, match=r'task has no "dark".*--import'):
         task_from_table({"name": "dark"})
+    with pytest.raises(ValueError, match="task has no"):
+        task_from_table({"name": ["dark"]})
     extensions.load([str(own)])
     assert type(task_from_table({"name": "dark"})).__name__ == "Dark"
     extensions.load([str(own)])  # once

@@ -166,7 +166,7 @@ def test_a_file_has_levels_from_black_to_white() -> None:
     )
     assert chances.exp().sum().item() == pytest.approx(1)
     torch.testing.assert_close(counts / 100_000, chances.exp(), atol=5e-3, rtol=0)
-    with pytest.raises(ValueError, match="levels are at least 1"):
+    with pytest.raises(ValueError, match="levels are a whole number from 1"):
         QuantisedGaussianNoise(0.3, levels=0)
 
 
@@ -219,6 +219,13 @@ def test_counts_below_zero_are_no_likelier_than_zero() -> None:
         (gradient,) = torch.autograd.grad(value.sum(), z)
         assert gradient.isfinite().all()
     assert noise.log_prob(torch.zeros(1, 1), torch.ones(1, 1)).item() == -torch.inf
+    below = torch.full((4, 1), -0.2)  # as where a dark level was taken off
+    assert noise.log_prob(z, below)[:3].tolist() == [0, 0, 0]
+    assert noise.score(z, below).flatten()[:3].tolist() == pytest.approx([0, 0, -10])
+    value = noise.log_prob(z[3:], below[3:])
+    (gradient,) = torch.autograd.grad(value.sum(), z)
+    assert gradient[3].item() == pytest.approx(noise.score(z[3:], below[3:]).item())
+    assert noise.log_prob(below, below).tolist() == [0] * 4
 
 
 def test_without_noise_the_truth_is_certain() -> None:

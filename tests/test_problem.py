@@ -160,6 +160,10 @@ def test_problems_are_made_of_an_operator_and_a_noise() -> None:
         Problem(Identity(), 0.1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="an operator has a method A"):
         Problem(None, GaussianNoise(0.1))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="got the class Identity"):  # parentheses were forgotten
+        Problem(Identity, GaussianNoise(0.1))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="got the class GaussianNoise"):
+        Problem(Identity(), GaussianNoise)  # type: ignore[arg-type]
 
 
 def test_grey_levels_for_sigma_are_noticed() -> None:

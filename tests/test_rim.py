@@ -366,6 +366,26 @@ def test_starts() -> None:
     assert small(start="zeros").init(y, Denoising(0.1)).eta.abs().max() == 0
 
 
+def test_a_start_is_of_the_same_machine() -> None:
+    y, problem, model = uniform(1, 1, 8, 8).float(), Denoising(0.1), small()
+    own = model.solve(y, problem, steps=1)
+    again = model.solve(y, problem, steps=1, start=own.iterate)
+    assert torch.equal(again.x, model.solve(y, problem, steps=2).x)
+    others = (GradientDescent(step_size=1e-3), small(score_scaling="whitened"))
+    for other in others:
+        begun = other.init(y, problem)
+        with pytest.raises(ValueError, match="an iterate of another solver"):
+            model.solve(y, problem, start=begun)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_spread_has_the_precision_of_the_start(dtype: torch.dtype) -> None:
+    model = small(score_scaling="whitened", variance_floor=3e-3).to(torch.bfloat16)
+    floor = model.variance_floor.to(dtype).item()
+    *_, spread = model.init(uniform(1, 1, 9, 9).to(dtype), Denoising(0.05)).state
+    assert spread.item() == pytest.approx((0.05**2 + floor) ** -0.5, rel=1e-6)
+
+
 def test_masked_pixels_take_part() -> None:
     mask = torch.ones(1, 1, 12, 12)
     mask[..., 4:8, 4:8] = 0

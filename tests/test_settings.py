@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from collections.abc import Sequence
 from typing import Literal
 
@@ -96,7 +97,26 @@ def test_settings_may_be_lists_and_may_be_none() -> None:
         settings.from_table(Own, {"what": [1]}, where="own")
 
 
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    all_of: tuple[Inner, ...] = ()
+    maybe: Inner | None = None
+
+    def __post_init__(self) -> None:
+        settings.check_types(self, where="parts")
+
+
+def test_dataclasses_may_stand_in_tuples_and_may_be_none() -> None:
+    parts = Parts((Inner(2.0), Inner(3.0)), Inner(4.0))
+    table = json.loads(json.dumps(settings.to_table(parts)))
+    assert table["maybe"] == {"rate": 4.0, "span": [0.0, 1.0]}
+    assert settings.from_table(Parts, table) == parts
+
+
 def test_unknown_networks_are_named() -> None:
+    for name in (["compact"], 3):
+        with pytest.raises(ValueError, match="network has no"):
+            settings.from_table(RIMConfig, {"network": {"name": name}})
     with pytest.raises(ValueError, match='did you mean "compact"'):
         settings.from_table(RIMConfig, {"network": {"name": "compct"}})
     with pytest.raises(ValueError, match="name"):

@@ -112,6 +112,23 @@ def test_every_ensemble_and_share_is_drawn_with_rows_for_every_sample() -> None:
     assert list(task.validation()) == [f"{name}_{p}" for name in ENSEMBLES for p in (0.2, 0.5)]
 
 
+def test_the_largest_share_of_fourier_rows_is_a_setting_for_all_of_them_are_the_noisy_image() -> (
+    None
+):
+    x = uniform(2, 1, 8, 8).float()
+    task = RandomProjectionsTask(p=(0.25, 1.0), fourier_most=0.25)
+    drawn = set()
+    for seed in range(40):
+        problem, y = task.draw(x, generator(seed))
+        drawn.add((type(problem.operator), y.shape[2]))
+    whole = [(DenseProjection, 16), (DenseProjection, 64), (FourierProjection, 16)]
+    assert drawn == set(whole)
+    with pytest.raises(ValueError, match="fourier_most is at least the least p"):
+        dataclasses.replace(task, fourier_most=0.2)
+    operator = FourierProjection.draw(1.0, (8, 8), samples=2, generator=generator())
+    torch.testing.assert_close(operator.A_adjoint(operator.A(x)), 64 * x)
+
+
 def test_some_projections_have_more_noise_but_not_beyond_what_is_worth_the_least_rows() -> None:
     x = uniform(400, 1, 10, 10).float()
     task = RandomProjectionsTask(("gaussian",), p=(0.8,), sigma=2.0, noisier=0.25, least_rows=5)

@@ -136,3 +136,8 @@ def test_tensors_that_would_stay_behind_are_told() -> None:
     assert tree.move([Gain(), torch.ones(1)], device="cpu")[1] == 1
     with pytest.raises(ValueError, match="the tensors of Gain would stay where they are: register"):
         tree.move([Gain(), torch.ones(1)], device="meta")
+    module = torch.nn.BatchNorm1d(2)
+    assert tree.move([module], device="cpu") == [module]
+    for kept in (module, torch.nn.Sequential(torch.nn.BatchNorm1d(2, affine=False))):
+        with pytest.raises(ValueError, match="would stay where they are"):
+            tree.move([kept], device="meta")

@@ -104,8 +104,8 @@ class QuantisedGaussianNoise:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", noise_level(self.sigma, name="sigma", allow_zero=True))
-        if self.levels < 1:
-            raise ValueError(f"levels are at least 1, got {self.levels}")
+        if self.levels != self.levels // 1 or not 1 <= self.levels < math.inf:
+            raise ValueError(f"levels are a whole number from 1, got {self.levels}")
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...)."""
@@ -190,22 +190,23 @@ class PoissonNoise:
     def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
         """(y log z - z) / gain, summed within each sample: (N,); negative z counts as zero.
 
-        -inf where z <= 0 < y.
+        -inf where z <= 0 < y. Of y below zero, as where a dark level was taken off, nothing is said
+        where z <= 0.
         """
         gain, z = tree.per_sample(self.gain, z), z.clamp(min=0)
         # Where y = 0 the first term is, and has a gradient of, zero: at z = 0, too.
-        logarithm = torch.where(y == 0, 1.0, z).log()
+        logarithm = torch.where((y == 0) | ((y < 0) & (z == 0)), 1.0, z).log()
         return ((y * logarithm - z) / gain).flatten(1).sum(1)
 
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """(y - z) / (gain z + floor); the variance of a negative z counts as zero.
 
-        Where there is neither variance nor y, the score is its limit, -1 / gain, and below zero,
-        where the likelihood is level, 0.
+        Where there is no variance and y is not positive, it is the limit at y = 0, -1 / gain, and
+        below zero, where the likelihood is level, 0.
         """
         gain = tree.per_sample(self.gain, z)
         variance = gain * z.clamp(min=0) + variance_floor
-        dark = (variance == 0) & (y == 0)
+        dark = (variance == 0) & (y <= 0)
         limit = -1 / gain * (z >= 0).to(z)
         # What is not chosen must be finite all the same, or gradients would be NaN.
         return torch.where(dark, limit, (y - z) / torch.where(dark, 1.0, variance))

@@ -45,15 +45,15 @@ class Problem:
     noise: Noise
 
     def __post_init__(self) -> None:
-        if not isinstance(self.operator, Operator):
+        if isinstance(self.operator, type) or not isinstance(self.operator, Operator):
             raise ValueError(
-                f"an operator has a method A(x), got {type(self.operator).__name__} (none at all: "
+                f"an operator has a method A(x), got {_kind(self.operator)} (none at all: "
                 "rimkit.Identity())"
             )
-        if not isinstance(self.noise, Noise):
+        if isinstance(self.noise, type) or not isinstance(self.noise, Noise):
             raise ValueError(
                 "a noise has the methods sample, log_prob and score, got "
-                f"{type(self.noise).__name__} (of one level: rimkit.GaussianNoise(sigma))"
+                f"{_kind(self.noise)} (of one level: rimkit.GaussianNoise(sigma))"
             )
 
     def simulate(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -231,6 +231,11 @@ def as_problem(physics: Any) -> Problem:
         f"rimkit has no likelihood for the noise model {kind.__name__}; "
         "it knows GaussianNoise and PoissonNoise, or build rimkit.Problem(operator, noise) yourself"
     )
+
+
+def _kind(given: object) -> str:
+    """What was given, in words: a class is none of its instances."""
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
 
 
 def _level(value: Any) -> Tensor | float:

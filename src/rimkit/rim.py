@@ -137,8 +137,8 @@ class RIM(Solver):
         y = at_least_single(y)
         if y.device != self._weight.device:
             raise ValueError(f"y is on {y.device}, the model on {self._weight.device}")
-        floor = self.variance_floor
         x = problem.initial(y)
+        floor = self.variance_floor.to(x)
         check_start(x, problem.score(x, y, variance_floor=floor))
         spread = [score_spread(problem, x, y, variance_floor=floor)] if self._whitens else []
         channels, *sides = x.shape[1:]
@@ -154,6 +154,18 @@ class RIM(Solver):
         eta = self.link.inverse(x) if self.config.start == "initial" else torch.zeros_like(x)
         state = self.network.init_state(self._pad(eta).to(self._dtype))
         return Iterate(eta, self.link(eta), (*state, *spread))
+
+    def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
+        """Refuse the iterate of another solver: its state means something else."""
+        begun = super()._start(y, problem, start)
+        if start is not None:
+            own = self.network.init_state(self._pad(start.eta).to(self._dtype))
+            found = [part.shape for part in start.state]
+            if len(found) != len(own) + self._whitens or found[: len(own)] != [
+                part.shape for part in own
+            ]:
+                raise ValueError("start is an iterate of another solver: its state is not of this")
+        return begun
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take one step: `update` with the score of equation 15."""

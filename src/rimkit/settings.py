@@ -71,12 +71,16 @@ def to_table(value: Any) -> dict[str, Any]:
     """Turn a dataclass into a table that holds every field, defaults included."""
     table = {}
     for field in dataclasses.fields(value):
-        item = getattr(value, field.name)
-        if isinstance(item, tuple):
-            item = list(item)
-        table[field.name] = to_table(item) if dataclasses.is_dataclass(item) else item
+        table[field.name] = _plain(getattr(value, field.name))
     name = getattr(type(value), "table_name", None)
     return {"name": name, **table} if name else table
+
+
+def _plain(item: Any) -> Any:
+    """A value as TOML and JSON have it."""
+    if isinstance(item, list | tuple):
+        return [_plain(each) for each in item]
+    return to_table(item) if dataclasses.is_dataclass(item) else item
 
 
 def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -130,6 +134,8 @@ def unknown_key(key: str, known: Mapping[str, Any] | list[str], *, where: str) -
 
 def _convert(kind: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(kind):
+        if isinstance(value, typing.cast("type[Any]", kind)):
+            return value
         return from_table(typing.cast("type[Any]", kind), value, where=path)
     reader = _READERS.get(typing.get_origin(kind))
     if reader is not None:

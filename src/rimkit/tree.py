@@ -6,7 +6,7 @@ Tensor leaves lead with the batch size N or with 1; a leading 1 is shared by all
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -82,10 +82,7 @@ def move(
     """
     goal = None if device is None else torch.device(device).type
     for leaf in settings(tree):
-        held = [
-            value for value in getattr(leaf, "__dict__", {}).values() if isinstance(value, Tensor)
-        ]
-        if any(value.device.type != (goal or value.device.type) for value in held):
+        if any(value.device.type != (goal or value.device.type) for value in _held(leaf)):
             raise ValueError(
                 f"the tensors of {type(leaf).__name__} would stay where they are: register the "
                 "class (rimkit.tree.register)"
@@ -97,6 +94,14 @@ def move(
         return leaf.to(device=device, dtype=dtype.to_complex() if leaf.is_complex() else dtype)
 
     return map_tensors(moved, tree)
+
+
+def _held(leaf: Any) -> Iterator[Tensor]:
+    """Tensors that an object has as attributes, or a module as parameters and buffers."""
+    yield from (v for v in getattr(leaf, "__dict__", {}).values() if isinstance(v, Tensor))
+    if isinstance(leaf, torch.nn.Module):
+        yield from leaf.parameters()
+        yield from leaf.buffers()
 
 
 def detach(tree: T) -> T:

@@ -28,6 +28,15 @@ def test_train_then_restore_with_what_was_trained(
     assert (tmp_path / "clean" / "0-restored.png").exists()
     assert main([*arguments, *overrides]) == 1
     assert "--resume" in capsys.readouterr().err
+    for other in ("denoise-color", "denoise-paper"):
+        again = ["train", other, *arguments[2:], "--output", "runs/denoise-gray", "--resume"]
+        assert main(again) == 1
+        assert "holds another training: for denoising, with Compact" in capsys.readouterr().err
+    (tmp_path / "runs" / "denoise-gray" / "last.ckpt").unlink()
+    before = Path(weights).read_bytes()
+    assert main([*arguments, *overrides]) == 1
+    assert "holds the weights of a training" in capsys.readouterr().err
+    assert Path(weights).read_bytes() == before
 
 
 def test_a_training_stops_when_its_minutes_are_over_and_goes_on(

@@ -123,6 +123,15 @@ def test_precision_is_one_that_is_timed(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="precision is one of 'auto', '32-true', 'bf16-mixed'"):
         load_study(str(file))
+    for choices in ('["a"]', "3"):
+        file.write_text(f'title = "t"\nrecipe = "denoise-gray"\nminutes = 1\nchoices = {choices}\n')
+        with pytest.raises(ValueError, match="choices"):
+            load_study(str(file))
+
+
+def test_a_problem_may_be_called_late() -> None:
+    look = Look(1, {"night_late": 20.0, "night_late_late": 10.0})
+    assert (look.mean, look.late_mean) == (20.0, 10.0)
 
 
 @pytest.mark.usefixtures("slow")
@@ -341,7 +350,11 @@ def test_other_columns_of_the_log_are_reported(tmp_path: Path, images: Path) -> 
     rows = list(csv.DictReader(to_csv(results).splitlines()))
     assert float(rows[1]["train/variance_floor"]) == pytest.approx(ends[0], rel=1e-4)
 
-    again = from_csv(study, to_csv(results))
+    text = to_csv(results)
+    for cut in (text.rstrip().rpartition(",")[0], text.rstrip() + ",7"):
+        with pytest.raises(ValueError, match="other columns than the first one"):
+            from_csv(study, cut)
+    again = from_csv(study, text)
     assert [r.choice.name for r in again] == [r.choice.name for r in results]
     assert again[0].looks[-1].logged == pytest.approx(results[0].looks[-1].logged, rel=1e-4)
     assert summarise(again)[1].psnr == pytest.approx(summarise(results)[1].psnr, abs=1e-4)

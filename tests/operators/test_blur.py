@@ -4,7 +4,7 @@ import torch
 from scipy import ndimage
 from tests.cases import normal
 
-from rimkit.operators import Blur, gaussian_kernel
+from rimkit.operators import Blur, DenseProjection, Downsampling, gaussian_kernel
 
 
 @pytest.mark.parametrize(("padding", "mode"), [("circular", "wrap"), ("replicate", "nearest")])
@@ -48,6 +48,13 @@ def test_gaussian_kernel_sums_to_one_and_has_its_width() -> None:
     offsets = torch.arange(len(kernel)) - len(kernel) // 2
     assert kernel.sum().item() == pytest.approx(1)
     assert (kernel.sum(0) * offsets**2).sum().item() == pytest.approx(1.5**2, rel=0.05)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert gaussian_kernel(1.0, radius=np.int64(3)).shape == (1, 7, 7)
+    assert Downsampling(2, size=(np.int64(8), np.int64(8))).size == (8, 8)
+    drawn = torch.Generator().manual_seed(0)
+    assert DenseProjection.gaussian(np.float32(0.5), (4, 4), generator=drawn).matrix.shape[-2] == 8
 
 
 @pytest.mark.parametrize("std", [0.0, -1.0, float("nan"), float("inf")])

@@ -130,6 +130,13 @@ def test_draws_refuse_other_shares_and_numbers_of_samples() -> None:
         Mask.scattered(torch.tensor([0.5, 0.5]), (9, 9), generator=generator())
     with pytest.raises(ValueError, match=r"count is a number or one per sample \(3,\)"):
         Mask.strokes(torch.tensor([1, 2]), (9, 9), samples=3, generator=generator())
+    with pytest.raises(ValueError, match="counts are at least 0, got -1"):
+        Mask.strokes(-1, (9, 9), generator=generator())
+    with pytest.raises(ValueError, match="length goes from 0 or more upwards, got 60"):
+        Mask.strokes(1, (9, 9), generator=generator(), length=(60.0, 0.0))
+    for width in ((-1.0, 2.0), (1.0, math.inf)):
+        with pytest.raises(ValueError, match="width goes from 0 or more upwards"):
+            Mask.strokes(1, (9, 9), generator=generator(), width=width)
 
 
 def test_a_stroke_is_drawn_whole_wherever_it_lies() -> None:

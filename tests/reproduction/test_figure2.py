@@ -173,6 +173,22 @@ def test_curves_stay_on_a_processor_with_another_precision(setup: Setup) -> None
         assert more.settings[TWO[0]] == "a model, network in bfloat16 or float32"
 
 
+def test_curves_of_a_machine_do_not_give_way_to_another_of_its_name(setup: Setup) -> None:
+    kept = Curves(setup.output / "figure2", say=setup.say)
+    one, other = (
+        dataclasses.replace(
+            walkers.classical()[1],
+            settings=lambda _, digest=digest: f"weights {digest}, float32",
+            parameters=7,
+        )
+        for digest in ("0a", "0b")
+    )
+    first = kept.of(one, TWO[:1], images(1))
+    with pytest.raises(ValueError, match=r"variation\.npz holds another machine of this name"):
+        kept.of(other, TWO[:1], images(1))
+    assert kept.of(one, TWO[:1], images(1)).settings == first.settings
+
+
 def test_what_is_kept_stands_in_the_figure_where_it_is_whole(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -252,6 +252,22 @@ def test_there_are_no_more_than_100_test_images(capsys: pytest.CaptureFixture[st
     assert "there are 100 test images" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("what", "options", "word"),
+    [
+        ("blind", ["--add", "denoise-gray"], "--add"),
+        ("receptive-field", ["--images", "3", "--output", "out"], "--images"),
+        ("figure3", ["--images", "3", "--output", "out"], "--images"),
+        ("table3", ["--only-ours"], "--only-ours"),
+    ],
+)
+def test_what_a_reproduction_would_ignore_is_refused(
+    what: str, options: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reproduce", what, *options]) != 0
+    assert f"rimkit reproduce {what} takes no {word}" in capsys.readouterr().err
+
+
 def test_what_cannot_be_reproduced_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["reproduce", "table9"])

@@ -49,6 +49,17 @@ def test_what_is_there_is_not_measured_again(tmp_path: Path) -> None:
     assert len(restore.calls) == 9
 
 
+def test_two_runs_on_one_file_keep_each_others_scores(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    one, other = (Scores(file, say=lambda _: None) for _ in range(2))
+    restore = Counted()
+    one.of(DenoisingMethod("one", restore, "of one"), images(2), CONDITIONS)
+    other.of(DenoisingMethod("other", restore, "of another"), images(1), CONDITIONS)
+    one.of(DenoisingMethod("one", restore, "of one"), images(3), CONDITIONS)
+    methods = [line["method"] for line in csv.DictReader(file.read_text().splitlines())]
+    assert (methods.count("one"), methods.count("other"), len(restore.calls)) == (6, 2, 8)
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "method,image,sigma\nas it is,1\n"])
 def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "scores.csv"

@@ -13,8 +13,10 @@ pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
 from tests.reproduction.test_figure2 import images, write_model
 
 from rimkit.evaluation.transfer import TRANSFERS
+from rimkit.networks import CompactConfig
 from rimkit.reproduction import denoising, transfer, transfer_cuts, tuned, walkers
 from rimkit.reproduction.setup import Setup
+from rimkit.rim import RIM, RIMConfig
 
 SOME = tuple(p for p in TRANSFERS if p.name in ("inpaint-5", "deblur", "frequencies", "counts"))
 
@@ -92,3 +94,22 @@ def test_table_2_has_the_machine_that_never_denoised(
     (line,) = (line for line in text.splitlines() if line.startswith(f"{row}  "))
     assert line.count("±") == 6  # plain and 8 bits, at three levels
     assert f"{row}, knows of levels" not in text
+
+
+@pytest.mark.parametrize(
+    ("task", "keeps"),
+    [
+        ({}, True),
+        ({"p": [0.1, 0.8]}, True),
+        ({"noisier": 0.5}, False),
+        ({"p": [0.1, 1.0]}, False),
+        ({"p": [0.1, 1.0], "fourier_most": 0.6}, True),
+        ({"name": "denoising"}, False),
+    ],
+)
+def test_a_whole_transform_and_more_noise_are_beyond_the_protocol(
+    task: dict[str, object], keeps: bool
+) -> None:
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1)))
+    model.training_record = {"task": {"name": "random-projections", **task}}
+    assert denoising._keeps_to_protocol(model) == keeps

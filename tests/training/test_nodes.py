@@ -56,6 +56,8 @@ def test_two_nodes_train_one_model(tmp_path: Path, images: Path, overrides: list
     for rank, (node, text) in enumerate(zip(nodes, printed, strict=True)):
         assert node.returncode == 0, text
         assert f"GLOBAL_RANK: {rank}, MEMBER: {rank + 1}/2" in text
+        assert "stopped before" not in text
+        assert ("weights.safetensors" in text) == (rank == 0)
     training = store.read_metadata(tmp_path / "run" / "weights.safetensors")["training"]
     assert training["finished"]
     assert training["updates"] == 4

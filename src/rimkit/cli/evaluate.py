@@ -40,7 +40,7 @@ from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
 from rimkit.trained import check_trained_for, knows_levels
-from rimkit.weights.record import parameter_count
+from rimkit.weights.record import parameter_count, title
 
 _TIMED = 10  # images, at sigma 25
 
@@ -69,7 +69,13 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
     for path in paths:  # before the first is solved
         if min(load_bytes(path, channels=1).shape[1:]) < SMALLEST:
             raise ValueError(f"{path}: images have at least {SMALLEST}x{SMALLEST} pixels")
-    images = (load_image(path, channels=model.config.network.channels) for path in paths)
+    images = (
+        dataclasses.replace(
+            load_image(path, channels=model.config.network.channels),
+            name=path.relative_to(options.data).with_suffix("").as_posix(),
+        )
+        for path in paths
+    )
     scores = list(
         tqdm(
             score_task(
@@ -119,7 +125,7 @@ def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
     )
     timed = [noisy(image, conditions[1]) for image in images[:_TIMED]]
     row = measured_row(
-        f"rimkit {Path(options.model).stem}",
+        title(options.model, record),
         scores,
         parameters=parameter_count(model),
         seconds=seconds_of([functools.partial(restore, y, conditions[1]) for y in timed]),

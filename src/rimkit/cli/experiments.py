@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rimkit import atomic
 from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.result import Result
 from rimkit.experiments.run import run_study
-from rimkit.experiments.study import load_study
+from rimkit.experiments.study import Study, load_study
 from rimkit.provenance import stamp
 from rimkit.training.data import training_paths
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,8 +33,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--only goes without --from: --again says what is trained beside it")
     for path in filter(None, (options.text, options.csv, options.figure)):
         atomic.check_place(path)
-    if options.figure is not None:  # before hours of training, if something is missing
-        from rimkit.experiments.figures import curves_figure, gains_figure
+    draw = _drawing(study) if options.figure is not None else None  # before hours of training
     results: list[Result] = []
     if options.read is not None:
         try:
@@ -59,12 +63,17 @@ def run(options: argparse.Namespace) -> int:
         if path is not None:
             with atomic.replacing(path) as file:
                 file.write(content.encode())
-    if options.figure is not None:
-        if study.looks > 1:
-            figure = curves_figure(study.title, results)
-        else:
-            figure = gains_figure(study.title, summarise(results))
+    if draw is not None:
         with atomic.replacing(options.figure) as file:
-            figure.savefig(file, format=options.figure.suffix[1:] or "png")
+            draw(results).savefig(file, format=options.figure.suffix[1:] or "png")
     print(text, end="")
     return 0
+
+
+def _drawing(study: Study) -> Callable[[list[Result]], Figure]:
+    """The function that draws a study, once what it needs is known to be installed."""
+    from rimkit.experiments.figures import curves_figure, gains_figure
+
+    if study.looks > 1:
+        return lambda results: curves_figure(study.title, results)
+    return lambda results: gains_figure(study.title, summarise(results))

@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from rimkit.cli.main import say
 from rimkit.networks import ablated
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
             progress=not options.quiet,
         ),
     )
+    if getattr(rank_zero_only, "rank", 0):  # the first process writes the weights, and tells
+        return 0
     if ended_after(output) is None:
         say("stopped before all updates were done; --resume goes on")
     print(weights)
@@ -64,7 +67,15 @@ def _check_same(asked: Recipe, saved: Recipe, folder: Path, *, model: str | None
         (network.sees_estimate, network.recurrent)
         for network in (asked.model.network, saved.model.network)
     ]
-    if tasks[0] != tasks[1] or (model is not None and parts[0] != parts[1]):
+    machines = [
+        (network.table_name, network.channels)
+        for network in (asked.model.network, saved.model.network)
+    ]
+    if (
+        tasks[0] != tasks[1]
+        or machines[0] != machines[1]
+        or (model is not None and parts[0] != parts[1])
+    ):
         raise ValueError(
             f"{folder} holds another training: for {tasks[1]}, with {saved.model.network}"
         )

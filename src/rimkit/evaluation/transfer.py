@@ -1,4 +1,4 @@
-"""Problems that a machine for random projections never saw, on whole grey images."""
+"""Problems of whole grey images for a machine that learned from random projections of patches."""
 
 from __future__ import annotations
 

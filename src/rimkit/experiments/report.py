@@ -140,6 +140,8 @@ def from_csv(study: Study, text: str) -> list[Result]:
     for row in csv.DictReader(text.splitlines()):
         if any(row.get(name) is None for name in _PLACE):
             raise ValueError(f"a line of a study has the columns {', '.join(_PLACE)}, got {row}")
+        if None in row or None in row.values():
+            raise ValueError(f"a line has other columns than the first one: {row}")
         found.setdefault((row["choice"], int(row["seed"])), []).append(row)
     if not found:
         raise ValueError("there is no line of a study in it")

@@ -27,7 +27,8 @@ class Look:
     @property
     def own(self) -> dict[str, float]:
         """After the machine's own number of steps, by the name of the validation problem."""
-        return {k: db for k, db in self.psnr.items() if not k.endswith(_LATE)}
+        late = {name + _LATE for name in self.psnr}
+        return {name: db for name, db in self.psnr.items() if name not in late}
 
     @property
     def mean(self) -> float:

@@ -179,7 +179,9 @@ def load_study(name: str) -> Study:
     """
     table = settings.read_toml(name, _FOLDER)
     if name not in study_names():
-        for part in (table, *table.get("choices", ())):
+        choices = table.get("choices")
+        parts = [table, *(choices if isinstance(choices, list) else ())]
+        for part in (part for part in parts if isinstance(part, dict)):
             if str(part.get("recipe", "")).endswith(".toml"):
                 part["recipe"] = str(Path(name).parent / part["recipe"])
     return settings.from_table(Study, table, where="study")

@@ -94,8 +94,8 @@ def plan(
         For one file: the file to write, or a folder (one that exists, or any name without an
         ending) to write it into. For one folder: the folder that mirrors it. For several sources: a
         folder, in which each has its name; what others are written to there is no source. None:
-        each goes beside itself, as ``STEM-NAME``; what has the name of another source's result is left as it
-        is then, so that the same names can be given again.
+        each goes beside itself, as ``STEM-NAME``; what has the name of another source's result is
+        left as it is then, so that the same names can be given again.
     marks
         A file that marks missing pixels, of all images alike, or a folder that mirrors the source
         with one for each image, called like it but for the ending.

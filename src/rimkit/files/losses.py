@@ -45,7 +45,9 @@ def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
     profile = metadata.icc
     if profile and "sRGB" not in profile_name(profile):
         name = profile_name(profile) or "one that cannot be read"
-        carried = "it is carried on" if takes_profile(kind, profile) else f"{kind} cannot carry it on"
+        carried = (
+            "it is carried on" if takes_profile(kind, profile) else f"{kind} cannot carry it on"
+        )
         yield f"its colour profile is not sRGB but {name}; {carried}"
     if profile or kind == "PNG":
         return

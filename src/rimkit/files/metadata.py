@@ -113,9 +113,9 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
 def _dpi(image: Image.Image, kept: bytes) -> tuple[float, float] | None:
     """Pixels per inch; Pillow says 72 of a JPEG with EXIF that says none."""
     dpi = image.info.get("dpi")
-    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
-        if not states_resolution(kept):
-            return None
+    is_told = image.format not in ("JPEG", "MPO") or image.info.get("jfif_unit") in (1, 2)
+    if not is_told and not states_resolution(kept):
+        return None
     return (float(dpi[0]), float(dpi[1])) if dpi else None
 
 
@@ -161,10 +161,10 @@ def read_exif(
 ) -> tuple[bytes, int, tuple[str, ...]]:
     """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation.
 
-    That is 1 to 8, and 0 where none is said. And what is left out, in words. ``only``: the tags of the main directory that may be kept;
-    None: all, but orientation, XMP and IPTC.
+    That is 1 to 8, and 0 where none is said. And what is left out, in words. ``only``: the tags of
+    the main directory that may be kept; None: all, but orientation, XMP and IPTC.
     """
-    orientation = exif.get(Base.Orientation)
+    orientation = exif.get(Base.Orientation, 0)
     kept = Image.Exif()
     for tag, value in exif.items():
         if tag not in _ELSEWHERE and (only is None or tag in only):

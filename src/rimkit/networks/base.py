@@ -23,6 +23,7 @@ class NetworkConfig(abc.ABC):
     """Base of the settings of an update network, saved whole with the weights.
 
     A class that says its ``table_name`` is known by it from then on, to `rimkit.load` and recipes.
+    Settings that are whole numbers are at least 1, floats at least 0.
 
     Attributes
     ----------
@@ -133,7 +134,7 @@ def network_from_table(table: Mapping[str, Any]) -> NetworkConfig:
     if not isinstance(table, Mapping) or "name" not in table:
         raise ValueError(f"a network is a table with a name ({', '.join(_KNOWN)}), got {table!r}")
     name = table["name"]
-    if name not in _KNOWN:
+    if not isinstance(name, str) or name not in _KNOWN:
         unknown = settings.unknown_key(str(name), _KNOWN, where="network")
         raise ValueError(
             f"{unknown} (one of your own is known once its module is imported: --import)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -139,7 +140,7 @@ def gaussian_kernel(std: float, *, radius: int | None = None) -> Tensor:
     if not 0 < std < float("inf"):
         raise ValueError(f"the width of a Gaussian kernel is positive and finite, got {std}")
     radius = radius if radius is not None else max(1, round(3 * std))
-    if not isinstance(radius, int) or radius < 0:
+    if not isinstance(radius, int | np.integer) or radius < 0:
         raise ValueError(f"the radius of a kernel is a whole number from 0, got {radius!r}")
     profile = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * std**2))
     kernel = profile[:, None] * profile

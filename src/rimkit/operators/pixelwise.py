@@ -129,9 +129,14 @@ class Mask:
         Raises
         ------
         ValueError
-            If there are other counts than N.
+            If there are other counts than N, one is negative, or a range is none.
         """
         counts = _by_sample("count", count, samples)
+        if (counts < 0).any():
+            raise ValueError(f"counts are at least 0, got {int(counts.min())}")
+        for name, (least, largest) in {"width": width, "length": length}.items():
+            if not 0 <= least <= largest < math.inf:
+                raise ValueError(f"{name} goes from 0 or more upwards, got {least} to {largest}")
         device = generator.device
         missing = torch.zeros((samples, *size), dtype=torch.bool, device=device)
         counts = counts.to(device)

@@ -55,7 +55,7 @@ class Downsampling:
         if self.size is not None and not (
             isinstance(self.size, tuple)
             and len(self.size) == 2
-            and all(isinstance(side, int) and side > 0 for side in self.size)
+            and all(isinstance(side, int | np.integer) and side > 0 for side in self.size)
         ):
             raise ValueError(
                 f"size is a tuple (H, W) of whole numbers, both positive, got {self.size!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +13,7 @@ Size = tuple[int, int]
 
 def row_count(p: float, size: Size) -> int:
     """Number of rows m = round(p d)."""
-    if not isinstance(p, int | float) or not 0 < p <= 1:
+    if not isinstance(p, int | float | np.floating) or not 0 < p <= 1:
         raise ValueError(f"p, the share of rows, lies in (0, 1], got {p} for {size[0]}x{size[1]}")
     m = round(p * size[0] * size[1])
     if m < 1:

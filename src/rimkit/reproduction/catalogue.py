@@ -9,26 +9,46 @@ if TYPE_CHECKING:
     from rimkit.reproduction.setup import Setup
 
 
+_IMAGES, _MODELS, _OTHERS = "images", "models", "others"
+_OPTIONS = {_IMAGES: "--images", _MODELS: "--add", _OTHERS: "--only-ours"}
+"""By what `Setup` calls them."""
+
+
 class Entry(NamedTuple):
-    """A table or figure: what it shows, and the module of this folder that has its function."""
+    """A table or figure.
+
+    Attributes
+    ----------
+    title
+        What it shows.
+    module
+        Of this folder, which has its function.
+    takes
+        What else than the place of the results can be set, as `Setup` calls it.
+    """
 
     title: str
     module: str
+    takes: tuple[str, ...] = ()
 
 
 REPRODUCTIONS = {
-    "blind": Entry("sigma estimated against sigma known", "blind"),
-    "figure2": Entry("random projections, step by step", "figure2"),
-    "figure3": Entry("an image at sigma 50, quantised", "figure3"),
-    "figure4": Entry("an image made three times smaller, and larger again", "figure4"),
-    "inpainting": Entry("missing pixels, filled in", "inpainting"),
+    "blind": Entry("sigma estimated against sigma known", "blind", (_IMAGES,)),
+    "figure2": Entry("random projections, step by step", "figure2", (_IMAGES, _MODELS)),
+    "figure3": Entry("an image at sigma 50, quantised", "figure3", (_MODELS, _OTHERS)),
+    "figure4": Entry(
+        "an image made three times smaller, and larger again", "figure4", (_IMAGES, _MODELS)
+    ),
+    "inpainting": Entry("missing pixels, filled in", "inpainting", tuple(_OPTIONS)),
     "receptive-field": Entry("how far a machine sees, by step", "receptive_field"),
-    "rest": Entry("whether a denoiser stays where it came to rest", "rest"),
-    "seconds": Entry("PSNR against seconds, by step and by method", "seconds"),
-    "table1": Entry("colour denoising", "denoising"),
-    "table2": Entry("grey denoising", "denoising"),
-    "table3": Entry("super-resolution", "super_resolution"),
-    "transfer": Entry("a machine for random projections on what it never saw", "transfer"),
+    "rest": Entry("whether a denoiser stays where it came to rest", "rest", (_IMAGES, _MODELS)),
+    "seconds": Entry("PSNR against seconds, by step and by method", "seconds", (_IMAGES, _OTHERS)),
+    "table1": Entry("colour denoising", "denoising", tuple(_OPTIONS)),
+    "table2": Entry("grey denoising", "denoising", tuple(_OPTIONS)),
+    "table3": Entry("super-resolution", "super_resolution", (_IMAGES, _MODELS)),
+    "transfer": Entry(
+        "a machine for random projections on whole images", "transfer", (_IMAGES, _MODELS)
+    ),
 }
 """By name; the function of the module is called like it."""
 
@@ -40,7 +60,13 @@ def reproduce(name: str, setup: Setup) -> str:
     ------
     KeyError
         If nothing has that name.
+    ValueError
+        If something is set that it does not take: its text would say that it did.
     """
-    module = importlib.import_module(f"rimkit.reproduction.{REPRODUCTIONS[name].module}")
+    entry, unset = REPRODUCTIONS[name], type(setup)(setup.output, setup.say)
+    for field, option in _OPTIONS.items():
+        if field not in entry.takes and getattr(setup, field) != getattr(unset, field):
+            raise ValueError(f"rimkit reproduce {name} takes no {option}")
+    module = importlib.import_module(f"rimkit.reproduction.{entry.module}")
     text: str = getattr(module, name.replace("-", "_"))(setup)
     return text

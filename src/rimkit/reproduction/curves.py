@@ -22,6 +22,7 @@ Values = npt.NDArray[np.float64]
 
 _PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # another number where values would differ
 _MIXED = "network in bfloat16 or float32"
+_WEIGHTS = re.compile(r"weights ([0-9a-f]+)")
 _PRECISION = re.compile(rf", ({_MIXED}|network in bfloat16|float32)(?=;|$)")
 
 
@@ -156,7 +157,7 @@ class Curves:
         Raises
         ------
         ValueError
-            If the file of this walker is damaged.
+            If the file of this walker is damaged, or holds curves of other weights.
         """
         file = self._folder / f"{walker.label}.npz"
         kept = _read(file) if file.exists() else _Kept(walker.name, None, None, {}, {})
@@ -164,6 +165,14 @@ class Curves:
         for panel in panels:
             key, settings = _key(panel), walker.settings(panel) + _PROTOCOL
             there = kept.settings.get(key, "")
+            if walker.parameters is not None and _weights_of(there) not in (
+                "",
+                _weights_of(settings),
+            ):
+                raise ValueError(
+                    f"{file} holds another machine of this name: give the new one a name of its "
+                    "own, or move the file away"
+                )
             if _but_for_precision(there) != _but_for_precision(settings):
                 there = kept.settings[key] = settings
                 kept.values[key] = np.empty((2, 0, walker.steps(panel) + 1), np.float32)
@@ -264,6 +273,12 @@ def _measure(walker: Walker, panel: Panel, image: CleanImage) -> npt.NDArray[np.
 def _but_for_precision(settings: str) -> str:
     """What is whole is not run again where processors compute in another precision."""
     return _PRECISION.sub("", settings)
+
+
+def _weights_of(settings: str) -> str:
+    """The checksum of a machine's weights; empty if there is none."""
+    found = _WEIGHTS.search(settings)
+    return found[1] if found else ""
 
 
 def _key(panel: Panel) -> str:

@@ -37,7 +37,8 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import KNOWS, DenoisingMethod, Scores, settings_of
 from rimkit.reproduction.setup import Setup, check_names
-from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
+from rimkit.rim import RIM
+from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask, task_from_table
 from rimkit.trained import check_trained_for, knows_levels, trained_on_rounded_alone
 from rimkit.weights import record
 
@@ -142,7 +143,7 @@ def _ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
     """All denoisers in the package for so many channels, and those that were asked for.
 
     Each with the plain likelihood, and with the one that knows of levels. Machines for random
-    projections, which were never trained to denoise, have the plain one: RIM-3task of Table 2.
+    projections have the plain one: they are RIM-3task where their training kept to its protocol.
 
     Raises
     ------
@@ -164,11 +165,20 @@ def _ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
             continue
         if model.training_record.get("task", {}).get("name") == _PROJECTIONS:
             plain = _model(name)
-            ours.append(dataclasses.replace(plain, name=f"{plain.name} (RIM-3task)"))
+            kind = "RIM-3task" if _keeps_to_protocol(model) else "more rows and noise"
+            ours.append(dataclasses.replace(plain, name=f"{plain.name} ({kind})"))
         else:
             check_trained_for(DenoisingTask, model.training_record, model=name)
             ours += [_model(name, knows=knows) for knows in (False, True)]
     return ours
+
+
+def _keeps_to_protocol(model: RIM) -> bool:
+    """Whether a machine for random projections saw one level of noise, and no whole transform."""
+    task = task_from_table(model.training_record["task"])
+    if not isinstance(task, RandomProjectionsTask):
+        return False
+    return not task.noisier and min(task.fourier_most, max(task.p)) < 1
 
 
 def _model(name: str, *, steps: int | None = None, knows: bool = False) -> DenoisingMethod:

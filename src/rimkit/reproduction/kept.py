@@ -38,10 +38,9 @@ class Kept:
         self._file = file
         self._protocol = str(protocol)
         self._key = ("protocol", "settings", *place)
+        self._columns = ("method", *place, *values, "settings")
         self._here = version()
-        lines = read_csv(file, ("method", *place, *values, "settings"))
-        lines = [{**line, "protocol": line.get("protocol") or "1"} for line in lines]
-        self._lines = {tuple(line[name] for name in self._key): line for line in lines}
+        self._lines = self._read()
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -87,5 +86,11 @@ class Kept:
             self._write()
         return self._lines[key]
 
+    def _read(self) -> dict[tuple[str, ...], dict[str, str]]:
+        lines = read_csv(self._file, self._columns)
+        lines = [{**line, "protocol": line.get("protocol") or "1"} for line in lines]
+        return {tuple(line[name] for name in self._key): line for line in lines}
+
     def _write(self) -> None:
+        self._lines = {**self._read(), **self._lines}  # another process may have written, too
         write_csv(list(self._lines.values()), self._file)

@@ -46,7 +46,7 @@ def seconds(setup: Setup) -> str:
         own_seconds, own_psnr = path[model.steps - 1]
         axis.plot(own_seconds, own_psnr, "o", color="black", markersize=7, fillstyle="none")
         setup.say(name)
-    for method in (self_ensemble(_MODEL), *installed(1)):
+    for method in (self_ensemble(_MODEL), *(installed(1) if setup.others else [])):
         spent, values = [], []
         method.restore(noisy(images[0], _CONDITION), _CONDITION)  # warms up
         for image in images:

@@ -1,4 +1,4 @@
-"""A machine for random projections, unchanged, on problems that it never saw."""
+"""A machine for random projections, unchanged, on whole images: noise, and what it never saw."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import functools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from rimkit import weights
 from rimkit.evaluation.projections import STEPS, psnr_by_step
@@ -31,6 +30,7 @@ from rimkit.reproduction.walkers import (
 from rimkit.solver import Solver
 from rimkit.tasks import RandomProjectionsTask
 from rimkit.trained import check_trained_for
+from rimkit.weights import record
 
 _START = "start"
 _VALUES = ("start_db", "own_db", "late_db")
@@ -103,7 +103,7 @@ def transfer(setup: Setup) -> str:
     setup.save(draw(images[0], solvers), "transfer.png")
     parts = [
         f"The first {len(images)} grey test images; mean PSNR in dB after a method's own steps,",
-        f"all from the same start. What is measured in this run has its {network_precision()}.",
+        f"all from the same start. Measured in this run: {network_precision()}.",
         "± is the standard deviation of the mean (bootstrap over images).",
         "",
         columns(_means(scores)),
@@ -129,7 +129,8 @@ def _machine(name: str) -> TransferMethod:
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     digest = weights.sha256(name)[:16]
     settings = f"weights {digest}, {model.steps} and {STEPS} steps"
-    return TransferMethod(Path(name).stem, lambda _: model, lambda _: settings, learned=True)
+    title = record.called(name, model.training_record)
+    return TransferMethod(title, lambda _: model, lambda _: settings, learned=True)
 
 
 def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> TransferMethod:

@@ -1,4 +1,4 @@
-"""Cut-outs of what a machine for random projections makes of problems that it never saw."""
+"""Cut-outs of what a machine for random projections makes of problems of whole images."""
 
 from __future__ import annotations
 

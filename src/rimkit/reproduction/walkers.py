@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from rimkit import weights
@@ -110,11 +109,13 @@ def _names(setup: Setup) -> list[str]:
 def _machine(name: str) -> Walker:
     model = load_grey(name)
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
-    stem = Path(name).stem
-    found = _SEED.fullmatch(stem)
+    short = record.short_name(name)
+    found = _SEED.fullmatch(short)
     settings = f"weights {weights.sha256(name)[:16]}, {STEPS} steps, {network_precision()}"
+    if beyond := record.beyond_protocol(model.training_record):
+        settings += f"; {beyond}"
     return Walker(
-        name=found[1] if found else stem,
+        name=found[1] if found else short,
         solver=lambda _: model,
         steps=lambda _: STEPS,
         settings=lambda _: settings,

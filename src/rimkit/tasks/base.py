@@ -76,7 +76,7 @@ def task_from_table(table: Mapping[str, Any]) -> Task:
     if not isinstance(table, Mapping):
         raise ValueError(f"a task is a table with a name ({', '.join(TASKS)}), got {table!r}")
     name = table.get("name", DEFAULT)
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         unknown = settings.unknown_key(str(name), TASKS, where="task")
         raise ValueError(f"{unknown} (one of your own: rimkit.tasks.register, --import)")
     task: Task = settings.from_table(TASKS[name], table, where="recipe.task")

@@ -39,6 +39,9 @@ class RandomProjectionsTask:
     ----------
     ensembles, p
         From which those of a batch are drawn; p is the share of rows, in (0, 1].
+    fourier_most
+        No larger p is drawn of the Fourier ensemble: with all of its rows, y is the image with
+        noise, and who learns from that learns to denoise.
     sigma
         Noise in the units of y, whose rows are not normalised.
     noisier, least_rows
@@ -51,6 +54,7 @@ class RandomProjectionsTask:
 
     ensembles: tuple[Ensemble, ...] = ("gaussian", "binary", "fourier")
     p: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6)
+    fourier_most: float = 1.0
     sigma: float = 1.0
     noisier: float = 0.0
     least_rows: int = 20
@@ -61,6 +65,8 @@ class RandomProjectionsTask:
             raise ValueError(f"ensembles are some of {', '.join(ENSEMBLES)}, got {self.ensembles}")
         if not self.p or not all(0 < p <= 1 for p in self.p):
             raise ValueError(f"p lies in (0, 1], got {self.p}")
+        if "fourier" in self.ensembles and not min(self.p) <= self.fourier_most:
+            raise ValueError(f"fourier_most is at least the least p, got {self.fourier_most}")
         if not 0 < self.sigma < float("inf"):
             raise ValueError(f"sigma is positive, got {self.sigma}")
         if not 0 <= self.noisier <= 1 or self.least_rows < 1:
@@ -71,11 +77,11 @@ class RandomProjectionsTask:
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
         """Draw ensemble and p for the batch, and rows and noise for every sample."""
-        ensemble = int(torch.randint(len(self.ensembles), (), generator=generator))
-        p = self.p[int(torch.randint(len(self.p), (), generator=generator))]
-        return self.project(
-            self.ensembles[ensemble], p, x, generator, sigma=self._sigma(p, x, generator)
-        )
+        ensemble = self.ensembles[_number(len(self.ensembles), generator)]
+        most = self.fourier_most if ensemble == "fourier" else 1.0
+        shares = [p for p in self.p if p <= most]
+        p = shares[_number(len(shares), generator)]
+        return self.project(ensemble, p, x, generator, sigma=self._sigma(p, x, generator))
 
     def _sigma(self, p: float, x: Tensor, generator: torch.Generator) -> Tensor | float:
         if not self.noisier:
@@ -108,3 +114,7 @@ class RandomProjectionsTask:
         noise = GaussianNoise(self.sigma if sigma is None else sigma)
         problem = tree.move(Problem(operator, noise), device=x.device, dtype=x.dtype)
         return problem, problem.simulate(x, generator=generator)
+
+
+def _number(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(count, (), generator=generator))

@@ -89,18 +89,18 @@ def ended_after(folder: Path) -> int | None:
     return training["updates"] if training.get("finished") else None
 
 
-def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    """Write down what goes into a new training.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds a training already.
-    """
+def check_free(folder: Path) -> None:
+    """Raise ``ValueError`` if a folder holds a training, or its weights, already."""
     if (folder / LAST).exists():
         raise ValueError(
             f"{folder} holds a training already: go on with --resume, or choose another --output"
         )
+    if (folder / WEIGHTS).exists():
+        raise ValueError(f"{folder} holds the weights of a training: choose another --output")
+
+
+def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
+    """Write down what goes into a new training."""
     _write(folder, recipe, read)
 
 
@@ -168,7 +168,7 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 
 def _updates(checkpoint: Path) -> int:
     try:
-        return int(torch.load(checkpoint, weights_only=True)["global_step"])
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
     except (OSError, MemoryError):
         raise
     except Exception as error:  # unpickling what is no pickle raises whatever it comes upon

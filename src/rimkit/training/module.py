@@ -151,7 +151,8 @@ class RIMTraining(lightning.LightningModule):
             except DivergenceError:
                 pass  # which the log says by NaN; the training may get over it
             for label, step in ((name, own), (f"{name}_late", late)):
-                self.log(f"val/psnr_{label}", scores[step], prog_bar=label == name, sync_dist=True)
+                score = scores[step].to(self.device)  # where ranks exchange what they found
+                self.log(f"val/psnr_{label}", score, prog_bar=label == name, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Say to the log after which update this was, counted from 0.

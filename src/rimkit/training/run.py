@@ -125,6 +125,8 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             f"{options.output} holds a training on {before} processes, these are {processes}: "
             "its patches and batches would be others"
         )
+    if not options.resume:
+        folder.check_free(options.output)  # on every process: none waits for one that gave up
     if not options.resume and trainer.is_global_zero:
         folder.begin(options.output, recipe, folder.on_processes(read, processes))
     ready_for_updates(recipe.unroll.segment)
@@ -242,7 +244,7 @@ def _take_weights(model: RIM, name: str) -> None:
 
 def _take_end(module: RIMTraining, checkpoint: Path) -> None:
     """Load where a training ended: the average of the weights, where there is one."""
-    saved = torch.load(checkpoint, weights_only=True)
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     module.load_state_dict(saved["state_dict"])
     module.on_load_checkpoint(saved)
     if module.recipe.optimizer.name == "schedule-free":

@@ -12,16 +12,20 @@ from rimkit.weights import models, store
 
 
 def title(model: str | os.PathLike[str], record: Mapping[str, Any]) -> str:
-    """Name a model in a table: as in the package, or as its file is called, or that file's folder.
+    """Name a model in a table where there are others' methods: `called`, and that it is ours."""
+    return f"rimkit {called(model, record)}"
 
-    ``rimkit train`` calls all files alike, so the folder says more. What saw other images than
-    those of the protocol says so.
-    """
-    return ", ".join(filter(None, (f"rimkit {short_name(model)}", beyond_protocol(record))))
+
+def called(model: str | os.PathLike[str], record: Mapping[str, Any]) -> str:
+    """Return the short name of a model, which says so if it saw images beyond the protocol."""
+    return ", ".join(filter(None, (short_name(model), beyond_protocol(record))))
 
 
 def short_name(model: str | os.PathLike[str]) -> str:
-    """What a model is called: as in the package, or by its file, or by that file's folder."""
+    """What a model is called: as in the package, or by its file, or by that file's folder.
+
+    ``rimkit train`` calls all files alike, so the folder says more.
+    """
     path = Path(model)
     return path.resolve().parent.name if path.name == "weights.safetensors" else path.stem
 
