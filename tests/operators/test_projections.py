@@ -116,6 +116,9 @@ def test_mixed_precisions(draw: Draw) -> None:
     operator = draw(0.5, SIZE, samples=2, generator=generator())
     y = operator.A(torch.rand(2, 1, *SIZE))
     if isinstance(operator, FourierProjection):
+        for kind, message in ((torch.complex64, "x is real"), (torch.uint8, "floating point")):
+            with pytest.raises(ValueError, match=message):
+                operator.A(torch.zeros(2, 1, 4, 5, dtype=kind))
         with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 10\) of torch.float32"):
             operator.A_adjoint(y.real)
         return

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators.checks import check_samples, check_tensor
+from rimkit.operators.checks import check_precision, check_samples, check_tensor
 from rimkit.operators.rows import (
     Size,
     check_count,
@@ -136,6 +136,9 @@ class FourierProjection:
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W)."""
         check_x(x, self.size, self.rows)
+        check_precision("x", x)
+        if x.is_complex():
+            raise ValueError(f"x is real, got {tuple(x.shape)} of {x.dtype}")
         return pick(torch.fft.fft2(x), self.rows)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
