@@ -101,7 +101,8 @@ def test_curves_are_those_that_were_committed(panel: Panel, tmp_path: Path) -> N
 def test_figure2(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     text = figure2.figure2(setup)
     assert text == (setup.output / "figure2.txt").read_text()
-    assert (setup.output / "figure2.png").stat().st_size > 20_000
+    for name in ("figure2", "figure2-deviation"):
+        assert (setup.output / f"{name}.png").stat().st_size > 20_000
     assert "gaussian, p = 0.1: 102 rows, 102 independent real numbers of 1024" in text
     assert "fourier, p = 0.6: 614 rows, 859 independent real numbers of 1024" in text
     assert text.count("order at step 20: ") == 2
@@ -292,6 +293,10 @@ def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
     assert any(line.startswith("wild ") and "diverged" in line for line in text.splitlines())
     assert any(line.startswith("luck ") and "diverged" in line for line in text.splitlines())
     assert len(draw(found, names).axes) == 4
+    axis = draw(found, names, deviations=True).axes[0]
+    curve = average(found[TWO[0]][names[0]])
+    top = axis.collections[0].get_paths()[0].vertices[:, 1].max()
+    assert top == pytest.approx((curve.mean[1:] + curve.deviation[1:]).max())
 
 
 def test_orders_tell_what_luck_of_seeds_may_have_done() -> None:

@@ -40,6 +40,7 @@ def figure2(setup: Setup) -> str:
     }
     machines = {name: seeds for name, seeds in everyone.items() if name not in CLASSICAL}
     setup.save(draw(found, list(machines)), "figure2.png")
+    setup.save(draw(found, list(machines), deviations=True), "figure2-deviation.png")
     patches = len(images) * PER_IMAGE
     walks = list(itertools.chain.from_iterable(everyone.values()))
     write_csv(_lines(walks, patches), setup.output / "figure2.csv")

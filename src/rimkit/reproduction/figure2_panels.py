@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rimkit.evaluation.projections import STEPS, TRAINED_STEPS, Panel
-from rimkit.reproduction.curves import Curve
+from rimkit.reproduction.curves import Curve, average
 from rimkit.reproduction.walkers import CLASSICAL
 
 _EARLY = 5  # steps that may lie below a panel: all begin far down
@@ -18,11 +18,13 @@ _MOST = 8.0  # dB from top to bottom of a panel, or differences could not be see
 _GREYS = ("0.65", "0.25")
 
 
-def draw(found: Mapping[Panel, Mapping[str, Sequence[Curve]]], machines: Sequence[str]) -> Figure:
+def draw(
+    found: Mapping[Panel, Mapping[str, Sequence[Curve]]],
+    machines: Sequence[str],
+    *,
+    deviations: bool = False,
+) -> Figure:
     """Draw PSNR by step, with the range over seeds as a band; classical solvers are dashed lines.
-
-    The standard deviation over patches, which the paper shades, is several dB: it would hide all
-    else, and stands in the tables.
 
     Parameters
     ----------
@@ -30,6 +32,9 @@ def draw(found: Mapping[Panel, Mapping[str, Sequence[Curve]]], machines: Sequenc
         By panel and name: a curve for every seed.
     machines
         Names of what is drawn by step.
+    deviations
+        Whether the band is a standard deviation over patches up and down, as in the paper. It is
+        several dB, and hides by how much methods differ.
     """
     ensembles = list(dict.fromkeys(panel.ensemble for panel in found))
     shares = list(dict.fromkeys(panel.p for panel in found))
@@ -40,7 +45,7 @@ def draw(found: Mapping[Panel, Mapping[str, Sequence[Curve]]], machines: Sequenc
         axes = figure.subplots(len(ensembles), len(shares), sharex=True, squeeze=False)
         for panel, curves in found.items():
             axis = axes[ensembles.index(panel.ensemble), shares.index(panel.p)]
-            _draw_panel(axis, panel, curves, machines)
+            _draw_panel(axis, panel, curves, machines, deviations=deviations)
         for axis in axes[-1]:
             axis.set_xlabel("step")
         for axis in axes[:, 0]:
@@ -51,7 +56,12 @@ def draw(found: Mapping[Panel, Mapping[str, Sequence[Curve]]], machines: Sequenc
 
 
 def _draw_panel(
-    axis: Axes, panel: Panel, curves: Mapping[str, Sequence[Curve]], machines: Sequence[str]
+    axis: Axes,
+    panel: Panel,
+    curves: Mapping[str, Sequence[Curve]],
+    machines: Sequence[str],
+    *,
+    deviations: bool,
 ) -> None:
     steps = np.arange(1, STEPS + 1)
     shown: dict[str, list[float]] = {}
@@ -59,16 +69,18 @@ def _draw_panel(
         seeds = np.stack([curve.mean[1:] for curve in curves[name]])
         mean = seeds.mean(0)
         axis.plot(steps, mean, color=f"C{number}", linewidth=1.2, label=name)
-        if len(seeds) > 1:
-            axis.fill_between(
-                steps, seeds.min(0), seeds.max(0), color=f"C{number}", alpha=0.25, linewidth=0
-            )
+        low, high = seeds.min(0), seeds.max(0)
+        if deviations:
+            spread = average(curves[name]).deviation[1:]
+            low, high = mean - spread, mean + spread
+        axis.fill_between(steps, low, high, color=f"C{number}", alpha=0.25, linewidth=0)
         shown[name] = mean[_EARLY - 1 :].tolist()
     for grey, name in zip(_GREYS, CLASSICAL, strict=True):
         shown[name] = [float(curves[name][0].mean[-1])]
         axis.axhline(shown[name][0], linestyle="--", linewidth=1, color=grey, label=name)
     axis.axvline(TRAINED_STEPS, linestyle=":", linewidth=1, color="black")
-    _limit(axis, shown)
+    if not deviations:
+        _limit(axis, shown)
     axis.set_xlim(0, STEPS)
     axis.set_title(f"{panel.title} ({panel.reals:.0f} real numbers)", fontsize="medium")
 
