@@ -85,6 +85,23 @@ def test_fill_in(capsys: pytest.CaptureFixture[str]) -> None:
     assert error.item() == pytest.approx(psnr["inpainting"], abs=0.02)
 
 
+def test_compressed_sensing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = load("compressed_sensing")
+    monkeypatch.setattr(example, "SIDE", 128)
+    monkeypatch.setattr(example, "WEIGHTS", (20.0, 40.0))
+    example.main()
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.partition(" (weight ")[0] for line in lines[::4]]
+    assert names == list(example.PROBLEMS)
+    found = [[float(line.split()[-2]) for line in lines[n : n + 3]] for n in range(1, 16, 4)]
+    assert all(machine > start for start, _, machine in found)
+    start, convex, machine = found[0]
+    assert machine > convex + 1 > start + 10
+    assert Path("demo/compressed-sensing.png").stat().st_size > 50_000
+
+
 def truth() -> np.ndarray:
     return np.asarray(skimage.data.astronaut()[:240, 100:340])
 

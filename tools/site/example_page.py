@@ -11,7 +11,15 @@ Continuous integration runs all of them. Each needs `pip install '.[plot,baselin
 also `.[train]`; nothing is downloaded. Pictures are written into the folder `demo`.
 """
 
-SCRIPTS = ("denoise", "super_resolve", "fill_in", "own_operator", "own_training", "demo")
+SCRIPTS = (
+    "denoise",
+    "super_resolve",
+    "fill_in",
+    "compressed_sensing",
+    "own_operator",
+    "own_training",
+    "demo",
+)
 
 
 def page(folder: Path) -> str:
