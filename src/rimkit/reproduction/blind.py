@@ -25,19 +25,31 @@ from rimkit.reproduction.setup import Setup
 from rimkit.tasks import LEVELS
 from rimkit.trained import knows_levels
 
-_MODEL = "denoise-gray"
+_MODELS = ("denoise-gray", "denoise-color")
 _SIGMAS = (5.0, 10.0, 15.0, 25.0, 35.0, 50.0)
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in _SIGMAS]
 
 
 def blind(setup: Setup) -> str:
     """Compare restoring with the estimate of sigma to restoring with sigma itself."""
-    images = list(load_test_images(setup.images or ROTH_BLACK))
-    model = weights.load(_MODEL)
+    kept = Scores(setup.output / "blind-images.csv", say=setup.say)
+    parts = [
+        f"The first {setup.images or ROTH_BLACK} test images: the estimate of sigma (mean and",
+        "standard deviation over images, in grey levels), and what a model loses or gains with it.",
+    ]
+    for name in _MODELS:
+        parts += ["", f"{name}:", columns(_lines(name, kept, setup))]
+    return setup.write("blind.txt", "\n".join(parts) + "\n")
+
+
+def _lines(name: str, kept: Scores, setup: Setup) -> list[list[str]]:
+    """A line for every condition."""
+    model = weights.load(name)
+    channels = model.config.network.channels
+    images = list(load_test_images(setup.images or ROTH_BLACK, channels=channels))
     knows = knows_levels(model.training_record)
     restore = solver_restore(model, knows_levels=knows)
-    settings = settings_of(_MODEL, model, knows_levels=knows)
-    kept = Scores(setup.output / "blind-images.csv", say=setup.say)
+    settings = settings_of(name, model, knows_levels=knows)
     known = DenoisingMethod("sigma known", restore, f"{settings}, sigma known")
     estimated = DenoisingMethod(
         "sigma estimated", _estimating(restore), f"{settings}, sigma from fine frequencies"
@@ -62,11 +74,7 @@ def blind(setup: Setup) -> str:
                 f"{gain.value:+.3f} ± {gain.deviation:.3f}",
             ]
         )
-    title = (
-        f"{len(images)} test images: the estimate of sigma (mean and standard deviation over\n"
-        f"images, in grey levels), and what {_MODEL} loses or gains with it.\n\n"
-    )
-    return setup.write("blind.txt", title + columns(lines) + "\n")
+    return lines
 
 
 def _estimating(restore: Restore) -> Restore:
