@@ -147,9 +147,9 @@ def test_a_row_says_its_training_and_what_it_saw_besides(setup: Setup, tmp_path:
     text = denoising.table2(added)
     rows = [line.split("  ")[0] for line in text.splitlines() if "±" in line]
     assert {"rimkit a, 400 images", "rimkit a, 400 images, knows of levels", "rimkit b"} <= {*rows}
-    said = "paper network, 1,988 parameters, 9,000 of 200,000 updates, 120 minutes of training"
+    said = "1,988 parameters of 0.0 MB, 9,000 of 200,000 updates, 120 minutes of training"
     (line,) = (line for line in text.splitlines() if line.startswith("rimkit b: "))
-    assert line.endswith(f", 2 steps, float32; {said}")
+    assert line.endswith(f", 2 steps, float32; paper network, {said}")
     rows = list(csv.DictReader((setup.output / "table2.csv").read_text().splitlines()))
     assert any(row["settings"].endswith(said) for row in rows)
     kept = (setup.output / "table2-images.csv").read_text()

@@ -22,8 +22,9 @@ def model(training: dict[str, Any], network: Any = PAPER) -> RIM:
 def test_network_parameters_updates_and_minutes_are_said() -> None:
     finished = model({"updates": 20_000, "seconds": 4343, "finished": True})
     count = sum(parameter.numel() for parameter in finished.parameters())
+    size = f"{count:,} parameters of {4e-6 * count:.1f} MB"
     assert record.described(finished) == (
-        f"paper network, {count:,} parameters, 20,000 updates, 72 minutes of training"
+        f"paper network, {size}, 20,000 updates, 72 minutes of training"
     )
     plan = {"optimizer": {"updates": 200_000}}
     early = {"updates": 9000, "seconds": 7200, "finished": False, "recipe": plan}
@@ -32,7 +33,7 @@ def test_network_parameters_updates_and_minutes_are_said() -> None:
     )
     del early["recipe"]
     assert "9,000 updates, unfinished, " in record.described(model(early))
-    assert record.described(model({})).endswith(f"{count:,} parameters")
+    assert record.described(model({})).endswith(size)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def described(model: RIM) -> str:
     name = f"{config.table_name} network"
     name += "" if config.recurrent else " without state"
     name += "" if config.sees_estimate else " that does not see its estimate"
-    parts = [name, f"{parameter_count(model):,} parameters"]
+    size = sum(weight.numel() * weight.element_size() for weight in model.parameters()) / 1e6
+    parts = [name, f"{parameter_count(model):,} parameters of {size:.1f} MB"]
     if "updates" in record:
         parts.append(updates_of(record))
     seconds = seconds_of(record)
