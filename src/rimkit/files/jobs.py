@@ -164,14 +164,14 @@ def _without_results(jobs: Sequence[Job]) -> list[Job]:
 
     A pattern of the shell finds what an earlier call wrote, too.
     """
-    moved = [job for job in jobs if os.path.realpath(job.source) != os.path.realpath(job.target)]
-    written = {os.path.realpath(job.target) for job in moved}
+    places = [(os.path.realpath(job.source), os.path.realpath(job.target)) for job in jobs]
+    written = {target for source, target in places if source != target}
     return [
         job
-        if job.refusal or job in moved
+        if job.refusal or source != target
         else dataclasses.replace(job, refusal="the output would overwrite it")
-        for job in jobs
-        if os.path.realpath(job.source) not in written
+        for job, (source, target) in zip(jobs, places, strict=True)
+        if source not in written
     ]
 
 
