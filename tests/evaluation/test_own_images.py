@@ -82,6 +82,13 @@ def test_a_model_is_scored_on_images_of_ones_own(
         (image, problem) for image in ("a", "b") for problem in ("x2", "x3")
     ]
     assert float(rows[0]["psnr"]) == pytest.approx(float(rows[0]["start"]), abs=1e-3)  # untrained
+    (own / "deep").mkdir()
+    (own / "a.png").rename(own / "deep" / "b.png")
+    assert main([*arguments, "--per-image", str(table)]) == 0
+    with table.open() as lines:
+        named = {row["image"]: row["psnr"] for row in csv.DictReader(lines)}
+    assert sorted(named) == ["b", "deep/b"]
+    capsys.readouterr()
     Image.new("L", (8, 40)).save(own / "small.png")
     assert main(arguments) == 1
     assert "small.png: images have at least 11x11 pixels" in capsys.readouterr().err
