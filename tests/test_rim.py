@@ -366,6 +366,14 @@ def test_starts() -> None:
     assert small(start="zeros").init(y, Denoising(0.1)).eta.abs().max() == 0
 
 
+def test_trained_weights_wonder_at_images_in_grey_levels() -> None:
+    y, model = 255 * uniform(1, 1, 16, 16).float(), rimkit.load("denoise-gray")
+    with pytest.warns(UserWarning, match="reaches 25.* where white is 1; are these grey"):
+        model.solve(y, Denoising(0.1), steps=0)
+    small().solve(y, Denoising(0.1), steps=0)  # not trained: any unit will do
+    model.solve(y / 255 + 0.5 * torch.randn_like(y), Denoising(0.5), steps=0)
+
+
 def test_a_start_is_of_the_same_machine() -> None:
     y, problem, model = uniform(1, 1, 8, 8).float(), Denoising(0.1), small()
     own = model.solve(y, problem, steps=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import Any, Literal
 
 import torch
@@ -20,6 +21,7 @@ SMALLEST_SIDE = 8
 
 _PROBE = 0.01  # in x: small beside what noise of any kind does
 _LOST = 12.0  # of the log-likelihood, a measurement: Gaussian residuals of five sigma
+_HARDLY = 32.0  # in x: an image where white is 1, whatever its noise
 _FAR = 0.1  # in x: more than what the floor of the variance lets small sigma do
 
 
@@ -127,6 +129,8 @@ class RIM(Solver):
     def init(self, y: Tensor, problem: Problem) -> Iterate:
         """Return eta_0, x_0 and a state of zeros.
 
+        Trained weights warn of a start that seems to be in grey levels of 255.
+
         Raises
         ------
         ValueError
@@ -140,6 +144,11 @@ class RIM(Solver):
         x = problem.initial(y)
         floor = self.variance_floor.to(x)
         check_start(x, problem.score(x, y, variance_floor=floor))
+        if self.training_record and (most := x.abs().amax().item()) > _HARDLY:
+            warnings.warn(
+                f"the start reaches {most:g} where white is 1; are these grey levels of 255?",
+                stacklevel=2,
+            )
         spread = [score_spread(problem, x, y, variance_floor=floor)] if self._whitens else []
         channels, *sides = x.shape[1:]
         if channels != self.config.network.channels:
