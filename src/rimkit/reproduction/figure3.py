@@ -27,10 +27,10 @@ def figure3(setup: Setup) -> str:
         pictures[method.name] = method.restore(y, _CONDITION)
     figure = plot.compare(pictures, truth=image.x, window=_WINDOW)
     setup.save(figure, "figure3.png")
-    lines = [
-        f"{name:<40}{psnr(picture, image.x).item():.2f} dB" for name, picture in pictures.items()
-    ]
-    lines += [f"{f'{name} in the paper':<40}{db:.2f} dB" for name, db in _PUBLISHED.items()]
+    found = {name: psnr(picture, image.x).item() for name, picture in pictures.items()}
+    found |= {f"{name} in the paper": db for name, db in _PUBLISHED.items()}
+    width = max(map(len, found)) + 2
+    lines = [f"{name:<{width}}{db:.2f} dB" for name, db in found.items()]
     return setup.write(
         "figure3.txt",
         f"Test image {_IMAGE} at sigma {_CONDITION.sigma:g}, clipped and rounded to 8 bits; the\n"
