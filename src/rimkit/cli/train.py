@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+import lightning
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 
 from rimkit.cli.main import say
 from rimkit.networks import ablated
@@ -49,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
             progress=not options.quiet,
         ),
     )
-    if getattr(rank_zero_only, "rank", 0):  # the first process writes the weights, and tells
+    if getattr(
+        lightning.pytorch.utilities.rank_zero_only, "rank", 0
+    ):  # the first process writes the weights, and tells
         return 0
     if ended_after(output) is None:
         say("stopped before all updates were done; --resume goes on")
