@@ -21,8 +21,8 @@ SMALLEST_SIDE = 8
 
 _PROBE = 0.01  # in x: small beside what noise of any kind does
 _LOST = 12.0  # of the log-likelihood, a measurement: Gaussian residuals of five sigma
-_HARDLY = 32.0  # in x: an image where white is 1, whatever its noise
 _FAR = 0.1  # in x: more than what the floor of the variance lets small sigma do
+_TOO_BRIGHT = 32.0  # in x: for an image where white is 1, whatever its noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +144,7 @@ class RIM(Solver):
         x = problem.initial(y)
         floor = self.variance_floor.to(x)
         check_start(x, problem.score(x, y, variance_floor=floor))
-        if self.training_record and (most := x.abs().amax().item()) > _HARDLY:
+        if self.training_record and (most := x.abs().amax().item()) > _TOO_BRIGHT:
             warnings.warn(
                 f"the start reaches {most:g} where white is 1; are these grey levels of 255?",
                 stacklevel=2,
@@ -168,11 +168,9 @@ class RIM(Solver):
         """Refuse the iterate of another solver: its state means something else."""
         begun = super()._start(y, problem, start)
         if start is not None:
-            own = self.network.init_state(self._pad(start.eta).to(self._dtype))
-            found = [part.shape for part in start.state]
-            if len(found) != len(own) + self._whitens or found[: len(own)] != [
-                part.shape for part in own
-            ]:
+            hidden = self.network.init_state(self._pad(start.eta).to(self._dtype))
+            own, given = ([part.shape for part in state] for state in (hidden, start.state))
+            if len(given) != len(own) + self._whitens or given[: len(own)] != own:
                 raise ValueError("start is an iterate of another solver: its state is not of this")
         return begun
 

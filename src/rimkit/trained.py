@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task
+from rimkit import settings
+from rimkit.tasks import (
+    LEVELS,
+    DenoisingTask,
+    InpaintingTask,
+    RandomProjectionsTask,
+    SuperResolutionTask,
+    Task,
+)
 
 _LEAST = 44
 
@@ -40,6 +48,19 @@ def knows_levels(record: Mapping[str, Any]) -> bool:
 def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
     """Whether a denoiser with this ``training_record`` never saw y as it is before rounding."""
     return record.get("task", {}).get("quantised") in ("known", "unknown")
+
+
+def never_denoised(record: Mapping[str, Any]) -> bool:
+    """Whether a machine with this ``training_record`` learned from random projections alone.
+
+    By the protocol of the paper's RIM-3task: one level of noise, and never the whole Fourier
+    transform, with which y is the noisy image.
+    """
+    table = record.get("task", {})
+    if table.get("name") != RandomProjectionsTask.table_name:
+        return False
+    task = settings.from_table(RandomProjectionsTask, table)
+    return not task.noisier and min(task.fourier_most, max(task.p)) < 1
 
 
 def least_sigma(record: Mapping[str, Any]) -> float:

@@ -49,10 +49,8 @@ def run(options: argparse.Namespace) -> int:
             progress=not options.quiet,
         ),
     )
-    if getattr(
-        lightning.pytorch.utilities.rank_zero_only, "rank", 0
-    ):  # the first process writes the weights, and tells
-        return 0
+    if getattr(lightning.pytorch.utilities.rank_zero_only, "rank", 0) != 0:
+        return 0  # the first process writes the weights, and tells
     if ended_after(output) is None:
         say("stopped before all updates were done; --resume goes on")
     print(weights)
@@ -64,20 +62,15 @@ def _check_same(asked: Recipe, saved: Recipe, folder: Path, *, model: str | None
 
     Everything else comes from the folder: recipes in the package change from version to version.
     """
-    tasks = [recipe.task.table_name for recipe in (asked, saved)]
-    parts = [
-        (network.sees_estimate, network.recurrent)
-        for network in (asked.model.network, saved.model.network)
-    ]
-    machines = [
-        (network.table_name, network.channels)
-        for network in (asked.model.network, saved.model.network)
-    ]
-    if (
-        tasks[0] != tasks[1]
-        or machines[0] != machines[1]
-        or (model is not None and parts[0] != parts[1])
-    ):
+    if _kind(asked, parts=model is not None) != _kind(saved, parts=model is not None):
         raise ValueError(
-            f"{folder} holds another training: for {tasks[1]}, with {saved.model.network}"
+            f"{folder} holds another training: for {saved.task.table_name}, "
+            f"with {saved.model.network}"
         )
+
+
+def _kind(recipe: Recipe, *, parts: bool) -> tuple[object, ...]:
+    """What a training is for, and which network it trains; ``parts``: and with which parts."""
+    network = recipe.model.network
+    kind = (recipe.task.table_name, network.table_name, network.channels)
+    return (*kind, network.sees_estimate, network.recurrent) if parts else kind

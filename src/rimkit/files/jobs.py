@@ -148,7 +148,7 @@ def _plan_several(
     alike = {(os.path.realpath(job.source), os.path.realpath(job.target)): job for job in jobs}
     jobs = list(alike.values())
     if output is not None:
-        return _without_results(jobs)
+        return _without_results(jobs, output)
     # Images of a folder have theirs in another one.
     named = {os.path.abspath(job.source): job.source for job in jobs if job.root is None}
     return [
@@ -159,19 +159,23 @@ def _plan_several(
     ]
 
 
-def _without_results(jobs: Sequence[Job]) -> list[Job]:
+def _without_results(jobs: Sequence[Job], output: Path) -> list[Job]:
     """Leave out sources that others are written to; what would overwrite itself is refused.
 
-    A pattern of the shell finds what an earlier call wrote, too.
+    A pattern of the shell finds what an earlier call wrote, too. Where others come from below the
+    output, a source that they are written to may be an original: it stays, and is an error.
     """
     places = [(os.path.realpath(job.source), os.path.realpath(job.target)) for job in jobs]
-    written = {target for source, target in places if source != target}
+    moved = [(source, target) for source, target in places if source != target]
+    written = {target for _, target in moved}
+    top = output.resolve()
+    results = {target for source, target in moved if top not in Path(source).parents}
     return [
-        job
-        if job.refusal or source != target
-        else dataclasses.replace(job, refusal="the output would overwrite it")
+        dataclasses.replace(job, refusal="the output would overwrite it")
+        if source == target and source not in written and not job.refusal
+        else job
         for job, (source, target) in zip(jobs, places, strict=True)
-        if source not in written
+        if source not in results
     ]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rimkit.reproduction.setup import Setup
-
 
 _IMAGES, _MODELS, _OTHERS = "images", "models", "others"
 _OPTIONS = {_IMAGES: "--images", _MODELS: "--add", _OTHERS: "--only-ours"}
@@ -63,9 +63,10 @@ def reproduce(name: str, setup: Setup) -> str:
     ValueError
         If something is set that it does not take: its text would say that it did.
     """
-    entry, unset = REPRODUCTIONS[name], type(setup)(setup.output, setup.say)
+    entry = REPRODUCTIONS[name]
+    defaults = {field.name: field.default for field in dataclasses.fields(setup)}
     for field, option in _OPTIONS.items():
-        if field not in entry.takes and getattr(setup, field) != getattr(unset, field):
+        if field not in entry.takes and getattr(setup, field) != defaults[field]:
             raise ValueError(f"rimkit reproduce {name} takes no {option}")
     module = importlib.import_module(f"rimkit.reproduction.{entry.module}")
     text: str = getattr(module, name.replace("-", "_"))(setup)

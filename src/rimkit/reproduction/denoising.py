@@ -37,9 +37,13 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import KNOWS, DenoisingMethod, Scores, settings_of
 from rimkit.reproduction.setup import Setup, check_names
-from rimkit.rim import RIM
-from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask, task_from_table
-from rimkit.trained import check_trained_for, knows_levels, trained_on_rounded_alone
+from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
+from rimkit.trained import (
+    check_trained_for,
+    knows_levels,
+    never_denoised,
+    trained_on_rounded_alone,
+)
 from rimkit.weights import record
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
@@ -165,20 +169,12 @@ def _ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
             continue
         if model.training_record.get("task", {}).get("name") == _PROJECTIONS:
             plain = _model(name)
-            kind = "RIM-3task" if _keeps_to_protocol(model) else "more rows and noise"
+            kind = "RIM-3task" if never_denoised(model.training_record) else "more rows and noise"
             ours.append(dataclasses.replace(plain, name=f"{plain.name} ({kind})"))
         else:
             check_trained_for(DenoisingTask, model.training_record, model=name)
             ours += [_model(name, knows=knows) for knows in (False, True)]
     return ours
-
-
-def _keeps_to_protocol(model: RIM) -> bool:
-    """Whether a machine for random projections saw one level of noise, and no whole transform."""
-    task = task_from_table(model.training_record["task"])
-    if not isinstance(task, RandomProjectionsTask):
-        return False
-    return not task.noisier and min(task.fourier_most, max(task.p)) < 1
 
 
 def _model(name: str, *, steps: int | None = None, knows: bool = False) -> DenoisingMethod:
