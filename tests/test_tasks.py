@@ -123,6 +123,7 @@ def test_the_largest_share_of_fourier_rows_is_a_setting_for_all_of_them_are_the_
         drawn.add((type(problem.operator), y.shape[2]))
     whole = [(DenseProjection, 16), (DenseProjection, 64), (FourierProjection, 16)]
     assert drawn == set(whole)
+    assert [name for name in task.validation() if name.startswith("fourier")] == ["fourier_0.25"]
     with pytest.raises(ValueError, match="fourier_most is at least the least p"):
         dataclasses.replace(task, fourier_most=0.2)
     operator = FourierProjection.draw(1.0, (8, 8), samples=2, generator=generator())
@@ -218,3 +219,24 @@ def test_tasks_are_read_from_tables() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             task_from_table(wrong)  # type: ignore[arg-type]
+
+
+def test_what_learns_from_projections_can_be_watched_as_a_denoiser() -> None:
+    x = uniform(64, 1, 16, 16).float()
+    task = RandomProjectionsTask(p=(0.25,), validation_sigmas=(15.0, 50.0))
+    measures = task.validation()
+    assert list(measures) == [*(f"{name}_0.25" for name in ENSEMBLES), "sigma_15", "sigma_50"]
+    for sigma in (15, 50):
+        problem, y = measures[f"sigma_{sigma}"](x, generator())
+        torch.testing.assert_close(problem.initial(y), y)
+        assert float((y - x).std()) == pytest.approx(sigma / 255, rel=0.05)
+        score = problem.score(x, y)
+        torch.testing.assert_close(score, (y - x) * (255 / sigma) ** 2)
+    for seed in range(20):  # and never in training
+        assert task.draw(x[:2], generator(seed))[1].shape[2] == 64
+    fewer = dataclasses.replace(task, validation_p=(0.5,), validation_sigmas=())
+    assert list(fewer.validation()) == [f"{name}_0.5" for name in ENSEMBLES]
+    with pytest.raises(ValueError, match=r"p lies in \(0, 1\]"):
+        dataclasses.replace(task, validation_p=(1.5,))
+    with pytest.raises(ValueError, match="validation_sigmas are positive"):
+        dataclasses.replace(task, validation_sigmas=(15.0, 0.0))

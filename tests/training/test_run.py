@@ -570,7 +570,12 @@ def test_a_training_starts_from_the_weights_of_another(
         "read": {"bsds300": 0, "other": 6},
     }
     assert json.loads((tmp_path / "b" / "inputs.json").read_text())["start"] == start
-    for number, another in enumerate((["model.score_scale=0.1"], NO_FLOOR)):
+    rescaled = ["model.score_scale=0.1", "model.score_scaling=whitened"]
+    other = load_recipe("denoise-gray", overrides=[*overrides, *rescaled])
+    third = train(other, paths, options(tmp_path / "rescaled"))
+    assert same_bits(load_file(first), load_file(third))
+    assert weights.load(third).config.score_scaling == "whitened"
+    for number, another in enumerate((["model.link=sigmoid"], NO_FLOOR)):
         other = load_recipe("denoise-gray", overrides=[*overrides, *another])
         with pytest.raises(ValueError, match="another machine than the recipe's"):
             train(other, paths, options(tmp_path / f"c{number}"))

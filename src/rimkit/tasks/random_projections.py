@@ -15,8 +15,8 @@ from rimkit import settings, tree
 from rimkit.noises import GaussianNoise
 from rimkit.operators import DenseProjection, FourierProjection, LinearOperator
 from rimkit.operators.rows import row_count
-from rimkit.problem import Problem
-from rimkit.tasks.base import Measure, register
+from rimkit.problem import Denoising, Problem
+from rimkit.tasks.base import LEVELS, Measure, register
 
 Ensemble = Literal["gaussian", "binary", "fourier"]
 
@@ -47,6 +47,11 @@ class RandomProjectionsTask:
     noisier, least_rows
         Share of the samples that have more noise in training, up to that with which all rows
         together say as much as ``least_rows`` do at ``sigma``.
+    validation_p
+        Shares of rows at which a training is watched; empty: those that it learns from.
+    validation_sigmas
+        Noise of images, in grey levels (of 255), at which a training is watched as a denoiser, too:
+        of that it learns nothing.
     """
 
     table_name: ClassVar[str] = "random-projections"
@@ -58,13 +63,15 @@ class RandomProjectionsTask:
     sigma: float = 1.0
     noisier: float = 0.0
     least_rows: int = 20
+    validation_p: tuple[float, ...] = ()
+    validation_sigmas: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         settings.check_types(self, where="task")
         if not self.ensembles or not set(self.ensembles) <= set(ENSEMBLES):
             raise ValueError(f"ensembles are some of {', '.join(ENSEMBLES)}, got {self.ensembles}")
-        if not self.p or not all(0 < p <= 1 for p in self.p):
-            raise ValueError(f"p lies in (0, 1], got {self.p}")
+        if not self.p or not all(0 < p <= 1 for p in (*self.p, *self.validation_p)):
+            raise ValueError(f"p lies in (0, 1], got {self.p} and {self.validation_p}")
         if "fourier" in self.ensembles and not min(self.p) <= self.fourier_most:
             raise ValueError(f"fourier_most is at least the least p, got {self.fourier_most}")
         if not 0 < self.sigma < float("inf"):
@@ -74,14 +81,19 @@ class RandomProjectionsTask:
                 "noisier lies in [0, 1] and least_rows is at least 1, "
                 f"got {self.noisier} and {self.least_rows}"
             )
+        if not all(0 < sigma < float("inf") for sigma in self.validation_sigmas):
+            raise ValueError(f"validation_sigmas are positive, got {self.validation_sigmas}")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
         """Draw ensemble and p for the batch, and rows and noise for every sample."""
         ensemble = self.ensembles[_number(len(self.ensembles), generator)]
-        most = self.fourier_most if ensemble == "fourier" else 1.0
-        shares = [p for p in self.p if p <= most]
+        shares = self._shares(ensemble)
         p = shares[_number(len(shares), generator)]
         return self.project(ensemble, p, x, generator, sigma=self._sigma(p, x, generator))
+
+    def _shares(self, ensemble: Ensemble) -> list[float]:
+        most = self.fourier_most if ensemble == "fourier" else 1.0
+        return [p for p in self.p if p <= most]
 
     def _sigma(self, p: float, x: Tensor, generator: torch.Generator) -> Tensor | float:
         if not self.noisier:
@@ -92,12 +104,16 @@ class RandomProjectionsTask:
         return sigma
 
     def validation(self) -> dict[str, Measure]:
-        """Every ensemble with every p."""
-        return {
+        """Every ensemble with every p of its own, and noise, where it is to be watched."""
+        projections = {
             f"{ensemble}_{p:g}": functools.partial(self.project, ensemble, p)
             for ensemble in self.ensembles
-            for p in self.p
+            for p in self.validation_p or self._shares(ensemble)
         }
+        noise = {
+            f"sigma_{sigma:g}": functools.partial(_noisy, sigma) for sigma in self.validation_sigmas
+        }
+        return {**projections, **noise}
 
     def project(
         self,
@@ -114,6 +130,11 @@ class RandomProjectionsTask:
         noise = GaussianNoise(self.sigma if sigma is None else sigma)
         problem = tree.move(Problem(operator, noise), device=x.device, dtype=x.dtype)
         return problem, problem.simulate(x, generator=generator)
+
+
+def _noisy(sigma: float, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+    problem = Denoising(sigma / LEVELS)
+    return problem, problem.simulate(x, generator=generator)
 
 
 def _number(count: int, generator: torch.Generator) -> int:

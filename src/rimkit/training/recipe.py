@@ -174,7 +174,8 @@ class Recipe:
     late
         The machine is watched after its own number of steps and after ``late`` times as many.
     start_from
-        A trained model, as in `rimkit.load`, whose weights the training begins with; "": none.
+        A trained model, as in `rimkit.load`, whose weights the training begins with; "": none. It
+        is a machine like the recipe's, but for its steps and how its scores are scaled.
     """
 
     task: Task = dataclasses.field(

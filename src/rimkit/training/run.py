@@ -235,9 +235,16 @@ def default_precision(accelerator: str) -> str:
 
 
 def _take_weights(model: RIM, name: str) -> None:
-    """Begin with the weights of a trained model, but for the number of steps a machine like it."""
+    """Begin with the weights of a trained model: a machine like it, but for steps and scaling."""
     trained = weights.load(name)
-    if dataclasses.replace(trained.config, steps=model.config.steps) != model.config:
+    own = model.config
+    like_own = dataclasses.replace(
+        trained.config,
+        steps=own.steps,
+        score_scale=own.score_scale,
+        score_scaling=own.score_scaling,
+    )
+    if like_own != own:
         raise ValueError(f"start_from: {name} is another machine than the recipe's model")
     model.load_state_dict(trained.state_dict())
 
