@@ -30,6 +30,7 @@ ORDER = [
     "solver",
     "rim",
     "classical",
+    "contrast",
     "tiling",
     "pixels",
     "inplace",

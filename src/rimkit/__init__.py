@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rimkit.classical import GradientDescent, TotalVariation
+    from rimkit.contrast import AtContrast
     from rimkit.ensemble import SelfEnsemble
     from rimkit.estimation import estimate_sigma
     from rimkit.metrics import psnr, ssim
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 
 # Names are imported when they are first used: `rimkit --help` must not wait for torch.
 _HOMES = {
+    "AtContrast": "contrast",
     "Blur": "operators",
     "Denoising": "problem",
     "DenseProjection": "operators",
@@ -74,6 +76,7 @@ _HOMES = {
 
 __all__ = [
     "RIM",
+    "AtContrast",
     "Blur",
     "Denoising",
     "DenseProjection",

@@ -73,3 +73,23 @@ def test_workers_would_repeat_themselves() -> None:
     loader = DataLoader(batches, batch_size=None, num_workers=1)
     with pytest.raises(ValueError, match="num_workers=0"):
         next(iter(loader))
+
+
+def test_contrast_fades_every_patch_to_mid_grey_by_its_own_number() -> None:
+    whole, faded = (take(batches(contrast=c), 20) for c in ((1.0, 1.0), (0.2, 1.0)))
+    found = []
+    for (_, x), (_, y) in zip(whole, faded, strict=True):
+        contrast = (y - 0.5).flatten(1).norm(dim=1) / (x - 0.5).flatten(1).norm(dim=1)
+        torch.testing.assert_close(y, 0.5 + contrast.view(-1, 1, 1, 1) * (x - 0.5))
+        found.append(contrast)
+    contrasts = torch.cat(found)
+    assert 0.2 <= contrasts.min() < 0.25
+    assert 0.9 < contrasts.max() <= 1
+    assert float(contrasts.log().mean()) == pytest.approx(np.log(0.2) / 2, abs=0.15)
+    late = take(batches(contrast=(0.2, 1.0), start=3), 1)[0]
+    assert torch.equal(late[1], faded[3][1])
+    halves = [
+        take(batches(contrast=(0.2, 1.0), share=Share(rank, 2)), 1)[0][1] for rank in range(2)
+    ]
+    assert torch.equal(torch.cat(halves), torch.cat([faded[0][1], faded[1][1]]))
+    assert (take(batches(contrast=(0.5, 0.5)), 1)[0][1] - 0.5).abs().max() <= 0.25

@@ -93,6 +93,15 @@ def test_table_2_has_the_machine_that_never_denoised(
     (line,) = (line for line in text.splitlines() if line.startswith(f"{row}  "))
     assert line.count("±") == 6  # plain and 8 bits, at three levels
     assert f"{row}, knows of levels" not in text
+    other = f"{row}, noise of at most"
+    (quiet,) = (each for each in text.splitlines() if each.startswith(other) and "±" in each)
+    own, others = (
+        [cell for cell in part.removeprefix(row).split("  ") if "±" in cell]
+        for part in (line, quiet)
+    )
+    assert own[0] == others[0]  # sigma 15 is no more than that
+    assert own[1] != others[1]
+    assert own[2] != others[2]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,12 @@ def test_settings_in_python_are_those_of_a_table() -> None:
     assert hash(task) == hash(DenoisingTask(sigma=(0.0, 25.0)))
 
 
+@pytest.mark.parametrize("contrast", [(0.0, 1.0), (0.5, 1.1), (0.6, 0.5), (float("nan"), 1.0)])
+def test_contrast_is_a_range_up_to_that_of_the_image(contrast: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="contrast is a range in"):
+        DataRecipe(contrast=contrast)
+
+
 @pytest.mark.parametrize(
     "build",
     [

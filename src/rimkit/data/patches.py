@@ -16,6 +16,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from rimkit.data.images import Bytes, bytes_to_unit
 
+_OF_CONTRAST = 1  # so that its numbers are not those of anything else
+
 
 def draw_patch(images: Sequence[Bytes], size: int, *, seed: int, number: int) -> Bytes:
     """Patch ``number`` (C, size, size): any place of any image, in one of eight orientations."""
@@ -25,6 +27,15 @@ def draw_patch(images: Sequence[Bytes], size: int, *, seed: int, number: int) ->
     turns = int(rng.integers(4))
     patch = np.rot90(image[:, top : top + size, left : left + size], turns, axes=(1, 2))
     return np.flip(patch, 2) if rng.integers(2) else patch
+
+
+def draw_contrast(contrast: tuple[float, float], *, seed: int, number: int) -> float:
+    """Contrast of patch ``number``: its logarithm is uniform in the range."""
+    low, high = contrast
+    if low == high:
+        return low
+    rng = np.random.default_rng([seed, number, _OF_CONTRAST])
+    return float(low * (high / low) ** rng.random())
 
 
 def seeded(seed: int, *salt: int) -> torch.Generator:
@@ -56,6 +67,8 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
         The update to begin with.
     share
         This process' part.
+    contrast
+        Of the patches, about mid grey, from 0 (exclusive) to 1: a range, drawn by its logarithm.
 
     Raises
     ------
@@ -72,6 +85,7 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
         seed: int,
         start: int = 0,
         share: Share | None = None,
+        contrast: tuple[float, float] = (1.0, 1.0),
     ) -> None:
         super().__init__()
         smallest = min(min(image.shape[1:]) for image in images)
@@ -83,6 +97,7 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
         self.seed = seed
         self.start = start
         self.share = share if share is not None else Share()
+        self.contrast = contrast
 
     def __iter__(self) -> Iterator[tuple[int, Tensor]]:
         if get_worker_info() is not None:
@@ -93,12 +108,19 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
         update = self.start
         while True:
             first = (update * self.share.processes + self.share.rank) * self.size
+            numbers = range(first, first + self.size)
             patches = [
                 draw_patch(self.images, self.patch, seed=self.seed, number=number)
-                for number in range(first, first + self.size)
+                for number in numbers
             ]
-            yield update, bytes_to_unit(patches)
+            yield update, self._faded(bytes_to_unit(patches), numbers)
             update += 1
+
+    def _faded(self, x: Tensor, numbers: Sequence[int]) -> Tensor:
+        if self.contrast == (1.0, 1.0):
+            return x
+        contrast = [draw_contrast(self.contrast, seed=self.seed, number=n) for n in numbers]
+        return torch.lerp(torch.full_like(x, 0.5), x, torch.tensor(contrast).view(-1, 1, 1, 1))
 
 
 def spread_patches(image: Tensor, side: int, *, count: int) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rimkit import baselines, weights
+from rimkit.contrast import AtContrast
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
 from rimkit.evaluation.protocols import (
@@ -37,6 +38,7 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.reproduction.scores import KNOWS, DenoisingMethod, Scores, settings_of
 from rimkit.reproduction.setup import Setup, check_names
+from rimkit.rim import RIM
 from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
 from rimkit.trained import (
     check_trained_for,
@@ -56,6 +58,7 @@ _PACKAGES = {
 }
 _TIMED = 3  # images
 _FEW = 2  # steps, in about twice the time of FFDNet, which is as large as one step
+_QUIET = 15.0  # grey levels: results/contrast.txt
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
 _TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 
@@ -147,7 +150,8 @@ def _ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
     """All denoisers in the package for so many channels, and those that were asked for.
 
     Each with the plain likelihood, and with the one that knows of levels. Machines for random
-    projections have the plain one: they are RIM-3task where their training kept to its protocol.
+    projections have the plain one: they are RIM-3task where their training kept to its protocol,
+    and then have a row in other units, too, in which the noise is nearer to what they know.
 
     Raises
     ------
@@ -169,8 +173,11 @@ def _ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
             continue
         if model.training_record.get("task", {}).get("name") == _PROJECTIONS:
             plain = _model(name)
-            kind = "RIM-3task" if never_denoised(model.training_record) else "more rows and noise"
-            ours.append(dataclasses.replace(plain, name=f"{plain.name} ({kind})"))
+            if never_denoised(model.training_record):
+                task = dataclasses.replace(plain, name=f"{plain.name} (RIM-3task)")
+                ours += [task, _in_other_units(task, model)]
+            else:
+                ours.append(dataclasses.replace(plain, name=f"{plain.name} (more rows and noise)"))
         else:
             check_trained_for(DenoisingTask, model.training_record, model=name)
             ours += [_model(name, knows=knows) for knows in (False, True)]
@@ -189,6 +196,22 @@ def _model(name: str, *, steps: int | None = None, knows: bool = False) -> Denoi
         record.described(model),
         rounded_only=knows or trained_on_rounded_alone(model.training_record),
         knows=knows,
+    )
+
+
+def _in_other_units(method: DenoisingMethod, model: RIM) -> DenoisingMethod:
+    """A machine that is given images of less contrast, where noise would be stronger."""
+
+    def restore(y: Tensor, condition: Condition) -> Tensor:
+        faded = AtContrast(model, min(1.0, _QUIET / condition.sigma))
+        return solver_restore(faded)(y, condition)
+
+    said = f", noise of at most {_QUIET:g} levels"
+    return dataclasses.replace(
+        method,
+        name=method.name + said,
+        restore=restore,
+        settings=method.settings + said,
     )
 
 

@@ -52,6 +52,7 @@ class PatchData(lightning.LightningDataModule):
             seed=self._recipe.seed,
             start=self.trainer.global_step,
             share=Share(self.trainer.global_rank, self.trainer.world_size),
+            contrast=self._recipe.data.contrast,
         )
         return _loader(batches)
 

@@ -27,14 +27,20 @@ class DataRecipe:
     held_out_every
         Every n-th image is kept for validation and never trained on: folder by folder, in the order
         of names; where those of BSDS300 are among them, of those alone.
+    contrast
+        Of training patches, about mid grey: a range in (0, 1], drawn by its logarithm.
     """
 
     patch: int = 48
     batch: int = 8
     held_out_every: int = 20
+    contrast: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         settings.check_types(self, where="data")
+        low, high = self.contrast
+        if not 0 < low <= high <= 1:
+            raise ValueError(f"contrast is a range in (0, 1], got {low} to {high}")
         _at_least(1, patch=self.patch, batch=self.batch)
         _at_least(2, held_out_every=self.held_out_every)
 

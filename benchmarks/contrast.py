@@ -1,0 +1,50 @@
+"""The units in which a machine denoises best that was trained with one level of noise.
+
+Prints PSNR in dB on 128x128 crops of the held-out training images of BSDS300, by sigma in grey
+levels: as it is, and with the contrast of every image lowered until sigma is at most so many levels
+(`rimkit.AtContrast`).
+Run: python benchmarks/contrast.py [MODEL ...]
+"""
+
+import sys
+
+import torch
+
+import rimkit
+from rimkit.contrast import AtContrast
+from rimkit.data.images import bytes_to_unit
+from rimkit.data.patches import seeded
+from rimkit.metrics import psnr
+from rimkit.provenance import stamp
+from rimkit.tasks import LEVELS
+from rimkit.training.data import load_images, split_images, training_paths
+from rimkit.weights import record
+
+SIGMAS = (15.0, 25.0, 50.0)
+MOST = (float("inf"), 30.0, 20.0, 15.0, 12.0, 10.0, 8.0)
+SIDE = 128
+
+
+def denoised(model: rimkit.RIM, x: torch.Tensor, sigma: float, most: float) -> float:
+    """Mean PSNR in dB, where the machine is given noise of at most so many levels."""
+    problem = rimkit.Denoising(sigma / LEVELS)
+    y = problem.simulate(x, generator=seeded(0))
+    return psnr(AtContrast(model, min(1.0, most / sigma)).solve(y, problem).x, x).mean().item()
+
+
+def main() -> None:
+    print(f"contrast.py: {stamp()}\n")
+    held_out = split_images(training_paths(), held_out_every=20)[1]
+    images = load_images(held_out, channels=1, smallest=SIDE)
+    x = torch.stack([bytes_to_unit(image)[:, :SIDE, :SIDE] for image in images])
+    for name in sys.argv[1:] or ["random-projections"]:
+        model = rimkit.load(name)
+        print(f"{record.title(name, model.training_record)}, {model.steps} steps")
+        print(f"{'at most':>8}{''.join(f'{sigma:>8g}' for sigma in SIGMAS)}")
+        for most in MOST:
+            row = "".join(f"{denoised(model, x, sigma, most):8.2f}" for sigma in SIGMAS)
+            print(f"{'as it is' if most == float('inf') else f'{most:g}':>8}{row}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

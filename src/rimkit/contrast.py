@@ -1,0 +1,84 @@
+"""A solver in other units: an image of less contrast, whose noise is less by as much."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from rimkit import tree
+from rimkit.noises import GaussianNoise
+from rimkit.problem import Problem
+from rimkit.solver import Iterate, Solver
+
+_GREY = 0.5
+
+
+class AtContrast(Solver):
+    """A solver that is given every image with less contrast, about mid grey.
+
+    With x' = 1/2 + c (x - 1/2) and a linear operator, y' = c y + (1 - c) A(1/2) is a measurement of
+    x' with the noise c sigma: the same problem in other units. A solver that is linear does the
+    same in both; a learned one knows some levels of noise better than others, and can be asked
+    about those (for denoisers Xu, Liu, Sun, Wohlberg & Kamilov 2020).
+
+    Parameters
+    ----------
+    solver
+        What is run; ``steps`` is its own number.
+    contrast
+        c, in (0, 1]: a float, or one value per sample (N,).
+
+    Raises
+    ------
+    ValueError
+        If the contrast lies outside.
+    """
+
+    def __init__(self, solver: Solver, contrast: Tensor | float) -> None:
+        super().__init__()
+        values = torch.as_tensor(contrast, dtype=torch.float64)
+        if values.ndim > 1 or not ((values > 0) & (values <= 1)).all():
+            raise ValueError(f"contrast lies in (0, 1], one value or one per sample: {contrast}")
+        self.solver = solver
+        self.contrast = contrast
+        self.steps = solver.steps
+        self.looks_at_all = solver.looks_at_all
+
+    def init(self, y: Tensor, problem: Problem) -> Iterate:
+        """Start where the solver does; ``eta`` and the state are its own.
+
+        Raises
+        ------
+        ValueError
+            If the noise is not Gaussian, and as the solver's own `init` does.
+        """
+        return self._clear(self.solver.init(*self._fade_problem(y, problem)))
+
+    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        """Take a step of the solver."""
+        faded = dataclasses.replace(iterate, x=self._fade(iterate.x))
+        return self._clear(self.solver.step(faded, *self._fade_problem(y, problem)))
+
+    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+        faded = self._fade_problem(y, problem)
+        return self.solver._judge(self._fade(first), self._fade(last), *faded)
+
+    def _fade_problem(self, y: Tensor, problem: Problem) -> tuple[Tensor, Problem]:
+        if not isinstance(problem.noise, GaussianNoise):
+            raise ValueError(
+                "noise in other units is known for Gaussian noise alone, got "
+                f"{type(problem.noise).__name__}"
+            )
+        grey = problem.operator.A(torch.full_like(problem.initial(y), _GREY))
+        contrast = tree.per_sample(self.contrast, y)
+        noise = GaussianNoise(self.contrast * problem.noise.sigma)
+        return contrast * y + (1 - contrast) * grey, Problem(problem.operator, noise)
+
+    def _fade(self, x: Tensor) -> Tensor:
+        return _GREY + tree.per_sample(self.contrast, x) * (x - _GREY)
+
+    def _clear(self, iterate: Iterate) -> Iterate:
+        contrast = tree.per_sample(self.contrast, iterate.x)
+        return dataclasses.replace(iterate, x=_GREY + (iterate.x - _GREY) / contrast)
