@@ -4,16 +4,55 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
 _M_TRIM_THRESHOLD = -1  # malloc.h
 _M_MMAP_THRESHOLD = -3
 
+_FORGET = Path("/proc/self/clear_refs")
+
 
 def resident() -> int:
     """Bytes of memory that this process holds now."""
     return int(psutil.Process().memory_info().rss)
+
+
+def peak() -> int:
+    """The most bytes of memory that this process ever held. Linux only.
+
+    Raises
+    ------
+    ValueError
+        If the system does not say it.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        status = ""
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    if found is None:
+        raise ValueError("this system does not say the most that a process held")
+    return int(found[1]) * 1024
+
+
+def most_taken(work: Callable[[], object]) -> int | None:
+    """The most bytes that some work takes, above what this process holds before it.
+
+    None, and nothing is done, where the system cannot forget what was held earlier: it is Linux
+    that can.
+    """
+    give_back()
+    try:
+        _FORGET.write_text("5", encoding="ascii")
+    except OSError:
+        return None
+    before = resident()
+    work()
+    return max(0, peak() - before)
 
 
 def return_large_blocks() -> None:

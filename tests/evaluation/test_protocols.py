@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,13 +6,14 @@ import torch
 from tests.cases import uniform
 from torch import Tensor
 
+from rimkit import allocation
 from rimkit.evaluation.protocols import (
     CleanImage,
     Condition,
     ImageScore,
     load_test_images,
+    memory_of,
     noisy,
-    peak_memory,
     psnr_of,
     score_denoising,
     seconds_of,
@@ -113,8 +115,19 @@ def test_a_mean_is_over_the_first_images_of_one_condition() -> None:
         psnr_of(scores, LOW, images=68)
 
 
-def test_peak_memory_is_in_megabytes() -> None:
-    assert 50 < peak_memory() < 50_000
+@pytest.mark.skipif(sys.platform != "linux", reason="others cannot forget an earlier peak")
+@pytest.mark.usefixtures("one_thread")
+def test_memory_is_what_a_restoration_holds_at_most_beside_the_process() -> None:
+    torch.ones(50_000_000).sum()  # more than that, before it
+    assert memory_of(lambda: torch.ones(10_000_000).sum()) == pytest.approx(40, rel=0.1)
+    assert memory_of(lambda: None) == pytest.approx(0, abs=1)
+
+
+def test_where_an_earlier_peak_is_not_forgotten_memory_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(allocation, "_FORGET", Path("no", "such", "file"))
+    assert memory_of(lambda: None) is None
 
 
 @pytest.mark.data

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from rimkit import baselines, weights
-from rimkit.benchmarks.memory import megabytes
+from rimkit.allocation import peak
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.precision import Precision
 from rimkit.problem import Denoising
@@ -205,4 +205,4 @@ if __name__ == "__main__":
     try:
         runpy.run_module("rimkit", run_name="__main__")
     finally:
-        print(megabytes("VmHWM") * 2**20)  # noqa: T201
+        print(peak())  # noqa: T201

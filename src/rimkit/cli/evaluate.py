@@ -20,8 +20,8 @@ from rimkit.evaluation.protocols import (
     Condition,
     load_image,
     load_test_images,
+    memory_of,
     noisy,
-    peak_memory,
     score_denoising,
     seconds_of,
     solver_restore,
@@ -129,7 +129,7 @@ def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
         scores,
         parameters=parameter_count(model),
         seconds=seconds_of([functools.partial(restore, y, conditions[1]) for y in timed]),
-        memory=peak_memory(),
+        memory=memory_of(functools.partial(restore, timed[0], conditions[1])),
         settings=f"{options.steps or model.steps} steps, {options.precision}, "
         f"weights {weights.sha256(options.model)[:16]}"
         f"{', self-ensemble' if options.self_ensemble else ''}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from rimkit.allocation import most_taken
 from rimkit.data import bsds300
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
@@ -117,6 +116,12 @@ def seconds_of(restorations: Sequence[Callable[[], object]]) -> float:
     return (time.perf_counter() - began) / len(restorations)
 
 
+def memory_of(restore: Callable[[], object]) -> float | None:
+    """MB that a restoration takes at most, above what the process holds; None if unknown."""
+    taken = most_taken(restore)
+    return None if taken is None else taken / 1e6
+
+
 def solver_restore(
     solver: Solver,
     *,
@@ -159,9 +164,3 @@ def psnr_of(
     if images is not None and len(values) < images:
         raise ValueError(f"{images} images are asked for, {len(values)} were scored")
     return values[:images]
-
-
-def peak_memory() -> float:
-    """Most memory this process ever held, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from rimkit.evaluation.protocols import (
     ImageScore,
     Restore,
     load_test_images,
+    memory_of,
     noisy,
     psnr_of,
     seconds_of,
@@ -111,12 +112,14 @@ def _table(
     for method in methods:
         conditions = [c for c in _CONDITIONS if c.quantised or not method.rounded_only]
         scores[method.name] = kept.of(method, images, conditions)
+        calls = _calls(method, images[:_TIMED])
         rows.append(
             measured_row(
                 method.name,
                 scores[method.name],
                 parameters=method.parameters,
-                seconds=_seconds(method, images[:_TIMED]),
+                seconds=seconds_of(calls),
+                memory=memory_of(calls[0]),
                 settings=method.described,
             )
         )
@@ -125,7 +128,8 @@ def _table(
         "Mean PSNR in dB over the first 68 and all 100 test images of BSDS300; ± is the standard",
         "deviation of the mean (bootstrap over images). Columns are images: sigma; 8-bit: clipped",
         "and rounded before restoring. Rows without ± are copied. s/image: in this run, one",
-        f"image after the other, the mean of the first {len(images[:_TIMED])} at sigma 25.",
+        f"image after the other, the mean of the first {len(images[:_TIMED])} at sigma 25. Peak",
+        "MB: of the first of them, above what the process holds.",
     ]
     for count in sorted({images for row in rows for images, _ in row.psnr}):
         there = [row for row in rows if any(images == count for images, _ in row.psnr)]
@@ -137,10 +141,10 @@ def _table(
     return setup.write(f"{name}.txt", "\n".join(parts) + "\n")
 
 
-def _seconds(method: DenoisingMethod, images: Sequence[CleanImage]) -> float:
+def _calls(method: DenoisingMethod, images: Sequence[CleanImage]) -> list[Callable[[], Tensor]]:
     condition = Condition(25.0, quantised=method.rounded_only)
     ys = [noisy(image, condition) for image in images]
-    return seconds_of([functools.partial(method.restore, y, condition) for y in ys])
+    return [functools.partial(method.restore, y, condition) for y in ys]
 
 
 _PROJECTIONS = RandomProjectionsTask.table_name
