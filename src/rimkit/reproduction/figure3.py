@@ -6,7 +6,7 @@ from rimkit import plot
 from rimkit.data import bsds300
 from rimkit.evaluation.protocols import Condition, load_image, noisy
 from rimkit.metrics import psnr
-from rimkit.reproduction.denoising import grey_methods
+from rimkit.reproduction.denoising_methods import grey_methods
 from rimkit.reproduction.setup import Setup, check_names
 
 _IMAGE = "253027"

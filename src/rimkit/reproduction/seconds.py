@@ -15,7 +15,7 @@ from rimkit.evaluation.tables import columns
 from rimkit.metrics import psnr
 from rimkit.precision import worthwhile_precisions
 from rimkit.problem import Denoising, Problem
-from rimkit.reproduction.denoising import installed, self_ensemble
+from rimkit.reproduction.denoising_methods import installed, self_ensemble
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
 from rimkit.tasks import LEVELS
