@@ -138,8 +138,7 @@ def test_a_shipped_model_is_tiled_within_half_a_level(
     problem = Denoising(level)
     y = problem.simulate(x, generator=torch.Generator().manual_seed(2))
     whole = model.solve(y, problem).x
-    for inner in (56, 96) if kind == "photograph" else (96,):
-        side = 2 * overlap + inner
+    for side in (2 * overlap + 56, 2 * overlap + 96):
         tiled = solve_tiled(model, y, problem, pixels=side**2, overlap=overlap)
         assert (tiled - whole).abs().max() < HALF_LEVEL
 

@@ -25,10 +25,9 @@ from rimkit.weights import models
 
 PEAKS = """
 import json, sys
-from pathlib import Path
 import numpy as np, torch
 from rimkit.files.picture import Picture
-from rimkit.allocation import give_back, keep_large_blocks, resident
+from rimkit.allocation import keep_large_blocks, most_taken
 from rimkit.web.inference import Wish, infer
 from rimkit.web.limits import Limits
 from rimkit.web.solvers import offers
@@ -45,12 +44,7 @@ def run(side, degradation):
 
 for degradation in degradations:
     run(64, degradation)
-    give_back()
-    before = resident()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    run(900, degradation)
-    peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
-    print((int(peak) * 1024 - before) / 900**2)
+    print(most_taken(lambda: run(900, degradation)) / 900**2)
 """
 KINDS: list[dict[str, object]] = [
     {"kind": "missing"},
