@@ -626,7 +626,7 @@ def test_what_is_done_does_not_fail_afterwards(serve: Serve) -> None:
 
 
 def test_who_stops_keeps_what_has_come(client: httpx.Client) -> None:
-    job = ask(client, "sample-cat", steps=200).json()["name"]
+    job = ask(client, "sample-cat", degradation=NOISE, steps=200).json()["name"]
     while len(client.get(f"/api/jobs/{job}").json()["events"]) < 2:
         pass
     client.delete(f"/api/jobs/{job}")
@@ -648,7 +648,7 @@ def test_who_stops_stops_the_work(client: httpx.Client) -> None:
 
 def test_time_is_limited(serve: Serve) -> None:
     with serve(seconds=0.2) as client:
-        status, events, _ = restored(client, "sample-cat", steps=200)
+        status, events, _ = restored(client, "sample-cat", degradation=NOISE, steps=200)
     assert status == "failed"
     assert "which is all there is here" in events[-1]["detail"]
 
@@ -701,7 +701,7 @@ def test_rimkit_serve_ends_at_once_when_it_is_told_to() -> None:
         assert process.stdout is not None
         url = process.stdout.readline().split()[0]
         with httpx.Client(base_url=url, timeout=30) as client:
-            job = ask(client, "sample-coffee", steps=200).json()["name"]
+            job = ask(client, "sample-coffee", degradation=NOISE, steps=200).json()["name"]
             while not client.get(f"/api/jobs/{job}").json()["events"]:
                 pass
             began = time.monotonic()
