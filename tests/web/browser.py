@@ -9,7 +9,8 @@ import http.server
 import io
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,14 @@ def restore(page: Any, source: Path, *, sigma: int | None) -> None:
 def says(page: Any, element: str, text: str) -> None:
     """Wait until an element says something."""
     page.locator(f"#{element}", has_text=text).wait_for(timeout=20_000)
+
+
+def until(page: Any, holds: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    """Wait until something holds, and fail if it does not in so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "what was waited for did not come"
+        page.wait_for_timeout(50)
 
 
 def drawn(page: Any, canvas: str) -> Any:

@@ -83,6 +83,14 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def large_source(tmp_path: Path) -> Path:
+    """Two hundred steps on it are not over before somebody stops them."""
+    path = tmp_path / "large.png"
+    path.write_bytes(encoded(250, 300, channels=3))
+    return path
+
+
 def write_model(path: Path, *, task: str = "inpainting", **config: Any) -> str:
     """Small, for colour, with random weights that do something."""
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from tests.web.browser import colours, downloaded, drawn, opened_page, restore, says
+from tests.web.browser import colours, downloaded, drawn, opened_page, restore, says, until
 from tests.web.conftest import SIDES, Serve, as_png, ask, encoded, pixels, send, watch
 
 from rimkit.cli.main import main
@@ -36,16 +36,13 @@ def test_the_steps_can_be_walked_back_and_forth(page: Any, source: Path) -> None
     assert page.input_value("#scrub") == "4"
     page.fill("#scrub", "0")
     says(page, "at", "0")
-    page.wait_for_timeout(300)
-    assert np.array_equal(drawn(page, "after"), start)
+    until(page, lambda: np.array_equal(drawn(page, "after"), start))
     page.focus("#view")
-    for key in ("ArrowRight", "End"):
-        page.keyboard.press(key)
-        page.wait_for_timeout(300)
-        if key == "ArrowRight":
-            assert page.input_value("#scrub") == "1"
-            assert not np.array_equal(drawn(page, "after"), start)
-    assert np.array_equal(drawn(page, "after"), last)
+    page.keyboard.press("ArrowRight")
+    assert page.input_value("#scrub") == "1"
+    until(page, lambda: not np.array_equal(drawn(page, "after"), start))
+    page.keyboard.press("End")
+    until(page, lambda: np.array_equal(drawn(page, "after"), last))
     page.keyboard.press("Home")
     page.keyboard.press("Space")  # plays
     says(page, "at", "4: moved")
@@ -90,13 +87,11 @@ def test_a_sample_is_degraded_and_its_psnr_is_drawn(page: Any, client: httpx.Cli
     page.wait_for_selector("#download:not([hidden])", timeout=60_000)
     assert "dB" in page.inner_text("#at")
     assert page.locator("#chart circle").count() == 3
-    page.wait_for_timeout(300)
-    assert drawn(page, "score").std() > 10
-    assert drawn(page, "state").std() > 10
+    until(page, lambda: drawn(page, "score").std() > 10)
+    until(page, lambda: drawn(page, "state").std() > 10)
     page.select_option("#against", "truth")
-    page.wait_for_timeout(500)
     clean = pixels(client.get("/samples/cat.png").content)
-    assert np.array_equal(drawn(page, "before"), colours(clean))
+    until(page, lambda: np.array_equal(drawn(page, "before"), colours(clean)))
     assert np.abs(drawn(page, "after") - colours(clean).astype(float)).mean() < 12
 
 
@@ -204,13 +199,13 @@ def test_of_an_image_that_is_too_large_the_middle_can_be_taken(page: Any, tmp_pa
 
 
 def test_who_waits_sees_the_place_and_who_closes_the_page_stops_the_work(
-    browser: Any, serve: Serve, source: Path
+    browser: Any, serve: Serve, large_source: Path
 ) -> None:
-    with serve(patience=5.0) as client:
+    with serve(patience=30.0) as client:
         image = send(client, encoded(200, 200))["name"]
         first = ask(client, image, steps=200, visitor="somebody").json()["name"]
         with opened_page(browser, str(client.base_url)) as page:
-            page.set_input_files("#file", source)
+            page.set_input_files("#file", large_source)
             page.wait_for_selector("#run:enabled")
             page.click("#run")
             says(page, "status", "ueue")
@@ -226,8 +221,8 @@ def test_who_waits_sees_the_place_and_who_closes_the_page_stops_the_work(
         assert time.monotonic() - began < 6
 
 
-def test_stop_stops(page: Any, source: Path) -> None:
-    page.set_input_files("#file", source)
+def test_stop_stops(page: Any, large_source: Path) -> None:
+    page.set_input_files("#file", large_source)
     page.wait_for_selector("#run:enabled")
     page.fill("#steps", "200")
     page.click("#run")
@@ -238,8 +233,7 @@ def test_stop_stops(page: Any, source: Path) -> None:
     page.fill("#scrub", "0")  # what has come can still be looked at
     says(page, "at", "0")
     page.select_option("#against", "estimate-0")
-    page.wait_for_timeout(500)
-    assert np.array_equal(drawn(page, "after"), drawn(page, "before"))
+    until(page, lambda: np.array_equal(drawn(page, "after"), drawn(page, "before")))
 
 
 def test_stop_counts_before_the_server_has_answered(page: Any, source: Path) -> None:

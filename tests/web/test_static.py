@@ -23,6 +23,7 @@ from tests.web.browser import (
     opened_page,
     restore,
     says,
+    until,
 )
 from tests.web.conftest import as_png, encoded, pixels, write_model
 
@@ -129,12 +130,11 @@ def test_missing_pixels_are_filled_in_and_psnr_grows(page: Any) -> None:
         for text in page.inner_text("#chart-caption").removeprefix("PSNR by step: ").split(", ")
     )
     assert end > start > 25  # the start has no holes
-    assert drawn(page, "score").std() > 10
-    assert drawn(page, "state").std() > 10
+    until(page, lambda: drawn(page, "score").std() > 10)
+    until(page, lambda: drawn(page, "state").std() > 10)
     page.select_option("#against", "truth")
-    page.wait_for_timeout(500)
     truth = pixels((Path(rimkit.__file__).parent / "web/static/samples/astronaut.png").read_bytes())
-    assert np.array_equal(drawn(page, "before"), truth)
+    until(page, lambda: np.array_equal(drawn(page, "before"), truth))
 
 
 MEASURE = """async ({ image, ...degradation }) => {
