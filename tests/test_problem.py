@@ -42,13 +42,13 @@ def test_files_made_smaller_are_rounded_to_bytes() -> None:
     assert noise.sigma == pytest.approx(12**-0.5 / 255)
 
 
-def fake_deepinv(noise: str, **settings: object) -> nn.Module:
+def fake_deepinv(noise: str, physics: nn.Module | None = None, **settings: object) -> nn.Module:
     """A physics as deepinv lays it out; deepinv itself needs a torchvision that imports."""
     kind = type(noise, (nn.Module,), {"__module__": "deepinv.physics.noise"})
     model = kind()
     for name, value in settings.items():
         setattr(model, name, value)
-    physics = Decimate()
+    physics = physics or Decimate()
     physics.noise_model = model
     return physics
 
@@ -77,6 +77,18 @@ def test_a_physics_of_deepinv_works_as_it_stands() -> None:
     torch.testing.assert_close(
         problem.score(x, y)[..., ::2, :], (y - x[..., ::2, :]) / 0.1**2, rtol=1e-4, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("name", ["Inpainting", "Demosaicing"])
+def test_masks_of_deepinv_start_as_ours_do(name: str) -> None:
+    mask = (uniform(1, 1, 16, 18, seed=1) > 0.5).float()
+    physics = type(name, (nn.Module,), {"__module__": "deepinv.physics.x", "A": None})()
+    physics.register_buffer("mask", mask)
+    problem = as_problem(fake_deepinv("GaussianNoise", physics, sigma=0.1))
+    y = mask * uniform(2, 1, 16, 18).float()
+    ours = Problem(Mask(mask), GaussianNoise(0.1))
+    torch.testing.assert_close(problem.initial(y), ours.initial(y))
+    assert problem.initial(y)[..., mask[0, 0] == 0].min() > 0
 
 
 def test_poisson_of_deepinv() -> None:
@@ -117,11 +129,14 @@ def test_the_real_deepinv(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(problem.score(x, y), Denoising(0.1).score(x, y))
 
     mask = (uniform(1, 1, 16, 18, seed=1) > 0.5).float()
-    theirs = Problem(deepinv.physics.Inpainting((1, 16, 18), mask=mask[0]), GaussianNoise(0.05))
+    noise = deepinv.physics.GaussianNoise(0.05)
+    physics = deepinv.physics.Inpainting((1, 16, 18), mask=mask[0], noise_model=noise)
     ours = Problem(Mask(mask), GaussianNoise(0.05))
+    as_it_stands = Problem(physics, GaussianNoise(0.05))
+    torch.testing.assert_close(as_it_stands.score(x, mask * x), ours.score(x, mask * x))
     torch.manual_seed(0)
     model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=3)).eval()
-    torch.testing.assert_close(model(mask * x, theirs), model(mask * x, ours))
+    torch.testing.assert_close(model(mask * x, as_problem(physics)), model(mask * x, ours))
 
 
 def test_score_error_finds_what_is_wrong() -> None:

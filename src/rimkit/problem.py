@@ -206,6 +206,9 @@ def SuperResolution(
 def as_problem(physics: Any) -> Problem:
     """Make a problem of a deepinv physics: the physics is the operator, its noise model the noise.
 
+    Its masks (Inpainting, Demosaicing) become a `Mask`, which is the same and knows where to start:
+    missing pixels at those nearby, not at black.
+
     Raises
     ------
     ValueError
@@ -220,13 +223,13 @@ def as_problem(physics: Any) -> Problem:
             f"got {type(physics).__name__} with {kind.__name__}"
         )
     if kind.__name__ == "GaussianNoise":
-        return Problem(physics, GaussianNoise(_level(model.sigma)))
+        return Problem(_operator(physics), GaussianNoise(_level(model.sigma)))
     if kind.__name__ == "PoissonNoise":
         if not getattr(model, "normalize", True):
             raise ValueError(
                 "a PoissonNoise is taken with normalize=True only: y in the units of x"
             )
-        return Problem(physics, PoissonNoise(_level(model.gain)))
+        return Problem(_operator(physics), PoissonNoise(_level(model.gain)))
     raise ValueError(
         f"rimkit has no likelihood for the noise model {kind.__name__}; "
         "it knows GaussianNoise and PoissonNoise, or build rimkit.Problem(operator, noise) yourself"
@@ -236,6 +239,13 @@ def as_problem(physics: Any) -> Problem:
 def _kind(given: object) -> str:
     """What was given, in words: a class is none of its instances."""
     return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+
+
+def _operator(physics: Any) -> Operator:
+    kind = type(physics)
+    if kind.__module__.startswith("deepinv.") and kind.__name__ in ("Inpainting", "Demosaicing"):
+        return operators.Mask(physics.mask)
+    return physics  # type: ignore[no-any-return]
 
 
 def _level(value: Any) -> Tensor | float:
