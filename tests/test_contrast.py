@@ -9,7 +9,16 @@ from rimkit.classical import GradientDescent
 from rimkit.contrast import AtContrast
 from rimkit.footprint import bytes_per_pixel
 from rimkit.noises import GaussianNoise, PoissonNoise
-from rimkit.operators import Blur, DenseProjection, Identity, Mask, Operator
+from rimkit.operators import (
+    ORIENTATIONS,
+    Blur,
+    DenseProjection,
+    Identity,
+    Mask,
+    Operator,
+    Oriented,
+    SaturatingSensor,
+)
 from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import Iterate, Solver
@@ -19,6 +28,7 @@ OPERATORS: dict[str, Operator] = {
     "mask": Mask((uniform(2, 1, 9, 12) > 0.5).double()),
     "blur": Blur(uniform(1, 5, 3) / 8, padding="replicate"),
     "projection": DenseProjection(uniform(2, 30, 108) / 10, (9, 12)),
+    "oriented": Oriented(Identity(), ORIENTATIONS[6]),
 }
 
 
@@ -107,5 +117,9 @@ def test_what_it_cannot_be_asked_is_named() -> None:
     y = uniform(2, 1, 9, 12)
     with pytest.raises(ValueError, match="for Gaussian noise alone, got PoissonNoise"):
         AtContrast(Watch(), 0.5).solve(y, Problem(Identity(), PoissonNoise(60)))
+    sensor = Problem(SaturatingSensor(), GaussianNoise(0.1))
+    for problem in (sensor, Problem(Oriented(sensor.operator, ORIENTATIONS[1]), sensor.noise)):
+        with pytest.raises(ValueError, match="where the operator is linear, with an A_adjoint"):
+            AtContrast(Watch(), 0.5).solve(y, problem)
     with pytest.raises(ValueError, match="3 samples, but 2"):
         AtContrast(Watch(), torch.full((3,), 0.5)).solve(y, Denoising(0.1))

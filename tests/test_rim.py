@@ -164,6 +164,17 @@ def test_the_spread_is_that_of_the_score_with_its_floor() -> None:
     assert spread.item() == pytest.approx((0.01**2 + 1e-4) ** -0.5, rel=0.01)
 
 
+def test_one_dark_pixel_of_counts_does_not_silence_the_score() -> None:
+    y = 0.1 + 0.8 * uniform(1, 1, 9, 9).float()
+    y[..., 0, 0] = 1 / 120
+    counts = Problem(Identity(), PoissonNoise(60))
+    without = small(score_scaling="whitened", variance_floor=0.0, variance_floor_trained=False)
+    with pytest.raises(ValueError, match="not finite near the start: counts where A x is nearly"):
+        without.init(y, counts)
+    machine = small(score_scaling="whitened", variance_floor=1e-4)
+    assert 0 < machine.init(y, counts).state[-1] < 1e4
+
+
 def test_a_score_without_a_spread_is_whitened_to_something_finite() -> None:
     unseen = Problem(Mask(torch.zeros(1, 1, 9, 9)), GaussianNoise(0.1))
     assert small(score_scaling="whitened")(torch.zeros(1, 1, 9, 9), unseen).isfinite().all()

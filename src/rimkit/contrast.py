@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.noises import GaussianNoise
+from rimkit.operators import LinearOperator, Operator, Oriented
 from rimkit.problem import Problem
 from rimkit.solver import Iterate, Solver
 
@@ -52,7 +53,8 @@ class AtContrast(Solver):
         Raises
         ------
         ValueError
-            If the noise is not Gaussian, and as the solver's own `init` does.
+            If the noise is not Gaussian or the operator not linear, and as the solver's own
+            `init` does.
         """
         return self._clear(self.solver.init(*self._fade_problem(y, problem)))
 
@@ -71,9 +73,14 @@ class AtContrast(Solver):
                 "noise in other units is known for Gaussian noise alone, got "
                 f"{type(problem.noise).__name__}"
             )
+        if not _is_linear(problem.operator):
+            raise ValueError(
+                "a faded image has a faded measurement where the operator is linear, with an "
+                f"A_adjoint: {type(problem.operator).__name__} has none"
+            )
         grey = problem.operator.A(torch.full_like(problem.initial(y), _GREY))
         contrast = tree.per_sample(self.contrast, y)
-        noise = GaussianNoise(self.contrast * problem.noise.sigma)
+        noise = GaussianNoise(_product(self.contrast, problem.noise.sigma))
         return contrast * y + (1 - contrast) * grey, Problem(problem.operator, noise)
 
     def _fade(self, x: Tensor) -> Tensor:
@@ -82,3 +89,16 @@ class AtContrast(Solver):
     def _clear(self, iterate: Iterate) -> Iterate:
         contrast = tree.per_sample(self.contrast, iterate.x)
         return dataclasses.replace(iterate, x=_GREY + (iterate.x - _GREY) / contrast)
+
+
+def _is_linear(operator: Operator) -> bool:
+    return isinstance(
+        operator.operator if isinstance(operator, Oriented) else operator, LinearOperator
+    )
+
+
+def _product(contrast: Tensor | float, sigma: Tensor | float) -> Tensor | float:
+    """Where sigma is: a contrast may have been given on another device."""
+    if isinstance(contrast, Tensor) and isinstance(sigma, Tensor):
+        contrast = contrast.to(sigma.device)
+    return contrast * sigma

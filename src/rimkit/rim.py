@@ -135,7 +135,8 @@ class RIM(Solver):
         ------
         ValueError
             If y is not finite, lies on another device than the weights, or belongs to images that
-            are smaller than 8x8 or have other channels than the machine was built for.
+            are smaller than 8x8 or have other channels than the machine was built for; if the score
+            at the start or near it is not finite.
         """
         check_measurement(y)
         y = at_least_single(y)
@@ -150,6 +151,11 @@ class RIM(Solver):
                 stacklevel=2,
             )
         spread = [score_spread(problem, x, y, variance_floor=floor)] if self._whitens else []
+        if spread and not spread[0].isfinite().all():
+            raise ValueError(
+                "the score is not finite near the start: counts where A x is nearly zero need a "
+                "machine whose variance floor is positive"
+            )
         channels, *sides = x.shape[1:]
         if channels != self.config.network.channels:
             raise ValueError(

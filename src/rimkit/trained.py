@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rimkit import settings
@@ -54,18 +54,20 @@ def never_denoised(record: Mapping[str, Any]) -> bool:
     """Whether a machine with this ``training_record`` learned from random projections alone.
 
     By the protocol of the paper's RIM-3task: one level of noise, and never the whole Fourier
-    transform, with which y is the noisy image.
+    transform, with which y is the noisy image. Where the record says what the weights had learned
+    from which the training started, that counts, too.
     """
-    table = record.get("task", {})
-    if table.get("name") != RandomProjectionsTask.table_name:
-        return False
-    task = settings.from_table(RandomProjectionsTask, table)
-    return not task.noisier and min(task.fourier_most, max(task.p)) < 1
+    tables = [record.get("task", {}), *(one.get("task", {}) for one in _before(record))]
+    return all(_is_of_projections_alone(table) for table in tables)
 
 
 def saw_less_contrast(record: Mapping[str, Any]) -> bool:
-    """Whether a machine with this ``training_record`` learned from faded patches (`AtContrast`)."""
-    return bool(min(record.get("recipe", {}).get("data", {}).get("contrast", (1.0,))) < 1)
+    """Whether a machine with this ``training_record`` learned from faded patches (`AtContrast`).
+
+    Or did the weights from which the training started, where the record says it.
+    """
+    data = [record.get("recipe", {}).get("data", {}), *_before(record)]
+    return any(min(table.get("contrast", (1.0,))) < 1 for table in data)
 
 
 def least_sigma(record: Mapping[str, Any]) -> float:
@@ -99,3 +101,17 @@ def inpainting_sigma(record: Mapping[str, Any]) -> float:
     is_told = task.get("name") == InpaintingTask.table_name and "sigma" in task
     low: float = (task["sigma"] if is_told else InpaintingTask.sigma)[0]
     return low / LEVELS
+
+
+def _is_of_projections_alone(table: Mapping[str, Any]) -> bool:
+    if table.get("name") != RandomProjectionsTask.table_name:
+        return False
+    task = settings.from_table(RandomProjectionsTask, table)
+    whole = "fourier" in task.ensembles and min(task.fourier_most, max(task.p)) >= 1
+    return not task.noisier and not whole
+
+
+def _before(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Tasks and contrasts of the trainings before this one, as far as the record knows them."""
+    before: Sequence[Mapping[str, Any]] = record.get("start", {}).get("learned", ())
+    return before

@@ -107,7 +107,9 @@ def test_initial_minimises_the_residual_along_the_adjoint(operator: Operator) ->
 
 def test_a_blur_starts_as_bright_as_the_image_was() -> None:
     flat = torch.full(SHAPE, 0.7).double()
-    for kernel in (uniform(3, 5, 3, seed=1), gaussian_kernel(1.0).double()):
+    sharper = torch.tensor([[[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]]]).double()
+    kernels = uniform(3, 5, 3, seed=1), gaussian_kernel(1.0).double(), sharper, -sharper
+    for kernel in kernels:
         blur = Blur(kernel)
         torch.testing.assert_close(blur.initial(blur.A(flat)), flat)
     edges = torch.tensor([[[0.0, 0.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]).double()

@@ -160,6 +160,39 @@ def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.M
     assert seen == ["1", "2"] * 2 + ["0"]
 
 
+def test_two_processes_on_one_walker_lose_nothing(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = images(3)
+    walker = walkers.classical()[1]
+    kept = Curves(setup.output / "figure2", say=setup.say)
+    measured: list[str] = []
+
+    def meanwhile(image: CleanImage, where: Panel) -> object:
+        """Another process has the second panel and one image more of the first."""
+        if not measured:
+            measured.append("elsewhere")
+            kept.of(walker, TWO[1:], few)
+            kept.of(walker, TWO[:1], few[:2])
+        measured.append(f"{where.p:g} {image.name}")
+        return measure(image, where)
+
+    measure = curves.measure
+    monkeypatch.setattr(curves, "measure", meanwhile)
+    found = kept.of(walker, TWO, few)
+    there = len(measured)
+    again = kept.of(walker, TWO, few)
+    assert len(measured) == there  # the file holds all
+    for panel in TWO:
+        means = found.curves[panel].means
+        assert means.shape == (3, 5)
+        assert np.array_equal(means, again.curves[panel].means, equal_nan=True)
+    fresh = Curves(setup.output / "alone", say=setup.say).of(walker, TWO, few)
+    for panel in TWO:
+        means = fresh.curves[panel].means
+        assert np.array_equal(means, found.curves[panel].means, equal_nan=True)
+
+
 def test_curves_stay_on_a_processor_with_another_precision(setup: Setup) -> None:
     kept = Curves(setup.output / "figure2", say=setup.say)
     one, other = (
@@ -240,8 +273,10 @@ def test_means_and_deviations_are_those_over_all_patches() -> None:
     np.testing.assert_allclose(curve.mean, patches.mean((0, 1)))
     np.testing.assert_allclose(curve.deviation, patches.std((0, 1)))
     assert curve.best == patches.mean((0, 1))[1:].argmax() + 1
-    both = average([curve, Curve(curve.means + 2, curve.squares)])
+    above = patches + 2
+    both = average([curve, Curve(above.mean(1), (above**2).mean(1))])
     np.testing.assert_allclose(both.mean, curve.mean + 1)
+    np.testing.assert_allclose(both.deviation, curve.deviation)  # of patches, not of seeds
 
 
 def test_a_solver_that_diverges_is_not_a_crash(setup: Setup) -> None:

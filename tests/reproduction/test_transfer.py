@@ -22,7 +22,7 @@ from rimkit.reproduction import (
     walkers,
 )
 from rimkit.reproduction.setup import Setup
-from rimkit.trained import never_denoised
+from rimkit.trained import never_denoised, saw_less_contrast
 
 SOME = tuple(p for p in TRANSFERS if p.name in ("inpaint-5", "deblur", "frequencies", "counts"))
 
@@ -119,6 +119,7 @@ def test_table_2_has_the_machine_that_never_denoised(
         ({"noisier": 0.5}, False),
         ({"p": [0.1, 1.0]}, False),
         ({"p": [0.1, 1.0], "fourier_most": 0.6}, True),
+        ({"p": [0.1, 1.0], "ensembles": ["gaussian", "binary"]}, True),
         ({"name": "denoising"}, False),
     ],
 )
@@ -127,3 +128,12 @@ def test_a_whole_transform_and_more_noise_are_beyond_the_protocol(
 ) -> None:
     record = {"task": {"name": "random-projections", **task}}
     assert never_denoised(record) == keeps
+    strict = {"name": "random-projections", "noisier": 0.0}
+    start = {"learned": [record, {"task": strict, "contrast": [1.0, 1.0]}]}
+    assert never_denoised({"task": strict, "start": start}) == keeps
+
+
+def test_faded_patches_are_known_of_a_start_too() -> None:
+    assert not saw_less_contrast({"start": {"learned": [{"task": {}, "contrast": [1.0, 1.0]}]}})
+    assert saw_less_contrast({"start": {"learned": [{"task": {}, "contrast": [0.2, 1.0]}]}})
+    assert saw_less_contrast({"recipe": {"data": {"contrast": [0.2, 1.0]}}})

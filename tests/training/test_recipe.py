@@ -157,3 +157,14 @@ def test_overrides_leave_the_table_alone() -> None:
     recipe = recipe_from_table(table, overrides=["seed=5", "data.patch=48"])
     assert (recipe.seed, recipe.data.patch) == (5, 48)
     assert table == {"seed": 1, "data": {"patch": 32}}
+
+
+@pytest.mark.parametrize(
+    ("share", "batch", "places"),
+    [(0.57, 100, 57), (0.29, 100, 29), (0.58, 50, 29), (1 / 49, 49, 1), (0.125, 20, 2)],
+)
+def test_a_share_of_a_batch_is_rounded_down_but_not_by_rounding(
+    share: float, batch: int, places: int
+) -> None:
+    overrides = [f"unroll.continued={share!r}", f"data.batch={batch}"]
+    assert load_recipe("denoise-gray", overrides=overrides).places == places

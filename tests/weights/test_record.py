@@ -58,12 +58,16 @@ def test_the_start_counts() -> None:
 def test_what_a_start_hands_on(tmp_path: Path) -> None:
     path = tmp_path / "first.safetensors"
     before = {"seconds": 5, "read": {"bsds300": 200, "other": 9}}
+    before |= {"learned": [{"task": {"name": "denoising"}, "contrast": [1.0, 1.0]}]}
+    task, data = {"name": "random-projections", "noisier": 0.0}, {"contrast": [0.5, 1.0]}
     training = {"seconds": 7, "read": {"bsds300": 200, "other": 0}, "start": before}
+    training |= {"task": task, "recipe": {"data": data}}
     store.save(model({}), path, training=training)
     assert record.start_of(path) == {
         "sha256": weights.sha256(path),
         "seconds": 12,
         "read": {"bsds300": 200, "other": 9},
+        "learned": [*before["learned"], {"task": task, "contrast": [0.5, 1.0]}],
     }
     store.save(model({}), path)
     assert "seconds" not in record.start_of(path)

@@ -14,6 +14,9 @@ from rimkit import tree
 from rimkit.operators.base import Window
 from rimkit.operators.checks import check_image, check_samples, check_tensor
 
+_LEAST_SUM = 0.1
+"""Of a kernel against that of its absolute values, down to which a start is as bright."""
+
 Padding = Literal["circular", "replicate"]
 
 
@@ -77,12 +80,15 @@ class Blur:
         return x
 
     def initial(self, y: Tensor) -> Tensor:
-        """Start at the blurred image, as bright as the image was (kernels that sum to zero: at 0).
+        """Start at the blurred image, as bright as the image was.
 
-        Another scale for every image, as the adjoint would have, could not be cut into tiles.
+        Kernels whose negative weights take away more than nine tenths start darker; at 0 if they
+        sum to zero. Another scale for every image, as the adjoint would have, could not be cut
+        into tiles.
         """
         total = self.kernel.sum((1, 2))
-        scale = total / self.kernel.abs().sum((1, 2)).square()
+        least = _LEAST_SUM * self.kernel.abs().sum((1, 2))
+        scale = total / torch.maximum(total.abs(), least).square()
         return y * tree.per_sample(scale, y)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Blur, Tensor]:

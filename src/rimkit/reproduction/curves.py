@@ -129,10 +129,14 @@ class Walks:
 
 
 def average(curves: Sequence[Curve]) -> Curve:
-    """Return the mean over trainings that differ in the seed alone."""
+    """Return the mean over trainings that differ in the seed alone.
+
+    Its deviation is that over patches, of the mean variance; what seeds differ by is no part of it.
+    """
+    between_seeds = np.var([curve.mean for curve in curves], axis=0)
     return Curve(
         np.mean([curve.means for curve in curves], axis=0),
-        np.mean([curve.squares for curve in curves], axis=0),
+        np.mean([curve.squares for curve in curves], axis=0) - between_seeds,
     )
 
 
@@ -176,14 +180,14 @@ class Curves:
             if _but_for_precision(there) != _but_for_precision(settings):
                 there = kept.settings[key] = settings
                 kept.values[key] = np.empty((2, 0, walker.steps(panel) + 1), np.float32)
-            missing = images[kept.values[key].shape[1] :]
-            if missing and there != settings:
+            missing = len(images) - kept.images(key)
+            if missing > 0 and there != settings:
                 kept.settings[key] = _PRECISION.sub(f", {_MIXED}", settings)
-            for image in missing:
-                values = _measure(walker, panel, image)
+            while kept.images(key) < len(images):
+                values = _measure(walker, panel, images[kept.images(key)])
                 kept.values[key] = np.concatenate([kept.values[key], values], axis=1)
                 kept.write(file)
-            if missing:
+            if missing > 0:
                 self._say(f"{walker.label}: {panel.title}")
         return kept.walks(panels, len(images))
 
@@ -221,10 +225,13 @@ class _Kept:
     settings: dict[str, str]
     values: dict[str, npt.NDArray[np.float32]]
 
+    def images(self, key: str) -> int:
+        return len(self.values[key][0])
+
     def covers(self, panel: Panel, images: int) -> bool:
         key = _key(panel)
         there = self.settings.get(key, "").endswith(_PROTOCOL)
-        return there and self.values[key].shape[1] >= images
+        return there and self.images(key) >= images
 
     def walks(self, panels: Sequence[Panel], images: int) -> Walks:
         return Walks(
@@ -239,9 +246,21 @@ class _Kept:
         )
 
     def write(self, file: Path) -> None:
+        if file.exists():
+            self._take_from(_read(file))
         about = {name: getattr(self, name) for name in _ABOUT}
         with atomic.replacing(file) as stream:
             np.savez_compressed(stream, about=np.array(json.dumps(about)), **self.values)  # type: ignore[arg-type]
+
+    def _take_from(self, other: _Kept) -> None:
+        """Take what another process has written since: new panels, more images of known ones."""
+        for key, settings in other.settings.items():
+            own = self.settings.get(key)
+            if own is None or (
+                _but_for_precision(own) == _but_for_precision(settings)
+                and other.images(key) > self.images(key)
+            ):
+                self.settings[key], self.values[key] = settings, other.values[key]
 
 
 _ABOUT = ("name", "parameters", "seed", "settings")

@@ -80,7 +80,7 @@ def _table(
         )
     write_rows(rows, setup.output / f"{name}.csv")
     parts = [
-        "Mean PSNR in dB over the first 68 and all 100 test images of BSDS300; ± is the standard",
+        "Mean PSNR in dB over the first test images of BSDS300, which are 100; ± is the standard",
         "deviation of the mean (bootstrap over images). Columns are images: sigma; 8-bit: clipped",
         "and rounded before restoring. Rows without ± are copied. s/image: in this run, one",
         f"image after the other, the mean of the first {len(images[:_TIMED])} at sigma 25. Peak",

@@ -103,7 +103,7 @@ def transfer(setup: Setup) -> str:
     setup.save(draw(images[0], solvers), "transfer.png")
     parts = [
         f"The first {len(images)} grey test images; mean PSNR in dB after a method's own steps,",
-        f"all from the same start. Measured in this run: {network_precision()}.",
+        "all from the same start.",
         "± is the standard deviation of the mean (bootstrap over images).",
         "",
         columns(_means(scores)),
@@ -128,7 +128,7 @@ def _machine(name: str) -> TransferMethod:
     model = load_grey(name)
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     digest = weights.sha256(name)[:16]
-    settings = f"weights {digest}, {model.steps} and {STEPS} steps"
+    settings = f"weights {digest}, {model.steps} and {STEPS} steps, {network_precision()}"
     title = record.called(name, model.training_record)
     return TransferMethod(title, lambda _: model, lambda _: settings, learned=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -212,7 +213,7 @@ class Recipe:
     @property
     def places(self) -> int:
         """How many samples of a batch go on from an earlier update."""
-        return int(self.unroll.continued * self.data.batch)
+        return math.floor(round(self.unroll.continued * self.data.batch, 9))
 
     @property
     def on_patches(self) -> bool:

@@ -129,7 +129,8 @@ def beyond_protocol(record: Mapping[str, Any]) -> str:
 def start_of(model: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what a training keeps of the weights it starts from.
 
-    Checksum, seconds of their training (if known) and the images they read.
+    Checksum, seconds of their training (if known), the images they read, and what they learned:
+    task and contrast of every training that led to them, as far as that is known.
 
     Raises
     ------
@@ -142,4 +143,11 @@ def start_of(model: str | os.PathLike[str]) -> dict[str, Any]:
         "sha256": models.sha256(model),
         **({} if seconds is None else {"seconds": seconds}),
         "read": images_read(record),
+        "learned": [
+            *record.get("start", {}).get("learned", ()),
+            {
+                "task": record.get("task", {}),
+                "contrast": record.get("recipe", {}).get("data", {}).get("contrast", [1.0, 1.0]),
+            },
+        ],
     }
