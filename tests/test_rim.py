@@ -142,13 +142,13 @@ def test_a_whitened_score_is_sigma_times_the_raw_one() -> None:
 @pytest.mark.parametrize("p", [0.1, 0.6])
 def test_the_spread_of_a_score_is_that_at_the_truth(p: float) -> None:
     generator = torch.Generator().manual_seed(3)
-    x = uniform(200, 1, 8, 8).float()
-    operator = DenseProjection.gaussian(p, (8, 8), samples=200, generator=generator)
+    x = uniform(1000, 1, 8, 8).float()
+    operator = DenseProjection.gaussian(p, (8, 8), samples=1000, generator=generator)
     for problem in (Problem(operator, GaussianNoise(2.0)), Denoising(0.3)):
         y = problem.simulate(x, generator=generator)
         seen = problem.score(x, y).square().mean().sqrt()
         found = score_spread(problem, x, y)
-        assert found.shape == (200, 1, 1, 1)
+        assert found.shape == (1000, 1, 1, 1)
         assert found.square().mean().sqrt().item() == pytest.approx(seen.item(), rel=0.05)
 
 
@@ -173,6 +173,18 @@ def test_one_dark_pixel_of_counts_does_not_silence_the_score() -> None:
         without.init(y, counts)
     machine = small(score_scaling="whitened", variance_floor=1e-4)
     assert 0 < machine.init(y, counts).state[-1] < 1e4
+
+
+def test_the_spread_is_estimated_by_a_probe_that_no_operator_is_made_of() -> None:
+    """Of rows that are signs: a probe equal to one of them sees much more than it should."""
+    size = 32, 32
+    for seed in range(4):
+        rows = DenseProjection.binary(0.4, size, samples=1, generator=generator(seed))
+        problem = Problem(rows, GaussianNoise(1.0))
+        y = rows.A(uniform(1, 1, *size).float())
+        *_, spread = small(score_scaling="whitened", variance_floor=1e-4).init(y, problem).state
+        curvature = rows.matrix.square().sum() / (1 + 1e-4) / (32 * 32)
+        assert spread.item() == pytest.approx(curvature.sqrt().item(), rel=0.15)
 
 
 def test_a_score_without_a_spread_is_whitened_to_something_finite() -> None:

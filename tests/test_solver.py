@@ -274,3 +274,9 @@ def test_what_is_no_tensor_or_no_problem_is_said(use) -> None:  # type: ignore[n
         use(solver, np.zeros((1, 1, 8, 8)), Denoising(0.1))
     with pytest.raises(ValueError, match=r"got float \(noise of one level: rimkit.Denoising"):
         use(solver, torch.zeros(1, 1, 8, 8), 0.1)
+
+
+def test_a_start_that_is_no_iterate_is_said() -> None:
+    y = torch.zeros(1, 1, 8, 8)
+    with pytest.raises(ValueError, match=r"start is a rimkit.Iterate, got Tensor: .*Iterate\(x, x"):
+        GradientDescent(step_size=0.1).solve(y, Denoising(0.1), start=y)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from rimkit.solver import Iterate, Solver, at_least_single, check_measurement, c
 SMALLEST_SIDE = 8
 
 _PROBE = 0.01  # in x: small beside what noise of any kind does
+_PROBE_SEED = 3_141_592_653  # nobody's: a probe must not be a row that an operator drew from 0
 _LOST = 12.0  # of the log-likelihood, a measurement: Gaussian residuals of five sigma
 _FAR = 0.1  # in x: more than what the floor of the variance lets small sigma do
 _TOO_BRIGHT = 32.0  # in x: for an image where white is 1, whatever its noise
@@ -254,7 +255,7 @@ def score_spread(
     variance depends on the image, as with counts, it is that at x. It has gradients in what the
     problem, y and the floor hold.
     """
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(_PROBE_SEED)
     signs = torch.randint(2, x.shape[1:], generator=generator, device="cpu").to(x) * 2 - 1
     low, high = (
         problem.score(x + step * signs, y, variance_floor=variance_floor)

@@ -214,6 +214,12 @@ class Solver(nn.Module, abc.ABC):
             )
         if start is None:
             start = self.init(y, problem)
+        elif not isinstance(start, Iterate):
+            raise ValueError(
+                f"start is a rimkit.Iterate, got {type(start).__name__}: the iterate of a solution "
+                "to go on from, or Iterate(x, x, ()) for a solver without a state (a model starts "
+                "where problem.initial(y) does)"
+            )
         else:
             check_measurement(y)
         problem.check_fit(start.x, y)
@@ -227,7 +233,8 @@ class Solver(nn.Module, abc.ABC):
             samples = (~finite).nonzero()[:, 0].tolist()
             raise DivergenceError(
                 f"the estimate is no longer finite after step {number + 1} (samples {samples} of "
-                f"{len(finite)}): the solver diverged, or the measurement does not fit the problem"
+                f"{len(finite)}): the solver diverged, or the measurement does not fit the problem "
+                "(an operator of your own: rimkit.adjoint_error, rimkit.score_error)"
             )
         return current
 

@@ -37,6 +37,16 @@ def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str
         raise ValueError(f"{model} is trained for {name}, not for {task.table_name}")
 
 
+def said_if_unknown(task: type[Task], record: Mapping[str, Any], *, model: str) -> str:
+    """A sentence on what a model is taken for whose ``training_record`` names no task; else ""."""
+    if "task" in record:
+        return ""
+    return (
+        f"{model} does not say what it was trained for (rimkit.save's training=), and is taken for "
+        f"{task.table_name}"
+    )
+
+
 def knows_levels(record: Mapping[str, Any]) -> bool:
     """Whether a denoiser with this ``training_record`` learned the likelihood of rounded values.
 

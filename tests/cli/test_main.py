@@ -77,6 +77,7 @@ EMPTY = os.devnull
         (["experiments", "recipe", "--from", EMPTY], f"{EMPTY}: there is no line of a study"),
         (["evaluate", "nothing"], 'no "nothing"'),
         (["evaluate", "none.safetensors"], "there are no weights"),
+        (["evaluate", "."], "a path of weights ends in .safetensors"),
         (["evaluate", "super-resolution"], "is trained for super-resolution, not for denoising"),
     ],
     ids=str,
@@ -94,6 +95,31 @@ def test_mistakes_are_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert error.startswith("rimkit: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["restore", "a.png", "--sgima", "25"],
+            "--sgima 25; did you mean --sigma? (see rimkit res",
+        ),
+        (["restore", "a.png", "--scael=2"], "--scael=2; did you mean --scale? (see rimkit restore"),
+        (["train", "denoise-gray", "--import", "m.py"], "m.py; it goes before the command (see ri"),
+        (["models", "denoise-gray", "zzz"], "unrecognized arguments: zzz (see rimkit models --he"),
+        (["--zzz", "models"], "unrecognized arguments: --zzz (see rimkit --help)"),
+    ],
+    ids=str,
+)
+def test_a_misspelt_option_is_known_to_its_command(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
 
 
 def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

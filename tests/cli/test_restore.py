@@ -14,6 +14,7 @@ import torch
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from rimkit import weights
 from rimkit.cli.main import main
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
@@ -26,7 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     rim = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1), steps=2))
     torch.nn.init.normal_(rim.network.out.weight, std=0.02)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    store.save(rim, path)
+    store.save(rim, path, training={"task": {"name": "denoising"}})
     return str(path)
 
 
@@ -245,6 +246,21 @@ def test_a_folder_without_images(
 ) -> None:
     assert restore(tmp_path, model=model) == 1
     assert "no images below" in capsys.readouterr().err
+
+
+def test_weights_that_say_no_task_are_taken_for_what_is_asked_which_is_said(
+    image: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = str(tmp_path / "loop.safetensors")
+    store.save(weights.load(model), other, training={"updates": 7})
+    assert restore(image, "--sigma", "25", model=other) == 0
+    said = "loop.safetensors does not say what it was trained for"
+    assert said in capsys.readouterr().err
+    assert restore(image, "--sigma", "25", "--quiet", model=other) == 0
+    assert restore(image, "--sigma", "25", model=model) == 0
+    assert said not in capsys.readouterr().err
+    assert main(["evaluate", other, "--data", str(tmp_path)]) == 0
+    assert said in capsys.readouterr().err
 
 
 def test_an_unknown_model_is_corrected(image: Path, capsys: pytest.CaptureFixture[str]) -> None:

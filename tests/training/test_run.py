@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -22,10 +23,11 @@ from safetensors.torch import load_file
 from tests.processes import started
 from torch import Tensor
 
-from rimkit import weights
+from rimkit import GaussianNoise, Mask, Problem, weights
 from rimkit.data.images import load_bytes
 from rimkit.data.patches import PatchBatches, Share
 from rimkit.networks import NETWORKS
+from rimkit.tasks import Measure
 from rimkit.training import folder
 from rimkit.training.callbacks import Stop
 from rimkit.training.data import PatchData, split_images, training_paths
@@ -507,6 +509,45 @@ def test_images_smaller_than_a_patch_are_named(
     assert not (tmp_path / "run").exists()
 
 
+@dataclasses.dataclass(frozen=True)
+class OneSize:
+    """A task that is for patches and does not say so."""
+
+    table_name: ClassVar[str] = "one-size"
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+        problem = Problem(Mask(torch.ones(1, 1, 16, 16)), GaussianNoise(0.1))
+        return problem, problem.simulate(x, generator=generator)
+
+    def validation(self) -> dict[str, Measure]:
+        return {"whole": self.draw}
+
+
+def test_what_cannot_be_looked_at_is_found_before_the_first_update(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    recipe = dataclasses.replace(recipe, task=OneSize())
+    with pytest.raises((ValueError, RuntimeError)) as found:
+        train(recipe, training_paths(images), options(tmp_path / "run"))
+    note = "while measuring held-out signals (1, 1, 33, 40) for 'whole': images are looked at whole"
+    assert found.value.__notes__[0].startswith(note)
+    assert not (tmp_path / "run").exists()
+
+
+def test_paths_may_be_words_and_a_folder(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    recipe = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.updates=1"])
+    run = str(tmp_path / "run")
+    file = train(recipe, str(images), RunOptions(output=run, precision="32-true", progress=False))
+    assert file == tmp_path / "run" / "weights.safetensors"
+    with pytest.raises(ValueError, match=rf"did you mean {run}/weights.safetensors\?"):
+        weights.load(run)
+    with pytest.raises(ValueError, match=rf"did you mean {run}/weights.safetensors\?"):
+        weights.load(f"{run}/last.ckpt")
+
+
 @pytest.mark.parametrize(
     "settings", [{"devices": "abc"}, {"accelerator": "gpu"}, {"strategy": "none"}], ids=str
 )
@@ -568,6 +609,7 @@ def test_a_training_starts_from_the_weights_of_another(
         "sha256": weights.sha256(first),
         "seconds": before["seconds"],
         "read": {"bsds300": 0, "other": 6},
+        "learned": [{"task": before["task"], "contrast": [1.0, 1.0]}],
     }
     assert json.loads((tmp_path / "b" / "inputs.json").read_text())["start"] == start
     rescaled = ["model.score_scale=0.1", "model.score_scaling=whitened"]

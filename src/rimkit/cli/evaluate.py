@@ -39,7 +39,7 @@ from rimkit.precision import slow
 from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
-from rimkit.trained import check_trained_for, knows_levels
+from rimkit.trained import check_trained_for, knows_levels, said_if_unknown
 from rimkit.weights.record import parameter_count, title
 
 _TIMED = 10  # images, at sigma 25
@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     if warning := slow(options.precision):
         say(warning)
     model = weights.load(options.model)
+    if warning := said_if_unknown(DenoisingTask, model.training_record, model=str(options.model)):
+        say(warning)
     return _on_test_images(model, options) if options.data is None else _on_own(model, options)
 
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "in a copy of the repository"
         )
     except ValueError as error:
-        return fail(str(error))
+        return fail("; ".join([str(error), *getattr(error, "__notes__", ())]))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return fail(f"{where}{error.strerror or error}")

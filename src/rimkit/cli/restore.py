@@ -30,7 +30,7 @@ from rimkit.precision import Precision, slow
 from rimkit.rim import RIM
 from rimkit.signals import handled, hang_up
 from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task
-from rimkit.trained import check_trained_for, trained_sigma
+from rimkit.trained import check_trained_for, said_if_unknown, trained_sigma
 from rimkit.upscaler import Upscaler
 
 _NAMES: dict[type[Task], tuple[str, ...]] = {
@@ -62,12 +62,12 @@ def run(options: argparse.Namespace) -> int:
     if memory <= 0:
         raise ValueError(
             f"--memory: {resident() / 1e6:.0f} MB are taken before any image is, "
-            f"{options.memory / 1e6:.0f} MB are too few"
+            f"{options.memory / 1e6:.6g} MB are too few"
         )
     for restorer in restorers:
         restorer.memory = memory
-    if not options.quiet and (warning := slow(options.precision)):
-        say(warning)
+    if not options.quiet:
+        _warn(loaded, options)
     wishes = Wishes(
         sigma=options.sigma if options.sigma == "auto" else options.sigma / LEVELS,
         overwrite=options.overwrite or not several,
@@ -96,6 +96,15 @@ def run(options: argparse.Namespace) -> int:
     if not several and count["skipped"]:
         return fail(f"{jobs[0].target}: {outcomes[0].reason}")
     return 1 if count["failed"] else 0
+
+
+def _warn(loaded: Sequence[_Loaded], options: argparse.Namespace) -> None:
+    warnings = [slow(options.precision)]
+    for each in loaded:
+        record = each.model.training_record
+        warnings.append(said_if_unknown(_task(options), record, model=each.name))
+    for warning in filter(None, warnings):
+        say(warning)
 
 
 def _suffix(options: argparse.Namespace) -> str:

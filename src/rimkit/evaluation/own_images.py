@@ -87,7 +87,11 @@ def score_task(
             x = spread_patches(x[0], patch, count=_PATCHES)
         for number, (name, measure) in enumerate(problems.items()):
             generator = seeded(_MEASUREMENTS, zlib.crc32(image.name.encode()), number)
-            problem, y = measure(x, generator)
+            try:
+                problem, y = measure(x, generator)
+            except Exception as error:
+                error.add_note(f"while measuring {image.name} {tuple(x.shape)} for {name!r}")
+                raise
             with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 with torch.no_grad():
                     start = solver.init(y, problem)

@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
 
 from rimkit import settings, weights
 from rimkit.allocation import ready_for_updates
+from rimkit.data.images import list_images
 from rimkit.precision import computes_in_bfloat16
 from rimkit.rim import RIM
 from rimkit.training import folder
@@ -69,7 +71,7 @@ class RunOptions:
         Whether to draw a progress bar.
     """
 
-    output: Path
+    output: str | Path
     resume: bool = False
     minutes: float | None = None
     checkpoint_minutes: float = 5.0
@@ -81,8 +83,11 @@ class RunOptions:
     progress: bool = True
 
 
-def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
+def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: RunOptions) -> Path:
     """Train by a recipe and return the path of the weights (EMA, safetensors).
+
+    ``paths`` are clean images, or one folder of them. Every problem of ``recipe.task.validation()``
+    is drawn once before anything is written: an error of a task shows at once.
 
     Warnings and the log of Lightning are quieter meanwhile. How the process keeps its memory is set
     for good where that makes updates faster (`rimkit.allocation.ready_for_updates`).
@@ -92,12 +97,17 @@ def train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     ValueError
         If images, recipe, devices or checkpoint do not fit, or the training diverges for good.
     """
+    found = (
+        list_images(Path(paths))
+        if isinstance(paths, str | Path)
+        else [Path(path) for path in paths]
+    )
     with _quiet():
-        return _train(recipe, paths, options)
+        return _train(recipe, found, Path(options.output), options)
 
 
-def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
-    options = dataclasses.replace(options, precision=_precision(options))
+def _train(recipe: Recipe, paths: list[Path], output: Path, options: RunOptions) -> Path:
+    options = dataclasses.replace(options, output=output, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     channels, patch = recipe.model.network.channels, recipe.data.patch
     data = PatchData(
@@ -107,28 +117,29 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             held_out, channels=channels, smallest=patch if recipe.on_patches else 8
         ),
     )
+    _check_looks(recipe, data.val_dataloader().dataset[0])
     resumed = options.resume and recipe.start_from
-    start = folder.saved_start(options.output) if resumed else _start(recipe)
+    start = folder.saved_start(output) if resumed else _start(recipe)
     read = folder.inputs(training, held_out, precision=options.precision, start=start)
     checkpoint, update = None, 0
     if options.resume:
-        read = folder.on_processes(read, folder.saved_processes(options.output))
-        checkpoint, update = folder.resume(options.output, recipe, read)
+        read = folder.on_processes(read, folder.saved_processes(output))
+        checkpoint, update = folder.resume(output, recipe, read)
     over = update >= recipe.optimizer.updates  # it ended before its weights were written
     try:
         trainer = build_trainer(recipe, options, start=update)
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"these devices cannot be used: {error}") from error
     processes = trainer.world_size
-    if options.resume and processes != (before := folder.saved_processes(options.output)):
+    if options.resume and processes != (before := folder.saved_processes(output)):
         raise ValueError(
-            f"{options.output} holds a training on {before} processes, these are {processes}: "
+            f"{output} holds a training on {before} processes, these are {processes}: "
             "its patches and batches would be others"
         )
     if not options.resume:
-        folder.check_free(options.output)  # on every process: none waits for one that gave up
+        folder.check_free(output)  # on every process: none waits for one that gave up
     if not options.resume and trainer.is_global_zero:
-        folder.begin(options.output, recipe, folder.on_processes(read, processes))
+        folder.begin(output, recipe, folder.on_processes(read, processes))
     ready_for_updates(recipe.unroll.segment)
     module = RIMTraining(recipe)
     if recipe.start_from and checkpoint is None:
@@ -138,7 +149,7 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     else:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         update = trainer.global_step
-    file = options.output / folder.WEIGHTS
+    file = output / folder.WEIGHTS
     if trainer.is_global_zero:
         store.save(
             module.model,
@@ -156,6 +167,19 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             },
         )
     return file
+
+
+def _check_looks(recipe: Recipe, x: Tensor) -> None:
+    """Measure held-out signals once for every problem: what cannot be, is found at once."""
+    for name, measure in recipe.task.validation().items():
+        try:
+            measure(x, torch.Generator().manual_seed(0))
+        except Exception as error:
+            error.add_note(
+                f"while measuring held-out signals {tuple(x.shape)} for {name!r}: images are "
+                "looked at whole, up to 256x256, unless the task says on_patches"
+            )
+            raise
 
 
 @contextlib.contextmanager
@@ -216,7 +240,7 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
                 train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
             ),
             Stop(60 * options.minutes if options.minutes is not None else None),
-            FinalCheckpoint(options.output),
+            FinalCheckpoint(Path(options.output)),
         ],
     )
 
@@ -266,5 +290,5 @@ def _precision(options: RunOptions) -> str:
     if options.precision != "auto":
         return options.precision
     if options.resume:
-        return folder.saved_precision(options.output)
+        return folder.saved_precision(Path(options.output))
     return default_precision(options.accelerator)

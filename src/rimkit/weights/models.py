@@ -94,9 +94,11 @@ def sha256(model: str | os.PathLike[str]) -> str:
 
 def _check_name(name: str) -> None:
     if name not in model_names():
+        beside = Path(name if Path(name).is_dir() else Path(name).parent) / "weights.safetensors"
+        hint = f"; did you mean {beside}?" if Path(name).exists() and beside.exists() else ""
         raise ValueError(
             settings.unknown_key(name, model_names(), where="rimkit")
-            + "; a path of weights ends in .safetensors"
+            + f"; a path of weights ends in .safetensors{hint}"
         )
 
 
