@@ -103,7 +103,8 @@ def test_a_folder_is_mirrored_and_done_files_are_skipped(
     assert "2 restored, 0 skipped, 0 failed" in capsys.readouterr().err
     (out / "a.png").write_bytes(b"mine")
     assert restore(folder, "-o", out, model=model) == 0
-    assert "0 restored, 2 skipped, 0 failed" in capsys.readouterr().err
+    said = "0 restored, 2 skipped, 0 failed (2 there already: --overwrite)\n"
+    assert said in capsys.readouterr().err
     assert (out / "a.png").read_bytes() == b"mine"
     assert restore(folder, "-o", out, "--overwrite", model=model) == 0
     assert opened(out / "a.png").size == (24, 20)
@@ -229,6 +230,14 @@ def test_an_ending_without_a_format_is_found_before_the_work(
 ) -> None:
     assert restore(image, "-o", image.with_name("out.xyz"), model=model) == 1
     assert "names no image format" in capsys.readouterr().err
+
+
+def test_a_source_that_is_no_image_is_blamed_itself(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("nothing")
+    assert restore(tmp_path / "notes.txt", model=model) == 1
+    assert "notes.txt: by its ending this is no image that can be read" in capsys.readouterr().err
 
 
 def test_weights_that_do_not_fit_are_one_line(

@@ -89,7 +89,9 @@ def run(options: argparse.Namespace) -> int:
     count = Counter(outcome.status for outcome in outcomes)
     if several and not options.quiet:
         parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
-        print(", ".join(parts), file=sys.stderr)
+        done = sum(outcome.reason == DONE for outcome in outcomes)
+        hint = f" ({done} there already: --overwrite)" if done else ""
+        print(", ".join(parts) + hint, file=sys.stderr)
         if others := left_out(options.sources):
             counts = ", ".join(f"{count} {ending}" for ending, count in others.items())
             say(f"left out, since files of this kind are not read (save them as TIFF): {counts}")

@@ -233,7 +233,14 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
 
 def _check_target(job: Job) -> None:
     """Find out before the work whether its result can be written, and where it would go."""
-    format_of(job.target)
+    try:
+        format_of(job.target)
+    except ValueError as error:
+        if job.source.suffix.lower() != job.target.suffix.lower():
+            raise
+        raise ValueError(
+            f"{job.source}: by its ending this is no image that can be read; {error}"
+        ) from error
     atomic.check_place(job.target)
     folder = job.target.parent.resolve()  # which need not exist: another process may make it now
     if job.root is not None and not folder.is_relative_to(job.root.resolve()):
