@@ -82,13 +82,17 @@ def test_a_physics_of_deepinv_works_as_it_stands() -> None:
 @pytest.mark.parametrize("name", ["Inpainting", "Demosaicing"])
 def test_masks_of_deepinv_start_as_ours_do(name: str) -> None:
     mask = (uniform(1, 1, 16, 18, seed=1) > 0.5).float()
-    physics = type(name, (nn.Module,), {"__module__": "deepinv.physics.x", "A": None})()
+    physics = type(
+        name, (nn.Module,), {"__module__": "deepinv.physics.x", "A": lambda self, x: self.mask * x}
+    )()
     physics.register_buffer("mask", mask)
     problem = as_problem(fake_deepinv("GaussianNoise", physics, sigma=0.1))
     y = mask * uniform(2, 1, 16, 18).float()
     ours = Problem(Mask(mask), GaussianNoise(0.1))
     torch.testing.assert_close(problem.initial(y), ours.initial(y))
     assert problem.initial(y)[..., mask[0, 0] == 0].min() > 0
+    physics.register_buffer("mask", 0.5 * mask)  # of weights: as it stands
+    assert as_problem(physics).operator is physics
 
 
 def test_poisson_of_deepinv() -> None:

@@ -244,7 +244,8 @@ def _kind(given: object) -> str:
 def _operator(physics: Any) -> Operator:
     kind = type(physics)
     if kind.__module__.startswith("deepinv.") and kind.__name__ in ("Inpainting", "Demosaicing"):
-        return operators.Mask(physics.mask)
+        with contextlib.suppress(TypeError, ValueError):  # none, or of weights: works as it stands
+            return operators.Mask(physics.mask)
     return physics  # type: ignore[no-any-return]
 
 

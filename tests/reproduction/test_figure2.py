@@ -19,10 +19,11 @@ from rimkit.classical import GradientDescent
 from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.networks import CompactConfig
-from rimkit.reproduction import curves, figure2, tuned, walkers
-from rimkit.reproduction.curves import Curve, Curves, Walker, Walks, average
+from rimkit.reproduction import figure2, kept_curves, tuned, walkers
+from rimkit.reproduction.curves import Curve, Walker, Walks, average
 from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
+from rimkit.reproduction.kept_curves import Curves
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import Solver
@@ -57,7 +58,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     monkeypatch.setattr(figure2, "load_test_images", images)
     monkeypatch.setattr(figure2, "PANELS", TWO)
     monkeypatch.setattr(walkers.weights, "model_names", list)
-    monkeypatch.setattr(curves, "measure", lambda *which: measure(*which, count=3))
+    monkeypatch.setattr(kept_curves, "measure", lambda *which: measure(*which, count=3))
     for panel, size in zip(TWO, (1e-4, 2e-4), strict=True):
         monkeypatch.setitem(tuned.DESCENTS, tuned.key(panel), tuned.Descent(size, 3))
         monkeypatch.setitem(tuned.VARIATIONS, tuned.key(panel), tuned.Variation(20.0, 4))
@@ -123,7 +124,7 @@ def test_figure2(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
         ("gdn", ""),
     }
     with monkeypatch.context() as patch:  # what is known is not measured again
-        patch.setattr(curves, "psnr_by_step", lambda *_, **__: pytest.fail("measured again"))
+        patch.setattr(kept_curves, "psnr_by_step", lambda *_, **__: pytest.fail("measured again"))
         again = figure2.figure2(setup)
         figure2.figure2(dataclasses.replace(setup, images=1))
         for name in setup.models:
@@ -139,9 +140,9 @@ def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.M
     kept = Curves(setup.output / "figure2", say=setup.say)
     first = kept.of(walker, TWO, few[:1])
     seen: list[str] = []
-    spied = curves.measure
+    spied = kept_curves.measure
     monkeypatch.setattr(
-        curves, "measure", lambda image, where: seen.append(image.name) or spied(image, where)
+        kept_curves, "measure", lambda image, where: seen.append(image.name) or spied(image, where)
     )
     whole = kept.of(walker, TWO, few)
     assert seen == ["1", "2"] * 2
@@ -177,8 +178,8 @@ def test_two_processes_on_one_walker_lose_nothing(
         measured.append(f"{where.p:g} {image.name}")
         return measure(image, where)
 
-    measure = curves.measure
-    monkeypatch.setattr(curves, "measure", meanwhile)
+    measure = kept_curves.measure
+    monkeypatch.setattr(kept_curves, "measure", meanwhile)
     found = kept.of(walker, TWO, few)
     there = len(measured)
     again = kept.of(walker, TWO, few)
@@ -241,7 +242,7 @@ def test_what_is_kept_stands_in_the_figure_where_it_is_whole(
         assert kept.besides([], panels, images(count)) == []
         assert "late-seed3 is left out" in said.pop()
     with monkeypatch.context() as patch:
-        patch.setattr(curves, "_PROTOCOL", "; protocol 0")
+        patch.setattr(kept_curves, "_PROTOCOL", "; protocol 0")
         assert kept.besides([], TWO, images(1)) == []
     file = setup.output / "figure2" / "late-seed3.npz"
     file.write_bytes(file.read_bytes()[:-9])
@@ -260,7 +261,7 @@ def test_machines_walk_in_bfloat16_and_classical_solvers_from_grey(
         seen.append((type(which.problem.operator).__name__, bfloat16))
         return psnr_by_step(solver, which, steps=steps)
 
-    monkeypatch.setattr(curves, "psnr_by_step", spied)
+    monkeypatch.setattr(kept_curves, "psnr_by_step", spied)
     kept = Curves(setup.output / "figure2", say=setup.say)
     for walker in (walkers.learned(setup)[0], *walkers.classical()):
         kept.of(dataclasses.replace(walker, steps=lambda _: 2), TWO[:1], images(1))

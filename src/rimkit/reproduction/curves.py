@@ -1,29 +1,17 @@
-"""PSNR by step on random projections: measured once, and kept beside the results."""
+"""PSNR by step on random projections: who is measured, and what was found."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
-import zipfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from rimkit import atomic
-from rimkit.evaluation.projections import PER_IMAGE, Panel, measure, psnr_by_step
-from rimkit.evaluation.protocols import CleanImage
+from rimkit.evaluation.projections import Panel
 from rimkit.solver import Solver
 
 Values = npt.NDArray[np.float64]
-
-_PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # another number where values would differ
-_MIXED = "network in bfloat16 or float32"
-_WEIGHTS = re.compile(r"weights ([0-9a-f]+)")
-_PRECISION = re.compile(rf", ({_MIXED}|network in bfloat16|float32)(?=;|$)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,167 +126,3 @@ def average(curves: Sequence[Curve]) -> Curve:
         np.mean([curve.means for curve in curves], axis=0),
         np.mean([curve.squares for curve in curves], axis=0) - between_seeds,
     )
-
-
-class Curves:
-    """Curves in a folder, a file of at most 1 MB for every walker.
-
-    Parameters
-    ----------
-    folder
-        Need not exist.
-    say
-        Takes lines that tell how far it is.
-    """
-
-    def __init__(self, folder: Path, *, say: Callable[[str], None]) -> None:
-        self._folder = folder
-        self._say = say
-
-    def of(self, walker: Walker, panels: Sequence[Panel], images: Sequence[CleanImage]) -> Walks:
-        """Return what a walker does on the first test images; what is kept is not run again.
-
-        Raises
-        ------
-        ValueError
-            If the file of this walker is damaged, or holds curves of other weights.
-        """
-        file = self._folder / f"{walker.label}.npz"
-        kept = _read(file) if file.exists() else _Kept(walker.name, None, None, {}, {})
-        kept = dataclasses.replace(kept, parameters=walker.parameters, seed=walker.seed)
-        for panel in panels:
-            key, settings = _key(panel), walker.settings(panel) + _PROTOCOL
-            there = kept.settings.get(key, "")
-            if walker.parameters is not None and _weights_of(there) not in (
-                "",
-                _weights_of(settings),
-            ):
-                raise ValueError(
-                    f"{file} holds another machine of this name: give the new one a name of its "
-                    "own, or move the file away"
-                )
-            if _but_for_precision(there) != _but_for_precision(settings):
-                there = kept.settings[key] = settings
-                kept.values[key] = np.empty((2, 0, walker.steps(panel) + 1), np.float32)
-            missing = len(images) - kept.images(key)
-            if missing > 0 and there != settings:
-                kept.settings[key] = _PRECISION.sub(f", {_MIXED}", settings)
-            while kept.images(key) < len(images):
-                values = _measure(walker, panel, images[kept.images(key)])
-                kept.values[key] = np.concatenate([kept.values[key], values], axis=1)
-                kept.write(file)
-            if missing > 0:
-                self._say(f"{walker.label}: {panel.title}")
-        return kept.walks(panels, len(images))
-
-    def besides(
-        self, labels: Collection[str], panels: Sequence[Panel], images: Sequence[CleanImage]
-    ) -> list[Walks]:
-        """Return what others did whose curves are kept, by name: their weights need not be there.
-
-        Those that were not measured on all of these panels and images are left out, which is said.
-
-        Raises
-        ------
-        ValueError
-            If a file is damaged.
-        """
-        found = []
-        for file in sorted(self._folder.glob("*.npz")):
-            if file.stem in labels:
-                continue
-            kept = _read(file)
-            if all(kept.covers(panel, len(images)) for panel in panels):
-                found.append(kept.walks(panels, len(images)))
-            else:
-                self._say(f"{file.stem} is left out: {file} does not hold all patches")
-        return found
-
-
-@dataclasses.dataclass(frozen=True)
-class _Kept:
-    """What is in a file: settings and values, (2, images, steps + 1), by the names of panels."""
-
-    name: str
-    parameters: int | None
-    seed: int | None
-    settings: dict[str, str]
-    values: dict[str, npt.NDArray[np.float32]]
-
-    def images(self, key: str) -> int:
-        return len(self.values[key][0])
-
-    def covers(self, panel: Panel, images: int) -> bool:
-        key = _key(panel)
-        there = self.settings.get(key, "").endswith(_PROTOCOL)
-        return there and self.images(key) >= images
-
-    def walks(self, panels: Sequence[Panel], images: int) -> Walks:
-        return Walks(
-            self.name,
-            self.parameters,
-            self.seed,
-            {panel: self.settings[_key(panel)].removesuffix(_PROTOCOL) for panel in panels},
-            {
-                panel: Curve(*self.values[_key(panel)][:, :images].astype(np.float64))
-                for panel in panels
-            },
-        )
-
-    def write(self, file: Path) -> None:
-        if file.exists():
-            self._take_from(_read(file))
-        about = {name: getattr(self, name) for name in _ABOUT}
-        with atomic.replacing(file) as stream:
-            np.savez_compressed(stream, about=np.array(json.dumps(about)), **self.values)  # type: ignore[arg-type]
-
-    def _take_from(self, other: _Kept) -> None:
-        """Take what another process has written since: new panels, more images of known ones."""
-        for key, settings in other.settings.items():
-            own = self.settings.get(key)
-            if own is None or (
-                _but_for_precision(own) == _but_for_precision(settings)
-                and other.images(key) > self.images(key)
-            ):
-                self.settings[key], self.values[key] = settings, other.values[key]
-
-
-_ABOUT = ("name", "parameters", "seed", "settings")
-
-
-def _read(file: Path) -> _Kept:
-    try:
-        with file.open("rb") as stream, np.load(stream) as stored:
-            values = {key: stored[key] for key in stored.files if key != "about"}
-            about = json.loads(str(stored["about"]))
-            return _Kept(**{name: about[name] for name in _ABOUT}, values=values)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{file} holds no curves of Figure 2: move it away ({error})") from error
-
-
-def _measure(walker: Walker, panel: Panel, image: CleanImage) -> npt.NDArray[np.float32]:
-    """Means of the values and of their squares over the patches of an image: (2, 1, steps + 1)."""
-    measured = measure(image, panel)
-    if walker.from_grey:
-        measured = measured.from_grey()
-    values = psnr_by_step(
-        walker.solver(panel), measured, steps=walker.steps(panel), bfloat16=walker.bfloat16
-    )
-    if walker.parameters is None:
-        values[1:-1] = torch.nan  # of hundreds of steps that nobody asks for
-    return np.stack([values.mean(1).numpy(), values.square().mean(1).numpy()])[:, None].astype("f4")
-
-
-def _but_for_precision(settings: str) -> str:
-    """What is whole is not run again where processors compute in another precision."""
-    return _PRECISION.sub("", settings)
-
-
-def _weights_of(settings: str) -> str:
-    """The checksum of a machine's weights; empty if there is none."""
-    found = _WEIGHTS.search(settings)
-    return found[1] if found else ""
-
-
-def _key(panel: Panel) -> str:
-    return f"{panel.ensemble}-{panel.p:g}"

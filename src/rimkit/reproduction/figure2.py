@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from rimkit.evaluation.projections import PANELS, PER_IMAGE
 from rimkit.evaluation.protocols import load_test_images
 from rimkit.evaluation.tables import write_csv
-from rimkit.reproduction.curves import Curves, Walker, Walks
+from rimkit.reproduction.curves import Walker, Walks
 from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
+from rimkit.reproduction.kept_curves import Curves
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.walkers import CLASSICAL, by_name, classical, learned, settings_of
 

@@ -82,6 +82,11 @@ class RunOptions:
     precision: str = "auto"
     progress: bool = True
 
+    @property
+    def folder(self) -> Path:
+        """``output`` as a path."""
+        return Path(self.output)
+
 
 def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: RunOptions) -> Path:
     """Train by a recipe and return the path of the weights (EMA, safetensors).
@@ -103,11 +108,11 @@ def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: Run
         else [Path(path) for path in paths]
     )
     with _quiet():
-        return _train(recipe, found, Path(options.output), options)
+        return _train(recipe, found, options)
 
 
-def _train(recipe: Recipe, paths: list[Path], output: Path, options: RunOptions) -> Path:
-    options = dataclasses.replace(options, output=output, precision=_precision(options))
+def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
+    options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     channels, patch = recipe.model.network.channels, recipe.data.patch
     data = PatchData(
@@ -119,27 +124,27 @@ def _train(recipe: Recipe, paths: list[Path], output: Path, options: RunOptions)
     )
     _check_looks(recipe, data.val_dataloader().dataset[0])
     resumed = options.resume and recipe.start_from
-    start = folder.saved_start(output) if resumed else _start(recipe)
+    start = folder.saved_start(options.folder) if resumed else _start(recipe)
     read = folder.inputs(training, held_out, precision=options.precision, start=start)
     checkpoint, update = None, 0
     if options.resume:
-        read = folder.on_processes(read, folder.saved_processes(output))
-        checkpoint, update = folder.resume(output, recipe, read)
+        read = folder.on_processes(read, folder.saved_processes(options.folder))
+        checkpoint, update = folder.resume(options.folder, recipe, read)
     over = update >= recipe.optimizer.updates  # it ended before its weights were written
     try:
         trainer = build_trainer(recipe, options, start=update)
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"these devices cannot be used: {error}") from error
     processes = trainer.world_size
-    if options.resume and processes != (before := folder.saved_processes(output)):
+    if options.resume and processes != (before := folder.saved_processes(options.folder)):
         raise ValueError(
-            f"{output} holds a training on {before} processes, these are {processes}: "
+            f"{options.folder} holds a training on {before} processes, these are {processes}: "
             "its patches and batches would be others"
         )
     if not options.resume:
-        folder.check_free(output)  # on every process: none waits for one that gave up
+        folder.check_free(options.folder)  # on every process: none waits for one that gave up
     if not options.resume and trainer.is_global_zero:
-        folder.begin(output, recipe, folder.on_processes(read, processes))
+        folder.begin(options.folder, recipe, folder.on_processes(read, processes))
     ready_for_updates(recipe.unroll.segment)
     module = RIMTraining(recipe)
     if recipe.start_from and checkpoint is None:
@@ -149,7 +154,7 @@ def _train(recipe: Recipe, paths: list[Path], output: Path, options: RunOptions)
     else:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         update = trainer.global_step
-    file = output / folder.WEIGHTS
+    file = options.folder / folder.WEIGHTS
     if trainer.is_global_zero:
         store.save(
             module.model,
@@ -227,20 +232,20 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
         enable_progress_bar=options.progress,
         enable_model_summary=False,
         log_every_n_steps=min(50, recipe.optimizer.updates),
-        default_root_dir=options.output,
+        default_root_dir=options.folder,
         # A log of its own for every run: Lightning empties a log folder that it finds.
-        logger=CSVLogger(options.output, name="log", version=f"from-{start:07}"),
+        logger=CSVLogger(options.folder, name="log", version=f"from-{start:07}"),
         callbacks=[
             *averages,
             ModelCheckpoint(
-                dirpath=options.output,
+                dirpath=options.folder,
                 filename="last",
                 save_top_k=1,
                 enable_version_counter=False,
                 train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
             ),
             Stop(60 * options.minutes if options.minutes is not None else None),
-            FinalCheckpoint(Path(options.output)),
+            FinalCheckpoint(options.folder),
         ],
     )
 
@@ -290,5 +295,5 @@ def _precision(options: RunOptions) -> str:
     if options.precision != "auto":
         return options.precision
     if options.resume:
-        return folder.saved_precision(Path(options.output))
+        return folder.saved_precision(options.folder)
     return default_precision(options.accelerator)

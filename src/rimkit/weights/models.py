@@ -94,8 +94,10 @@ def sha256(model: str | os.PathLike[str]) -> str:
 
 def _check_name(name: str) -> None:
     if name not in model_names():
-        beside = Path(name if Path(name).is_dir() else Path(name).parent) / "weights.safetensors"
-        hint = f"; did you mean {beside}?" if Path(name).exists() and beside.exists() else ""
+        folder = name if os.path.isdir(name) else os.path.dirname(name)
+        beside = os.path.join(folder, "weights.safetensors")
+        there = os.path.exists(name) and os.path.exists(beside)  # no error where a name is none
+        hint = f"; did you mean {beside}?" if there else ""
         raise ValueError(
             settings.unknown_key(name, model_names(), where="rimkit")
             + f"; a path of weights ends in .safetensors{hint}"
