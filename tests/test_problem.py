@@ -190,3 +190,39 @@ def test_grey_levels_for_sigma_are_noticed() -> None:
         Denoising(25)
     with pytest.warns(UserWarning, match="sigma is 50 "):
         Denoising(torch.tensor([0.1, 50.0]))
+
+
+class _Rows:
+    """An operator of somebody's own, made of one matrix: nothing is checked in it."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.matrix = torch.ones(rows, columns)
+
+    def A(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) @ self.matrix.mT
+
+    def A_adjoint(self, v: torch.Tensor) -> torch.Tensor:
+        return (v @ self.matrix).view(-1, 1, 2, 3)
+
+
+def test_errors_of_an_operator_say_what_it_was_given() -> None:
+    problem = Problem(_Rows(5, 6), GaussianNoise(0.1))
+    x, y = torch.rand(2, 1, 2, 3), torch.rand(2, 5)
+    assert problem.initial(y).shape == problem.score(x, y).shape == x.shape
+    for call, note in (
+        (lambda: problem.initial(y[:, :4]), "while a start was made from y (2, 4)"),
+        (lambda: problem.score(x[..., :2], y), "while x (2, 1, 2, 2) was measured"),
+        (lambda: problem.check_fit(x[..., :2], y), "while x (2, 1, 2, 2) was measured"),
+    ):
+        with pytest.raises(RuntimeError) as found:
+            call()
+        assert found.value.__notes__ == [f"{note} by the operator _Rows"]
+    back = Problem(_Rows(5, 6), GaussianNoise(0.1))
+    back.operator.A_adjoint = lambda v: v @ torch.ones(4, 6)  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError) as found:
+        back.score(x, y)
+    note = "while (2, 5) was led back to x (2, 1, 2, 3) by the operator _Rows"
+    assert found.value.__notes__ == [note]
+    with pytest.raises(ValueError, match="A x has shape") as plain:
+        problem.score(x, y[:, :4])
+    assert not hasattr(plain.value, "__notes__")

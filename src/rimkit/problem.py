@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -65,7 +66,7 @@ class Problem:
     def initial(self, y: Tensor) -> Tensor:
         """Where a solver starts, in the shape of x."""
         check_precision("y", y)
-        with _in_full(y):
+        with _in_full(y), self._told(f"while a start was made from y {tuple(y.shape)}"):
             return operators.initial(self.operator, y)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Problem, Tensor]:
@@ -101,7 +102,8 @@ class Problem:
         with _in_full(x):
             z = self._predicted(x, y)
             residual = self.noise.score(z, y, variance_floor=variance_floor)
-            score = operators.A_vjp(self.operator, x, residual)
+            with self._told(f"while {tuple(residual.shape)} was led back to x {tuple(x.shape)}"):
+                score = operators.A_vjp(self.operator, x, residual)
         if score.shape != x.shape:
             raise ValueError(
                 f"the operator takes x of shape {tuple(x.shape)}, but its adjoint gives "
@@ -118,10 +120,22 @@ class Problem:
         """A x, which must have the shape of y."""
         check_precision("x", x)
         check_precision("y", y)
-        z = self.operator.A(x)
+        with self._told(f"while x {tuple(x.shape)} was measured"):
+            z = self.operator.A(x)
         if z.shape != y.shape:
             raise ValueError(f"A x has shape {tuple(z.shape)}, but y {tuple(y.shape)}")
         return z
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Add a note to errors that are not about shapes in words: those of torch, and Python's."""
+        try:
+            yield
+        except ValueError:
+            raise
+        except Exception as error:
+            error.add_note(f"{what} by the operator {type(self.operator).__name__}")
+            raise
 
 
 def _in_full(value: Tensor) -> contextlib.AbstractContextManager[object]:

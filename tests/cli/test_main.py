@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 import rimkit
-from rimkit import weights
+from rimkit import RIM, RIMConfig, weights
 from rimkit.cli.main import main
+from rimkit.networks import CompactConfig
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +41,44 @@ def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> Non
         assert weights.card(name).licence in card
         assert not re.search(r"SSIM.*dB", card)
     assert main(["models", "nothing"]) == 1
+
+
+def test_models_tells_what_a_file_says_of_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    training = {
+        "task": {"name": "denoising"},
+        "recipe": {"start_from": "runs/before.safetensors", "optimizer": {"updates": 20}},
+        "images": "3 for training, 1 held out",
+        "read": {"bsds300": 0, "other": 4},
+        "updates": 10,
+        "finished": False,
+        "seconds": 90.0,
+        "precision": "32-true",
+    }
+    model = RIM(RIMConfig(network=CompactConfig(channels=3, features=8, blocks=1), steps=7))
+    weights.save(model, path, training=training)
+    assert main(["models", str(path)]) == 0
+    summary, *lines = capsys.readouterr().out.splitlines()
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert summary.startswith(f"{path}: compact network, {count:,} parameters")
+    assert "10 of 20 updates, 2 minutes of training" in summary
+    assert dict(line.split(maxsplit=1) for line in lines) == {
+        "channels": "3",
+        "steps": "7",
+        "task": "denoising",
+        "images": "3 for training, 1 held out; 4 other images",
+        "precision": "32-true",
+        "start": "runs/before.safetensors",
+        "sha256": weights.sha256(path),
+    }
+    weights.save(model, path)  # of which nothing is known
+    assert main(["models", str(path)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    path.write_bytes(b"no weights")
+    assert main(["models", str(path)]) == 1
+    assert "is not a safetensors file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["restore", "evaluate", "train"])

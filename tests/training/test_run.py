@@ -532,6 +532,7 @@ def test_what_cannot_be_looked_at_is_found_before_the_first_update(
         train(recipe, training_paths(images), options(tmp_path / "run"))
     note = "while measuring held-out signals (1, 1, 33, 40) for 'whole': images are looked at whole"
     assert found.value.__notes__[0].startswith(note)
+    assert len(found.value.__notes__) == 1
     assert not (tmp_path / "run").exists()
 
 

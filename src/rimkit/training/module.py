@@ -24,6 +24,7 @@ from rimkit.tasks import Measure
 from rimkit.training.loss import motion, trajectory_loss
 from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, Recipe
+from rimkit.training.trial import measured
 from rimkit.training.unroll import unroll
 
 MOTION = "train/motion"
@@ -131,7 +132,7 @@ class RIMTraining(lightning.LightningModule):
         In full precision: autocast would multiply a matrix and an image in bf16.
         """
         with torch.autocast("cpu", enabled=False):
-            problem, y = measure(x.cpu(), generator)
+            problem, y = measured(measure, x.cpu(), generator)
         return tree.move(problem, device=self.device), y.to(self.device)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:

@@ -16,11 +16,10 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
-from torch import Tensor
 
 from rimkit import settings, weights
 from rimkit.allocation import ready_for_updates
-from rimkit.data.images import list_images
+from rimkit.data.images import bytes_to_unit, list_images
 from rimkit.precision import computes_in_bfloat16
 from rimkit.rim import RIM
 from rimkit.training import folder
@@ -33,7 +32,9 @@ from rimkit.training.callbacks import (
 )
 from rimkit.training.data import PatchData, count_images, load_images, split_images
 from rimkit.training.module import RIMTraining, build_optimizer
+from rimkit.training.progress import progress_bar
 from rimkit.training.recipe import Recipe
+from rimkit.training.trial import try_task
 from rimkit.weights import record, store
 
 # What Lightning warns of and nobody need mend: batches are drawn in well under a millisecond, a run
@@ -68,7 +69,7 @@ class RunOptions:
     precision
         One of `PRECISIONS`: ``"auto"`` is bf16 where the processor computes in it, else float32.
     progress
-        Whether to draw a progress bar.
+        Whether to draw a progress bar, or to say a line a minute where there is no terminal.
     """
 
     output: str | Path
@@ -91,8 +92,8 @@ class RunOptions:
 def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: RunOptions) -> Path:
     """Train by a recipe and return the path of the weights (EMA, safetensors).
 
-    ``paths`` are clean images, or one folder of them. Every problem of ``recipe.task.validation()``
-    is drawn once before anything is written: an error of a task shows at once.
+    ``paths`` are clean images, or one folder of them. Every problem of ``recipe.task`` is drawn
+    once before anything is written: an error of a task shows at once.
 
     Warnings and the log of Lightning are quieter meanwhile. How the process keeps its memory is set
     for good where that makes updates faster (`rimkit.allocation.ready_for_updates`).
@@ -102,11 +103,10 @@ def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: Run
     ValueError
         If images, recipe, devices or checkpoint do not fit, or the training diverges for good.
     """
-    found = (
-        list_images(Path(paths))
-        if isinstance(paths, str | Path)
-        else [Path(path) for path in paths]
-    )
+    if isinstance(paths, str | Path):
+        found = list_images(Path(paths))
+    else:
+        found = [Path(path) for path in paths]
     with _quiet():
         return _train(recipe, found, options)
 
@@ -115,14 +115,15 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     channels, patch = recipe.model.network.channels, recipe.data.patch
-    data = PatchData(
-        recipe,
-        images=load_images(training, channels=channels, smallest=patch),
-        held_out=load_images(
-            held_out, channels=channels, smallest=patch if recipe.on_patches else 8
-        ),
+    images = load_images(training, channels=channels, smallest=patch)
+    smallest = patch if recipe.on_patches else 8
+    watched = load_images(held_out, channels=channels, smallest=smallest)
+    data = PatchData(recipe, images=images, held_out=watched)
+    try_task(
+        recipe.task,
+        batch=bytes_to_unit(images[0])[None, :, :patch, :patch],
+        watched=data.val_dataloader().dataset[0],
     )
-    _check_looks(recipe, data.val_dataloader().dataset[0])
     resumed = options.resume and recipe.start_from
     start = folder.saved_start(options.folder) if resumed else _start(recipe)
     read = folder.inputs(training, held_out, precision=options.precision, start=start)
@@ -172,19 +173,6 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             },
         )
     return file
-
-
-def _check_looks(recipe: Recipe, x: Tensor) -> None:
-    """Measure held-out signals once for every problem: what cannot be, is found at once."""
-    for name, measure in recipe.task.validation().items():
-        try:
-            measure(x, torch.Generator().manual_seed(0))
-        except Exception as error:
-            error.add_note(
-                f"while measuring held-out signals {tuple(x.shape)} for {name!r}: images are "
-                "looked at whole, up to 256x256, unless the task says on_patches"
-            )
-            raise
 
 
 @contextlib.contextmanager
@@ -246,6 +234,7 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
             ),
             Stop(60 * options.minutes if options.minutes is not None else None),
             FinalCheckpoint(options.folder),
+            *([progress_bar()] if options.progress else []),
         ],
     )
 

@@ -63,7 +63,7 @@ def _add_train(commands: Commands) -> None:
         choices=["auto", "32-true", "bf16-mixed"],
         help="default: bf16-mixed where the processor computes in bf16",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="say nothing of how it goes")
 
 
 def _add_evaluate(commands: Commands) -> None:

@@ -111,9 +111,13 @@ def _add_restore(commands: Commands) -> None:
 
 def _add_models(commands: Commands) -> None:
     parser = commands.add_parser(
-        "models", help="list the models in the package", allow_abbrev=False
+        "models",
+        help="list the models in the package, or tell of one",
+        description="List the models in the package; or print the card of one, or what a file of "
+        "weights says of itself.",
+        allow_abbrev=False,
     )
-    parser.add_argument("name", nargs="?", help="print the card of one model")
+    parser.add_argument("name", nargs="?", help="a name from the list, or a .safetensors file")
 
 
 def _add_export(commands: Commands) -> None:

@@ -1,0 +1,85 @@
+"""How a training goes: a bar at a terminal, and elsewhere a line at a time."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+
+import lightning
+from lightning.pytorch.callbacks import ProgressBar, TQDMProgressBar
+
+_PSNR, _LATE = "val/psnr_", "_late"
+
+
+def progress_bar() -> ProgressBar:
+    """Return a bar where standard output is a terminal, else `Lines`."""
+    watched = sys.stdout is not None and sys.stdout.isatty()
+    return TQDMProgressBar() if watched else Lines()
+
+
+class Lines(ProgressBar):
+    """Says to standard error how far a training is, and what every look at held-out images found.
+
+    For files and pipes: a bar that is drawn anew after every update would fill them, and stand
+    before what another program is to read.
+
+    Parameters
+    ----------
+    every
+        Seconds from one line to the next, at least.
+    """
+
+    def __init__(self, every: float = 60.0) -> None:
+        super().__init__()
+        self._every = every
+        self._speaks = True
+        self._first = 0
+        self._began = self._said = time.monotonic()
+
+    def disable(self) -> None:
+        """Say nothing: the first process alone speaks."""
+        self._speaks = False
+
+    def enable(self) -> None:
+        """Speak again."""
+        self._speaks = True
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Start the clock, at the update where this run begins."""
+        self._began = self._said = time.monotonic()
+        self._first = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
+    ) -> None:
+        """Say how far it is, if it is time."""
+        now = time.monotonic()
+        if now - self._said < self._every:
+            return
+        self._said = now
+        update, updates = trainer.global_step, trainer.max_steps
+        rate = (update - self._first) / (now - self._began)
+        left = datetime.timedelta(seconds=round((updates - update) / rate))
+        loss = float(trainer.callback_metrics["train/loss"])
+        self._say(
+            f"update {update:,} of {updates:,}: {rate:.2f} a second, {left} left, loss {loss:.3g}"
+        )
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Say the PSNR of every problem after the machine's own number of steps."""
+        found = ", ".join(
+            f"{name.removeprefix(_PSNR)} {float(psnr):.2f}"
+            for name, psnr in trainer.callback_metrics.items()
+            if name.startswith(_PSNR) and not name.endswith(_LATE)
+        )
+        self._say(f"held-out images after {trainer.global_step:,} updates, PSNR in dB: {found}")
+
+    def _say(self, line: str) -> None:
+        if self._speaks and sys.stderr is not None:  # it may have been closed
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()

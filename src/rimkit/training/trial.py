@@ -1,0 +1,71 @@
+"""Measure signals as a task says, and find what is wrong with a task before it is trained for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rimkit.problem import Problem
+from rimkit.tasks import Measure, Task
+
+
+def measured(measure: Measure, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
+    """Measure x (N, C, H, W); return the problem and y (N, ...).
+
+    Raises
+    ------
+    ValueError
+        If the task gives something else.
+    """
+    drawn: object = measure(x, generator)
+    if not (isinstance(drawn, tuple) and len(drawn) == 2):
+        raise ValueError(f"a task draws a problem and its y, got {_kind(drawn)}")
+    problem, y = drawn
+    if not (isinstance(problem, Problem) and isinstance(y, Tensor)):
+        raise ValueError(
+            "a task draws a rimkit.Problem and its y, a tensor: "
+            f"got {_kind(problem)} and {_kind(y)}"
+        )
+    if y.ndim == 0 or len(y) != len(x):
+        raise ValueError(f"of {len(x)} signals a task measured a y of shape {tuple(y.shape)}")
+    return problem, y
+
+
+def try_task(task: Task, *, batch: Tensor, watched: Tensor) -> None:
+    """Draw every problem of a task once: what cannot be measured is found at once.
+
+    Parameters
+    ----------
+    task
+        The task.
+    batch
+        Patches as in training (N, C, h, w).
+    watched
+        What a look at held-out images sees (N, C, H, W).
+
+    Raises
+    ------
+    Exception
+        Whatever the task raises, with a note on what was measured; a ValueError if a y does not fit
+        its problem.
+    """
+    _try(task.draw, batch, "training patches", "")
+    for name, measure in task.validation().items():
+        where = (
+            f" for {name!r}: images are looked at whole, up to 256x256, unless the task says "
+            "on_patches"
+        )
+        _try(measure, watched, "held-out signals", where)
+
+
+def _try(measure: Measure, x: Tensor, what: str, where: str) -> None:
+    try:
+        problem, y = measured(measure, x, torch.Generator().manual_seed(0))
+        problem.check_fit(x, y)
+    except Exception as error:
+        error.add_note(f"while measuring {what} {tuple(x.shape)}{where}")
+        raise
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -1,0 +1,69 @@
+"""What is wrong with a task of one's own is found before anything is trained."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from rimkit import Denoising
+from rimkit.tasks import Measure
+from rimkit.training.data import training_paths
+from rimkit.training.recipe import load_recipe
+from rimkit.training.run import RunOptions, train
+from rimkit.training.trial import measured
+
+PROBLEM = Denoising(0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """A task that draws what it is given for training, and denoises where it is watched."""
+
+    drawn: Callable[[Tensor], Any]
+    table_name: ClassVar[str] = "given"
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> Any:
+        return self.drawn(x)
+
+    def validation(self) -> dict[str, Measure]:
+        return {"noise": lambda x, generator: (PROBLEM, PROBLEM.simulate(x, generator=generator))}
+
+
+@pytest.mark.parametrize(
+    ("drawn", "message"),
+    [
+        (lambda x: x, "a task draws a problem and its y, got Tensor"),
+        (lambda x: (PROBLEM, x, x), "a task draws a problem and its y, got tuple"),
+        (lambda x: (x, PROBLEM), "a rimkit.Problem and its y, a tensor: got Tensor and Problem"),
+        (lambda x: (PROBLEM, x[0, 0, 0, 0]), r"of 1 signals a task measured a y of shape \(\)"),
+        (lambda x: (PROBLEM, torch.cat([x, x])), r"of 1 signals a task .* shape \(2, 1, 16, 16\)"),
+        (lambda x: (PROBLEM, x[..., :8]), r"A x has shape \(1, 1, 16, 16\), but y \(1, 1, 16, 8\)"),
+        (lambda x: (PROBLEM, x @ torch.ones(3, 3)), "Expected size for first two dimensions"),
+    ],
+)
+def test_what_a_task_draws(
+    drawn: Callable[[Tensor], Any],
+    message: str,
+    images: Path,
+    overrides: list[str],
+    tmp_path: Path,
+) -> None:
+    recipe = dataclasses.replace(
+        load_recipe("denoise-gray", overrides=overrides), task=Given(drawn)
+    )
+    with pytest.raises((ValueError, RuntimeError), match=message) as found:
+        train(recipe, training_paths(images), RunOptions(tmp_path / "run", progress=False))
+    assert found.value.__notes__ == ["while measuring training patches (1, 1, 16, 16)"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_right_is_handed_on() -> None:
+    x = torch.rand(2, 1, 4, 4)
+    drawn = (PROBLEM, x)
+    problem, y = measured(lambda x, generator: drawn, x, torch.Generator())
+    assert problem is PROBLEM
+    assert y is x
