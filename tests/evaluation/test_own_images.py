@@ -15,6 +15,7 @@ from rimkit.evaluation.own_images import score_task, to_text
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import psnr
 from rimkit.networks import CompactConfig
+from rimkit.provenance import version
 from rimkit.rim import RIM, RIMConfig
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask
 
@@ -75,7 +76,8 @@ def test_a_model_is_scored_on_images_of_ones_own(
     arguments = ["evaluate", str(file), "--data", str(own)]
     assert main([*arguments, "--per-image", str(table)]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in printed] == ["problem", "x2", "x3", "means"]
+    assert [line.split()[0] for line in printed] == ["problem", "x2", "x3", "means", "rimkit"]
+    assert printed[-1].startswith(f"rimkit evaluate: {version()}; ")
     with table.open() as lines:
         rows = list(csv.DictReader(lines))
     assert [(row["image"], row["problem"]) for row in rows] == [

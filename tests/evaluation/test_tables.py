@@ -24,6 +24,7 @@ from rimkit.evaluation.tables import (
     write_rows,
 )
 from rimkit.networks import CompactConfig
+from rimkit.provenance import version
 from rimkit.rim import RIM, RIMConfig
 from rimkit.weights import store
 
@@ -100,6 +101,7 @@ def test_evaluate_prints_the_rows(
     printed = capsys.readouterr().out
     assert "RIM-denoise" in printed
     assert "rimkit denoise-gray" in printed
+    assert printed.splitlines()[-1].startswith(f"rimkit evaluate: {version()}; ")
     assert len(images.read_text().splitlines()) == 1 + 2 * 3
     assert "measured here" in table.read_text()
 

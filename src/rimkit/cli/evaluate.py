@@ -36,6 +36,7 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.metrics import SMALLEST
 from rimkit.precision import slow
+from rimkit.provenance import stamp
 from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
@@ -96,6 +97,7 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
     )
     print(to_text(scores))
     print(f"means over {len(paths)} images; PSNR in dB; start: where the solver starts")
+    print(f"rimkit evaluate: {stamp()}")
     if options.per_image:
         write_csv([dataclasses.asdict(score) for score in scores], options.per_image)
     return 0
@@ -141,6 +143,7 @@ def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
     rows = [*published_rows(score for score in theirs if score.quantised in quantised), row]
     print(format_rows(rows, conditions=conditions))
     print(f"columns are images: sigma; {row.method}: {row.settings}")
+    print(f"rimkit evaluate: {stamp()}")
     if options.csv:
         write_rows(rows, options.csv)
     if options.per_image:
