@@ -51,6 +51,21 @@ def shown(figure: Figure, place: int) -> Tensor:
     return torch.as_tensor(figure.axes[place].images[0].get_array())
 
 
+@pytest.mark.parametrize(("columns", "rows"), [(None, 1), (1, 5), (2, 3), (4, 2), (9, 1)])
+def test_images_stand_in_rows(columns: int | None, rows: int) -> None:
+    figure = plot.compare({str(i): Y + i / 9 for i in range(4)}, truth=TRUTH, columns=columns)
+    places = [axis.get_subplotspec() for axis in figure.axes]
+    assert {place.rowspan.start for place in places if place is not None} == set(range(rows))
+    shown_axes = [axis for axis in figure.axes if axis.images]
+    assert [axis.get_title()[0] for axis in shown_axes] == ["0", "1", "2", "3", "t"]
+    assert not any(axis.axison for axis in figure.axes)
+
+
+def test_a_row_of_no_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 image, got columns=0"):
+        plot.compare({"noisy": Y}, columns=0)
+
+
 def test_images_stand_side_by_side_with_their_psnr(tmp_path: Path) -> None:
     figure = plot.compare({"noisy": Y, "half": (Y + TRUTH) / 2}, truth=TRUTH, sample=1)
     values = [psnr(x, TRUTH)[1].item() for x in (Y, (Y + TRUTH) / 2)]

@@ -6,6 +6,7 @@ notebook (after ``%matplotlib inline``). With ``axes`` it draws on yours.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -38,6 +39,7 @@ def compare(
     truth: Tensor | None = None,
     sample: int = 0,
     window: Window | None = None,
+    columns: int | None = None,
     axes: Sequence[Axes] | None = None,
 ) -> Figure:
     """Show images side by side, the truth last, with their PSNR in dB.
@@ -53,18 +55,22 @@ def compare(
         Which image of the batch is shown.
     window
         Rows and columns that are shown of images of the truth's size; the PSNR is that of all.
+    columns
+        How many images stand in a row; all, if not said.
     axes
         To draw on: one for every image, the truth's included.
 
     Raises
     ------
     ValueError
-        If there is no image, one is no image, or the axes are too few.
+        If there is no image, one is no image, a row is of none, or the axes are too few.
     """
+    if columns is not None and columns < 1:
+        raise ValueError(f"a row has at least 1 image, got columns={columns}")
     panels = [(_scored(title, x, truth, sample), x) for title, x in images.items()]
     panels += [("truth", truth)] if truth is not None else []
     whole = None if truth is None else tuple(truth.shape[-2:])
-    return _panels(panels, sample=sample, window=window, axes=axes, whole=whole)
+    return _panels(panels, sample=sample, window=window, columns=columns, axes=axes, whole=whole)
 
 
 def trajectory(
@@ -181,9 +187,10 @@ def _panels(
     sample: int,
     window: Window | None,
     axes: Sequence[Axes] | None,
+    columns: int | None = None,
     whole: tuple[int, ...] | None = None,
 ) -> Figure:
-    """Draw titled images on a row of axes.
+    """Draw titled images on a row of axes, or on several rows of so many columns.
 
     ``whole`` is the size of those of which the window is shown: of the widest if None.
     """
@@ -203,9 +210,13 @@ def _panels(
             height = len(range(*window[0].indices(height)))
             width = len(range(*window[1].indices(width)))
         lines = max(title.count("\n") for title in titles) + 1
-        size = (_SIDE * len(panels), _SIDE * height / width + _LINE * lines + 0.08)
-        figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
-        axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
+        across = min(columns or len(panels), len(panels))
+        down = math.ceil(len(panels) / across)
+        each = _SIDE * height / width + _LINE * lines + 0.08
+        figure = Figure(figsize=(_SIDE * across, each * down), dpi=_DPI, layout="constrained")
+        axes = list(figure.subplots(down, across, squeeze=False).flat)
+        for empty in axes[len(panels) :]:
+            empty.set_axis_off()
     if len(axes) < len(panels):
         raise ValueError(f"there are {len(panels)} images, but {len(axes)} axes")
     for axis, title, (_, x) in zip(axes, titles, panels, strict=False):

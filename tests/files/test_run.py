@@ -33,6 +33,9 @@ from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
 from rimkit.weights import store
 
+IMAGES = 10
+"""In a folder that is interrupted."""
+
 
 @pytest.fixture(scope="module")
 def model() -> RIM:
@@ -188,8 +191,8 @@ def test_several_processes_do_no_file_twice(tmp_path: Path, saved: Path) -> None
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int) -> None:
     photos, out = tmp_path / "in", tmp_path / "out"
-    for place in range(30):
-        save(photos / f"{place:02}.png", 400 + 50 * place, 400)
+    for place in range(IMAGES):
+        save(photos / f"{place:02}.png", 400 + 100 * place, 400)
     report = tmp_path / "report.json"
     with started(
         command(photos, saved, "--report", str(report)),
@@ -208,7 +211,7 @@ def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int)
         error = process.communicate(timeout=60)[1]
     assert "Traceback" not in error
     done = {path: path.read_bytes() for path in out.glob("*.png")}
-    assert 0 < len(done) < 30
+    assert 0 < len(done) < IMAGES
     for path in done:  # whole
         assert read_picture(path).values.shape[1] == 400
     if number != signal.SIGKILL:
@@ -220,7 +223,7 @@ def test_an_interrupted_folder_goes_on(tmp_path: Path, saved: Path, number: int)
         digest = hashlib.sha256(os.fsencode(next(iter(done)).name)).hexdigest()[:16]
         (out / f".rimkit-{digest}-lock").touch()
     assert subprocess.run(command(photos, saved), check=False, capture_output=True).returncode == 0
-    assert len(list(out.iterdir())) == 30  # and nothing hidden
+    assert len(list(out.iterdir())) == IMAGES  # and nothing hidden
     assert all(path.read_bytes() == content for path, content in done.items())
 
 

@@ -85,6 +85,7 @@ def _table(
         "and rounded before restoring. Rows without ± are copied. s/image: in this run, one",
         f"image after the other, the mean of the first {len(images[:_TIMED])} at sigma 25. Peak",
         "MB: of the first of them, above what the process holds.",
+        *kept.about,
     ]
     for count in sorted({images for row in rows for images, _ in row.psnr}):
         there = [row for row in rows if any(images == count for images, _ in row.psnr)]

@@ -12,6 +12,7 @@ from rimkit.reproduction.setup import Setup, check_names
 _IMAGE = "253027"
 _CONDITION = Condition(50.0, quantised=True)
 _WINDOW = slice(60, 220), slice(150, 310)
+_COLUMNS = 4
 _PUBLISHED = {"EPLL": 25.68, "RIM": 25.91}
 
 
@@ -25,7 +26,7 @@ def figure3(setup: Setup) -> str:
     check_names(method.name for method in methods)
     for method in methods:
         pictures[method.name] = method.restore(y, _CONDITION)
-    figure = plot.compare(pictures, truth=image.x, window=_WINDOW)
+    figure = plot.compare(pictures, truth=image.x, window=_WINDOW, columns=_COLUMNS)
     setup.save(figure, "figure3.png")
     found = {name: psnr(picture, image.x).item() for name, picture in pictures.items()}
     found |= {f"{name} in the paper": db for name, db in _PUBLISHED.items()}

@@ -63,7 +63,7 @@ def inpainting(setup: Setup) -> str:
     shown = example(images)
     setup.save(draw(shown, [*simple, ours[0]]), "inpainting.png")
     absent = [BIHARMONIC] if setup.others and equations is None else []
-    parts = [*_about(images, methods), ""]
+    parts = [*_about(images, methods), *kept.about, ""]
     for title, ssim in (("PSNR in dB", False), ("SSIM", True)):
         parts += [columns(_means(title, methods, absent, scores, seconds, ssim=ssim)), ""]
     for machine in ours:

@@ -45,6 +45,14 @@ class Kept:
     def __len__(self) -> int:
         return len(self._lines)
 
+    @property
+    def about(self) -> list[str]:
+        """Two lines for people who read a table of scores of this file."""
+        return [
+            f"Scores that {self._file.name} keeps of earlier calls are not measured again;",
+            "the version that measured each stands there.",
+        ]
+
     def rename(self, method: str, settings: str) -> None:
         """Weights get another name when they come into the package; their scores stay."""
         own = [line for line in self._lines.values() if line["settings"] == settings]

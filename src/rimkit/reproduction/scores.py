@@ -58,6 +58,11 @@ class Scores:
         self._kept = Kept(file, place=place, values=("psnr_db", "ssim"), protocol=_PROTOCOL)
         self._say = say
 
+    @property
+    def about(self) -> list[str]:
+        """Lines for people, as in `Kept`."""
+        return self._kept.about
+
     def of(
         self, method: DenoisingMethod, images: Sequence[CleanImage], conditions: Sequence[Condition]
     ) -> list[ImageScore]:

@@ -66,6 +66,7 @@ def table3(setup: Setup) -> str:
         "and SSIM of luma, the scale's number of pixels shaved from every border. ± is the",
         "standard deviation of the mean (bootstrap). s/image: in this run, one image after the",
         f"other, the mean of the first {_TIMED} at the three scales.",
+        *kept.about,
         "",
         _means("PSNR in dB", methods, scores, seconds, ssim=False),
         "",

@@ -105,6 +105,7 @@ def transfer(setup: Setup) -> str:
         f"The first {len(images)} grey test images; mean PSNR in dB after a method's own steps,",
         "all from the same start.",
         "± is the standard deviation of the mean (bootstrap over images).",
+        *kept.about,
         "",
         columns(_means(scores)),
     ]
