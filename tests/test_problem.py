@@ -1,12 +1,13 @@
 import importlib.abc
 import importlib.util
+import re
 import sys
 from importlib.machinery import ModuleSpec
 from unittest.mock import MagicMock
 
 import pytest
 import torch
-from tests.cases import PROBLEMS, SHAPE, generator, normal, uniform
+from tests.cases import OPERATORS, PROBLEMS, SHAPE, generator, normal, uniform
 from torch import nn
 
 from rimkit.networks import CompactConfig
@@ -190,6 +191,23 @@ def test_grey_levels_for_sigma_are_noticed() -> None:
         Denoising(25)
     with pytest.warns(UserWarning, match="sigma is 50 "):
         Denoising(torch.tensor([0.1, 50.0]))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATORS))
+def test_mixed_precisions_and_devices_are_refused(name: str) -> None:
+    problem = Problem(OPERATORS[name], GaussianNoise(0.1))
+    x = uniform(*SHAPE)
+    y = problem.simulate(x, generator=generator())
+    assert problem.score(x, y).dtype == torch.float64
+    halved = y.to(torch.complex64 if y.is_complex() else torch.float32)
+    other = y.real.clone() if y.is_complex() else y.to(torch.complex128)
+    for wrong in (halved, other):
+        message = rf"{re.escape(str(tuple(y.shape)))}.* of torch.float64, but y .* {wrong.dtype}"
+        for call in (problem.score, problem.log_prob, problem.check_fit):
+            with pytest.raises(ValueError, match=message):
+                call(x, wrong)
+    with pytest.raises(ValueError, match=r"is on cpu, but y \(3, .*\) on meta"):
+        problem.score(x, y.to("meta"))
 
 
 class _Rows:

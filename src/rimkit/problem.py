@@ -86,7 +86,7 @@ class Problem:
         Raises
         ------
         ValueError
-            If y has another shape than A(x).
+            If y has another shape than A(x), or lies elsewhere or in another precision.
         """
         with _in_full(x):
             return self.noise.log_prob(self._predicted(x, y), y)
@@ -97,7 +97,8 @@ class Problem:
         Raises
         ------
         ValueError
-            If y has another shape than A(x), or the adjoint gives another than that of x.
+            If y has another shape than A(x), or lies elsewhere or in another precision; or the
+            adjoint gives another shape than that of x.
         """
         with _in_full(x):
             z = self._predicted(x, y)
@@ -112,18 +113,27 @@ class Problem:
         return score
 
     def check_fit(self, x: Tensor, y: Tensor) -> None:
-        """Raise ``ValueError`` unless A(x) has the shape of y."""
+        """Raise ``ValueError`` unless A(x) has the shape, precision and device of y."""
         with _in_full(x):
             self._predicted(x, y)
 
     def _predicted(self, x: Tensor, y: Tensor) -> Tensor:
-        """A x, which must have the shape of y."""
+        """A x, which must be such a tensor as y is."""
         check_precision("x", x)
         check_precision("y", y)
+        if x.device != y.device:
+            raise ValueError(
+                f"x {tuple(x.shape)} is on {x.device}, but y {tuple(y.shape)} on {y.device}"
+            )
         with self._told(f"while x {tuple(x.shape)} was measured"):
             z = self.operator.A(x)
         if z.shape != y.shape:
             raise ValueError(f"A x has shape {tuple(z.shape)}, but y {tuple(y.shape)}")
+        if z.dtype != y.dtype:
+            raise ValueError(
+                f"A x {tuple(z.shape)} is {z.dtype}, of x {tuple(x.shape)} of {x.dtype}, but y "
+                f"{tuple(y.shape)} is {y.dtype}"
+            )
         return z
 
     @contextlib.contextmanager

@@ -11,6 +11,19 @@ def test_all_frequencies_give_the_image_back() -> None:
     torch.testing.assert_close(operator.A_adjoint(operator.A(x)), x)
 
 
+def test_frequencies_are_those_of_the_fourier_matrix() -> None:
+    x = uniform(2, 1, 4, 5)
+    rows, columns = torch.arange(4.0).double(), torch.arange(5.0).double()
+    mask = (uniform(2, 1, 4, 5, seed=1) > 0.5).double()
+    z = FourierMask(mask).A(x)
+    for i in range(4):
+        for j in range(5):
+            turns = i * rows[:, None] / 4 + j * columns / 5
+            wave = torch.polar(torch.ones(4, 5).double(), -2 * torch.pi * turns) / 20**0.5
+            expected = mask[:, :, i, j] * (x * wave).sum((2, 3))
+            torch.testing.assert_close(z[:, :, i, j], expected)
+
+
 def test_lines_are_columns_as_many_as_asked_for_with_the_lowest_among_them() -> None:
     mask = line_mask(0.3, (6, 50), center=0.1, samples=400, generator=generator())
     assert mask.shape == (400, 1, 6, 50)
@@ -48,10 +61,16 @@ def test_masks_that_are_none(p: float, center: float, message: str) -> None:
         line_mask(p, (10, 20), center=center, generator=generator())
 
 
+@pytest.mark.parametrize(("size", "samples"), [((0, 6), 1), ((4, -6), 1), ((4, 6), 0)])
+def test_masks_of_nothing(size: tuple[int, int], samples: int) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        line_mask(0.5, size, samples=samples, generator=generator())
+
+
 def test_refuses_other_shapes_and_values() -> None:
     with pytest.raises(ValueError, match="shape"):
         FourierMask(torch.ones(4, 4))
-    with pytest.raises(ValueError, match="holds 0"):
+    with pytest.raises(ValueError, match=r"holds 0.*\(1, 1, 4, 4\)"):
         FourierMask(torch.full((1, 1, 4, 4), 0.5))
 
 
@@ -66,5 +85,5 @@ def test_refuses_other_sizes_and_what_is_not_complex() -> None:
 
 def test_complex_images_are_refused() -> None:
     operator = FourierMask(torch.ones(1, 1, 4, 4))
-    with pytest.raises(ValueError, match=r"x is real, got torch\.complex64"):
+    with pytest.raises(ValueError, match=r"x is real, got \(.*\) of torch\.complex64"):
         operator.A(torch.zeros(1, 1, 4, 4, dtype=torch.complex64))

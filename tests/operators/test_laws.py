@@ -32,6 +32,21 @@ def test_adjoint(operator: Operator) -> None:
     assert error.max() < 1e-14
 
 
+@each_linear
+def test_linear(operator: Operator) -> None:
+    # Complex measurements, too, are linear in real numbers alone.
+    x, other = normal(*SHAPE, seed=3), normal(*SHAPE, seed=4)
+    a, b = normal(2, 3, 1, 1, 1, seed=5)
+    both = operator.A(a * x + b * other)
+
+    def scaled(numbers: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        return numbers.view(-1, *(1,) * (z.ndim - 1)) * z
+
+    torch.testing.assert_close(
+        both, scaled(a, operator.A(x)) + scaled(b, operator.A(other)), rtol=0, atol=1e-12
+    )
+
+
 @pytest.mark.parametrize("name", ["blur-replicate", "smaller-3", "complex"])
 def test_a_wrong_adjoint_is_noticed_in_the_sample_that_has_it(name: str) -> None:
     class Wrong:

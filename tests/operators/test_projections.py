@@ -2,6 +2,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -91,6 +92,20 @@ def test_shares_that_are_none(draw: Draw, p: float) -> None:
 
 
 @each_draw
+@pytest.mark.parametrize("size", [(-4, -5), (4, 0), (4, 5, 3), 4, (4.0, 5)])
+def test_sizes_that_are_none(draw: Draw, size: Any) -> None:
+    with pytest.raises(ValueError, match=r"is \(H, W\), whole numbers from 1, got"):
+        draw(0.5, size, generator=generator())
+
+
+@each_draw
+@pytest.mark.parametrize("samples", [0, -1, 1.5])
+def test_numbers_of_samples_that_are_none(draw: Draw, samples: Any) -> None:
+    with pytest.raises(ValueError, match="samples are a whole number from 1, got"):
+        draw(0.5, SIZE, samples=samples, generator=generator())
+
+
+@each_draw
 def test_shapes_devices_and_precisions_that_do_not_fit(draw: Draw) -> None:
     operator = draw(0.5, SIZE, samples=2, generator=generator())
     x = torch.rand(2, 1, *SIZE)
@@ -139,7 +154,8 @@ def test_matrices_and_rows_that_are_none() -> None:
         (torch.arange(21)[None], "got 21 in shape"),
         (torch.arange(5), r"\(N or 1, m\), got \(5,\)"),
         (torch.ones(1, 5), "whole numbers"),
-        (torch.tensor([[0, 1, 0]]), "distinct"),
+        (torch.tensor([[0, 1, 0]]), r"distinct.*\(1, 3\)"),
+        (torch.zeros(0, 5, dtype=torch.long), r"at least one sample, got shape \(0, 5\)"),
         (torch.tensor([[0, 20]]), "from 0 to 19"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from torch import Tensor
 
 
@@ -9,6 +12,23 @@ def check_tensor(name: str, value: object) -> None:
     """Raise ``TypeError`` unless a part of an operator is a tensor: arrays of numpy are none."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} is a torch.Tensor, got {type(value).__name__}")
+
+
+def check_size(size: object) -> None:
+    """Raise unless the size of an image is (H, W), both at least 1."""
+    fits = isinstance(size, Sequence) and len(size) == 2 and all(_counts(side) for side in size)
+    if not fits:
+        raise ValueError(f"the size of an image is (H, W), whole numbers from 1, got {size}")
+
+
+def check_number(samples: object) -> None:
+    """Raise unless so many samples can be drawn."""
+    if not _counts(samples):
+        raise ValueError(f"samples are a whole number from 1, got {samples}")
+
+
+def _counts(value: object) -> bool:
+    return isinstance(value, int | np.integer) and int(value) >= 1
 
 
 def check_samples(name: str, value: Tensor, leaf: Tensor) -> None:
@@ -31,7 +51,8 @@ def check_precision(name: str, value: Tensor) -> None:
     """Raise where numbers are whole: weights would be rounded to such, and differences wrap."""
     if not (value.is_floating_point() or value.is_complex()):
         raise ValueError(
-            f"{name} is floating point, images in [0, 1], got {value.dtype}; divide bytes by 255"
+            f"{name} is floating point, images in [0, 1], got {tuple(value.shape)} of "
+            f"{value.dtype}; divide bytes by 255"
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators.checks import check_mask, check_tensor
+from rimkit.operators.checks import check_mask, check_number, check_size, check_tensor
 
 
 @tree.register
@@ -39,13 +39,18 @@ class FourierMask:
                 f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"
             )
         if not ((self.mask == 0) | (self.mask == 1)).all():
-            raise ValueError("a mask holds 0 (not measured) and 1 (measured) only")
+            raise ValueError(
+                "a mask holds 0 (not measured) and 1 (measured) only, got others in shape "
+                f"{tuple(self.mask.shape)}"
+            )
 
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W), real; what is not measured reads as zero."""
         check_mask("x", x, self.mask)
         if x.is_complex():
-            raise ValueError(f"x is real, got {x.dtype}: its imaginary part would be lost")
+            raise ValueError(
+                f"x is real, got {tuple(x.shape)} of {x.dtype}: its imaginary part would be lost"
+            )
         z: Tensor = torch.fft.fft2(x, norm="ortho") * self.mask.to(x)
         return z
 
@@ -90,12 +95,16 @@ def line_mask(
     Raises
     ------
     ValueError
-        If p does not lie in (0, 1] or gives no column, or center not in [0, p].
+        If p does not lie in (0, 1] or gives no column, or center not in [0, p]; if size or samples
+        are none.
     """
+    check_size(size)
+    check_number(samples)
     height, width = size
     if not 0 < p <= 1 or round(p * width) < 1:
         raise ValueError(
-            f"p, the share of columns, lies in (0, 1] and gives at least one of {width}, got {p}"
+            f"p, the share of columns, lies in (0, 1] and gives at least one of {width}, got {p} "
+            f"for {height}x{width}"
         )
     if not 0 <= center <= p:
         raise ValueError(

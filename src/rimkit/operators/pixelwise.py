@@ -63,7 +63,10 @@ class Mask:
                 f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"
             )
         if not ((self.mask == 0) | (self.mask == 1)).all():
-            raise ValueError("a mask holds 0 (missing) and 1 (seen) only")
+            raise ValueError(
+                "a mask holds 0 (missing) and 1 (seen) only, got others in shape "
+                f"{tuple(self.mask.shape)}"
+            )
 
     @classmethod
     def scattered(

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators.checks import check_precision, check_samples, check_tensor
+from rimkit.operators.checks import (
+    check_number,
+    check_precision,
+    check_samples,
+    check_size,
+    check_tensor,
+)
 from rimkit.operators.rows import (
     Size,
     check_count,
@@ -50,8 +56,9 @@ class DenseProjection:
         check_tensor("a matrix", self.matrix)
         if not self.matrix.is_floating_point():
             raise ValueError(f"a matrix is real and floating point, got {self.matrix.dtype}")
+        check_size(self.size)
         pixels = self.size[0] * self.size[1]
-        if self.matrix.ndim != 3 or self.matrix.shape[2] != pixels or min(self.size) < 1:
+        if self.matrix.ndim != 3 or self.matrix.shape[2] != pixels or self.matrix.shape[0] < 1:
             raise ValueError(
                 f"for images of {self.size[0]}x{self.size[1]} a matrix has shape "
                 f"(N or 1, m, {pixels}), got {tuple(self.matrix.shape)}"
@@ -67,8 +74,9 @@ class DenseProjection:
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row.
+            If p does not lie in (0, 1], or gives no row; if size or samples are none.
         """
+        check_number(samples)
         shape = (samples, row_count(p, size), size[0] * size[1])
         return cls(torch.randn(shape, generator=generator, device=generator.device), size)
 
@@ -77,6 +85,7 @@ class DenseProjection:
         cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
     ) -> DenseProjection:
         """Draw entries -1 and 1, equally likely; else as `gaussian`."""
+        check_number(samples)
         shape = (samples, row_count(p, size), size[0] * size[1])
         return cls(_signs(shape, generator), size)
 
@@ -129,7 +138,7 @@ class FourierProjection:
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row.
+            If p does not lie in (0, 1], or gives no row; if size or samples are none.
         """
         return cls(draw_rows(p, size, samples, generator), size)
 
@@ -198,7 +207,7 @@ class FastProjection:
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row.
+            If p does not lie in (0, 1], or gives no row; if size or samples are none.
         """
         rows = draw_rows(p, size, samples, generator)
         return cls(_signs((samples, *size), generator), rows)

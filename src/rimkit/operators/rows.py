@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rimkit.operators.checks import check_samples, check_tensor
+from rimkit.operators.checks import check_number, check_samples, check_size, check_tensor
 
 Size = tuple[int, int]
 
 
 def row_count(p: float, size: Size) -> int:
     """Number of rows m = round(p d)."""
+    check_size(size)
     if not isinstance(p, int | float | np.floating) or not 0 < p <= 1:
         raise ValueError(f"p, the share of rows, lies in (0, 1], got {p} for {size[0]}x{size[1]}")
     m = round(p * size[0] * size[1])
@@ -24,6 +25,7 @@ def row_count(p: float, size: Size) -> int:
 def draw_rows(p: float, size: Size, samples: int, generator: torch.Generator) -> Tensor:
     """Draw numbers of pixels without replacement, others for every sample: (samples, m)."""
     m = row_count(p, size)
+    check_number(samples)
     order = torch.rand(samples, size[0] * size[1], generator=generator, device=generator.device)
     return order.argsort(1)[:, :m]
 
@@ -53,16 +55,22 @@ def check_count(rows: int, pixels: int, shape: tuple[int, ...]) -> None:
 def check_rows(rows: Tensor, size: Size) -> None:
     """Raise unless rows are (N or 1, m), in range and distinct."""
     check_tensor("rows", rows)
+    check_size(size)
     pixels = size[0] * size[1]
     if rows.ndim != 2 or rows.dtype != torch.long:
         raise ValueError(
             f"rows are whole numbers (int64) in shape (N or 1, m), got {tuple(rows.shape)} "
             f"of {rows.dtype}"
         )
+    if rows.shape[0] < 1:
+        raise ValueError(f"rows are for at least one sample, got shape {tuple(rows.shape)}")
     check_count(rows.shape[1], pixels, tuple(rows.shape))
     ordered = rows.sort(1).values
     if ordered.min() < 0 or ordered.max() >= pixels or (ordered.diff(dim=1) == 0).any():
-        raise ValueError(f"rows are distinct numbers from 0 to {pixels - 1}, got others")
+        raise ValueError(
+            f"rows are distinct numbers from 0 to {pixels - 1}, got others in shape "
+            f"{tuple(rows.shape)}"
+        )
 
 
 def check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
