@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -159,6 +160,28 @@ def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.M
     other = dataclasses.replace(walker, settings=lambda _: "another weight")
     kept.of(other, TWO[:1], few[:1])  # what has other settings takes the place of what was there
     assert seen == ["1", "2"] * 2 + ["0"]
+
+
+def test_curves_say_which_versions_measured_them(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walker = walkers.classical()[0]
+    folder = setup.output / "figure2"
+    for count, here in ((1, "version 1"), (2, "version 2"), (2, "version 3")):
+        monkeypatch.setattr(kept_curves, "version", lambda here=here: here)
+        walks = Curves(folder, say=setup.say).of(walker, TWO, images(count))
+    (line,) = walkers.versions_of([walks])
+    assert line == "gradient descent: measured by version 1, version 2"
+    # Files of before say nothing of it.
+    file = folder / "gradient descent.npz"
+    with np.load(file) as stored:
+        content = dict(stored)
+    about = json.loads(str(content["about"]))
+    del about["measured_by"]
+    np.savez(file, **(content | {"about": np.array(json.dumps(about))}))
+    walks = Curves(folder, say=setup.say).of(walker, TWO, images(3))
+    (line,) = walkers.versions_of([walks])
+    assert line == "gradient descent: measured by a version that was not kept, version 3"
 
 
 def test_two_processes_on_one_walker_lose_nothing(
@@ -319,7 +342,7 @@ def test_the_tables_say_who_is_above_whom_and_who_falls() -> None:
         for panel in TWO
     }
     names = ("rim", "gdn", "wild", "luck")
-    machine = Walks("", parameters=7, seed=None, settings={}, curves={})
+    machine = Walks("", parameters=7, seed=None, settings={}, measured_by=[], curves={})
     text = "\n".join(report(found, {name: [machine] for name in names}, patches=500))
     assert "rim > gdn > wild > luck: 2 of 2" in text
     (order, _) = (line for line in text.splitlines() if line.startswith("order at"))
@@ -346,7 +369,10 @@ def test_orders_tell_what_luck_of_seeds_may_have_done() -> None:
     def order(*seeds_of_ffn: int) -> str:
         seeds = {"rim": (0, 1), "ffn": seeds_of_ffn}
         machines = {
-            name: [Walks("", parameters=7, seed=s, settings={}, curves={}) for s in numbers]
+            name: [
+                Walks("", parameters=7, seed=s, settings={}, measured_by=[], curves={})
+                for s in numbers
+            ]
             for name, numbers in seeds.items()
         }
         return "\n".join(report(found, machines, patches=500))

@@ -105,6 +105,8 @@ class Walks:
         As in `Walker`.
     settings
         By panel: all that its values depend on.
+    measured_by
+        The versions that measured its curves.
     curves
         By panel.
     """
@@ -113,6 +115,7 @@ class Walks:
     parameters: int | None
     seed: int | None
     settings: Mapping[Panel, str]
+    measured_by: Sequence[str]
     curves: Mapping[Panel, Curve]
 
 

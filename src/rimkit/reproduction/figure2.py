@@ -13,7 +13,14 @@ from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
 from rimkit.reproduction.kept_curves import Curves
 from rimkit.reproduction.setup import Setup
-from rimkit.reproduction.walkers import CLASSICAL, by_name, classical, learned, settings_of
+from rimkit.reproduction.walkers import (
+    CLASSICAL,
+    by_name,
+    classical,
+    learned,
+    settings_of,
+    versions_of,
+)
 
 
 def figure2(setup: Setup) -> str:
@@ -46,6 +53,7 @@ def figure2(setup: Setup) -> str:
     walks = list(itertools.chain.from_iterable(everyone.values()))
     write_csv(_lines(walks, patches), setup.output / "figure2.csv")
     parts = [*report(found, machines, patches=patches), *settings_of(walks, PANELS)]
+    parts += ["", *versions_of(walks)]
     return setup.write("figure2.txt", "\n".join(parts) + "\n")
 
 

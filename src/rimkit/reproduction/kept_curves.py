@@ -16,6 +16,7 @@ import torch
 from rimkit import atomic
 from rimkit.evaluation.projections import PER_IMAGE, Panel, measure, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage
+from rimkit.provenance import version
 from rimkit.reproduction.curves import Curve, Walker, Walks
 
 _PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # another number where values would differ
@@ -38,6 +39,7 @@ class Curves:
     def __init__(self, folder: Path, *, say: Callable[[str], None]) -> None:
         self._folder = folder
         self._say = say
+        self._here = version()
 
     def of(self, walker: Walker, panels: Sequence[Panel], images: Sequence[CleanImage]) -> Walks:
         """Return what a walker does on the first test images; what is kept is not run again.
@@ -48,7 +50,7 @@ class Curves:
             If the file of this walker is damaged, or holds curves of other weights.
         """
         file = self._folder / f"{walker.label}.npz"
-        kept = _read(file) if file.exists() else _Kept(walker.name, None, None, {}, {})
+        kept = _read(file) if file.exists() else _Kept(walker.name, None, None, {}, {}, {})
         kept = dataclasses.replace(kept, parameters=walker.parameters, seed=walker.seed)
         for panel in panels:
             key, settings = _key(panel), walker.settings(panel) + _PROTOCOL
@@ -63,6 +65,7 @@ class Curves:
                 )
             if _but_for_precision(there) != _but_for_precision(settings):
                 there = kept.settings[key] = settings
+                kept.measured_by.pop(key, None)
                 kept.values[key] = np.empty((2, 0, walker.steps(panel) + 1), np.float32)
             missing = len(images) - kept.images(key)
             if missing > 0 and there != settings:
@@ -70,6 +73,7 @@ class Curves:
             while kept.images(key) < len(images):
                 values = _measure(walker, panel, images[kept.images(key)])
                 kept.values[key] = np.concatenate([kept.values[key], values], axis=1)
+                kept.sign(key, self._here)
                 kept.write(file)
             if missing > 0:
                 self._say(f"{walker.label}: {panel.title}")
@@ -101,16 +105,25 @@ class Curves:
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
-    """What is in a file: settings and values, (2, images, steps + 1), by the names of panels."""
+    """What is in a file, by the names of panels.
+
+    Settings, the versions that measured the values, and these: (2, images, steps + 1).
+    """
 
     name: str
     parameters: int | None
     seed: int | None
     settings: dict[str, str]
+    measured_by: dict[str, list[str]]
     values: dict[str, npt.NDArray[np.float32]]
 
     def images(self, key: str) -> int:
         return len(self.values[key][0])
+
+    def sign(self, key: str, version: str) -> None:
+        versions = self.measured_by.setdefault(key, [])
+        if version not in versions:
+            versions.append(version)
 
     def covers(self, panel: Panel, images: int) -> bool:
         key = _key(panel)
@@ -123,6 +136,7 @@ class _Kept:
             self.parameters,
             self.seed,
             {panel: self.settings[_key(panel)].removesuffix(_PROTOCOL) for panel in panels},
+            [v for panel in panels for v in self.measured_by.get(_key(panel), [])],
             {
                 panel: Curve(*self.values[_key(panel)][:, :images].astype(np.float64))
                 for panel in panels
@@ -145,9 +159,11 @@ class _Kept:
                 and other.images(key) > self.images(key)
             ):
                 self.settings[key], self.values[key] = settings, other.values[key]
+                self.measured_by[key] = other.measured_by[key]
 
 
-_ABOUT = ("name", "parameters", "seed", "settings")
+_ABOUT = ("name", "parameters", "seed", "settings", "measured_by")
+_UNKNOWN = "a version that was not kept"
 
 
 def _read(file: Path) -> _Kept:
@@ -155,6 +171,8 @@ def _read(file: Path) -> _Kept:
         with file.open("rb") as stream, np.load(stream) as stored:
             values = {key: stored[key] for key in stored.files if key != "about"}
             about = json.loads(str(stored["about"]))
+            unknown = {key: [_UNKNOWN] for key in values}
+            about["measured_by"] = unknown | about.get("measured_by", {})
             return _Kept(**{name: about[name] for name in _ABOUT}, values=values)
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"{file} holds no curves of Figure 2: move it away ({error})") from error

@@ -145,7 +145,7 @@ def settings_of(everyone: Sequence[Walks], panels: Sequence[Panel]) -> list[str]
     """What the values of walks depend on, one line for each that differs."""
     lines = []
     for walks in everyone:
-        title = walks.name if walks.seed is None else f"{walks.name}, seed {walks.seed}"
+        title = _title(walks)
         values = {panel: walks.settings[panel] for panel in panels}
         if len(set(values.values())) == 1:
             value = values[panels[0]]
@@ -153,3 +153,12 @@ def settings_of(everyone: Sequence[Walks], panels: Sequence[Panel]) -> list[str]
         else:
             lines += [f"{panel.title}: {value}" for panel, value in values.items()]
     return lines
+
+
+def versions_of(everyone: Sequence[Walks]) -> list[str]:
+    """Which versions measured the walks: curves are kept, and drawn by later ones."""
+    return [f"{_title(w)}: measured by {', '.join(dict.fromkeys(w.measured_by))}" for w in everyone]
+
+
+def _title(walks: Walks) -> str:
+    return walks.name if walks.seed is None else f"{walks.name}, seed {walks.seed}"
