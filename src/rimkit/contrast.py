@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.noises import GaussianNoise
+from rimkit.noises import GaussianNoise, Noise
 from rimkit.operators import LinearOperator, Operator, Oriented
 from rimkit.problem import Problem
 from rimkit.solver import Iterate, Solver
@@ -20,9 +20,9 @@ class AtContrast(Solver):
     """A solver that is given every image with less contrast, about mid grey.
 
     With x' = 1/2 + c (x - 1/2) and a linear operator, y' = c y + (1 - c) A(1/2) is a measurement of
-    x' with the noise c sigma: the same problem in other units. A solver that is linear does the
-    same in both; a learned one knows some levels of noise better than others, and can be asked
-    about those (for denoisers Xu, Liu, Sun, Wohlberg & Kamilov 2020).
+    x' whose noise is c times as strong: the same problem in other units. A solver that is linear
+    does the same in both; a learned one knows some levels of noise better than others, and can be
+    asked about those (for denoisers Xu, Liu, Sun, Wohlberg & Kamilov 2020).
 
     Parameters
     ----------
@@ -53,8 +53,7 @@ class AtContrast(Solver):
         Raises
         ------
         ValueError
-            If the noise is not Gaussian or the operator not linear, and as the solver's own
-            `init` does.
+            If the operator is not linear, and as the solver's own `init` does.
         """
         return self._clear(self.solver.init(*self._fade_problem(y, problem)))
 
@@ -68,11 +67,6 @@ class AtContrast(Solver):
         return self.solver._judge(self._fade(first), self._fade(last), *faded)
 
     def _fade_problem(self, y: Tensor, problem: Problem) -> tuple[Tensor, Problem]:
-        if not isinstance(problem.noise, GaussianNoise):
-            raise ValueError(
-                "noise in other units is known for Gaussian noise alone, got "
-                f"{type(problem.noise).__name__}"
-            )
         if not _is_linear(problem.operator):
             raise ValueError(
                 "a faded image has a faded measurement where the operator is linear, with an "
@@ -80,8 +74,13 @@ class AtContrast(Solver):
             )
         grey = problem.operator.A(torch.full_like(problem.initial(y), _GREY))
         contrast = tree.per_sample(self.contrast, y)
-        noise = GaussianNoise(_product(self.contrast, problem.noise.sigma))
-        return contrast * y + (1 - contrast) * grey, Problem(problem.operator, noise)
+        added = (1 - contrast) * grey
+        noise: Noise
+        if isinstance(problem.noise, GaussianNoise):
+            noise = GaussianNoise(_product(self.contrast, problem.noise.sigma))
+        else:
+            noise = _FadedNoise(problem.noise, self.contrast, added)
+        return contrast * y + added, Problem(problem.operator, noise)
 
     def _fade(self, x: Tensor) -> Tensor:
         return _GREY + tree.per_sample(self.contrast, x) * (x - _GREY)
@@ -89,6 +88,45 @@ class AtContrast(Solver):
     def _clear(self, iterate: Iterate) -> Iterate:
         contrast = tree.per_sample(self.contrast, iterate.x)
         return dataclasses.replace(iterate, x=_GREY + (iterate.x - _GREY) / contrast)
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class _FadedNoise:
+    """How y' = c y + added scatters around z' = c z + added, where y scatters around z.
+
+    Attributes
+    ----------
+    noise
+        Of y.
+    contrast
+        c: a float, or one value per sample (N,).
+    added
+        (N, ...), in the shape of y.
+    """
+
+    noise: Noise
+    contrast: Tensor | float
+    added: Tensor
+
+    def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Draw y' given z'."""
+        y = self.noise.sample(self._clear(z), generator=generator)
+        return tree.per_sample(self.contrast, z) * y + self.added
+
+    def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
+        """Log p(y' | z'), but for the constant that c leaves: (N,)."""
+        return self.noise.log_prob(self._clear(z), self._clear(y))
+
+    def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+        """Gradient in z'; the floor is added to the variance of y', which is c^2 that of y."""
+        contrast = tree.per_sample(self.contrast, z)
+        floor = variance_floor / contrast**2
+        score = self.noise.score(self._clear(z), self._clear(y), variance_floor=floor)
+        return score / contrast
+
+    def _clear(self, value: Tensor) -> Tensor:
+        return (value - self.added) / tree.per_sample(self.contrast, value)
 
 
 def _is_linear(operator: Operator) -> bool:

@@ -44,6 +44,8 @@ class Transfer:
         For people.
     draw
         From x (1, 1, H, W) to the problem.
+    noise
+        Its standard deviation in grey levels, where it is largest.
     variance_floor
         What classical solvers add to the noise variance; a machine has its own.
     condition
@@ -53,6 +55,7 @@ class Transfer:
     name: str
     title: str
     draw: Callable[[Tensor, torch.Generator], Problem]
+    noise: float
     variance_floor: float = 0.0
     condition: Condition | None = None
 
@@ -94,6 +97,7 @@ TRANSFERS = (
             f"denoise-{sigma:g}",
             f"noise, sigma {sigma:g}",
             functools.partial(_denoising, sigma),
+            sigma,
             condition=Condition(sigma),
         )
         for sigma in (15.0, 25.0, 50.0)
@@ -103,19 +107,24 @@ TRANSFERS = (
             f"inpaint-{sigma:g}",
             f"{MISSING:.0%} missing, sigma {sigma:g}",
             functools.partial(_inpainting, sigma),
+            sigma,
         )
         for sigma in (5.0, 25.0)
     ),
-    Transfer("deblur", f"blur of {BLUR:g} pixels, sigma 5", functools.partial(_deblurring, 5.0)),
+    Transfer(
+        "deblur", f"blur of {BLUR:g} pixels, sigma 5", functools.partial(_deblurring, 5.0), 5.0
+    ),
     Transfer(
         "frequencies",
         f"{COLUMNS:.0%} of the frequencies, sigma 5",
         functools.partial(_frequencies, 5.0),
+        5.0,
     ),
     Transfer(
         "counts",
         f"counts, {COUNTS} where white",
         _counting,
+        LEVELS / COUNTS**0.5,
         variance_floor=1 / COUNTS**2,
     ),
 )

