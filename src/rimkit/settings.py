@@ -117,6 +117,8 @@ def read_toml(name: str, folder: Traversable) -> dict[str, Any]:
             text = Path(name).read_text(encoding="utf-8")
         except OSError as error:
             raise ValueError(f"{name} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name} is not TOML, which is text in UTF-8: {error}") from error
     else:
         raise ValueError(unknown_key(name, known, where=f"the list of {folder.name}"))
     try:

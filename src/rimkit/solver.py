@@ -251,7 +251,10 @@ def check_measurement(y: Tensor) -> None:
     if y.ndim < 2 or 0 in y.shape:
         raise ValueError(f"y is a batch (N, ...) that is not empty, got shape {tuple(y.shape)}")
     if not y.isfinite().all():
-        raise ValueError("y holds NaN or infinite values; replace them or mask them out first")
+        raise ValueError(
+            "y holds NaN or infinite values; replace them, also where a mask leaves them out: "
+            "y.nan_to_num()"
+        )
 
 
 def check_start(x: Tensor, score: Tensor) -> None:

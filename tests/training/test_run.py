@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 from typing import ClassVar
 
+import lightning
 import pytest
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
@@ -223,6 +224,36 @@ def test_an_interrupt_leaves_a_checkpoint_and_gives_the_same_bits(
     early = store.read_metadata(tmp_path / "cut" / "weights.safetensors")["training"]
     assert not early["finished"]
     assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))
+
+
+def test_a_second_interrupt_is_one_too(
+    tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)  # as Lightning does
+
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    monkeypatch.setattr(lightning.Trainer, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, training_paths(images), options(tmp_path / "run"))
+    monkeypatch.setattr(lightning.Trainer, "fit", lambda *_, **__: sys.exit(3))
+    with pytest.raises(SystemExit, match="3"):
+        train(recipe, training_paths(images), options(tmp_path / "other"))
+
+
+def test_an_interrupt_is_said_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    for speaks in (True, False):
+        stop = Stop(None, speaks=speaks)
+        stop.on_train_start(None, None)  # type: ignore[arg-type]
+        signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == before  # a second one is not caught
+        stop.on_exception(None, None, KeyboardInterrupt())  # type: ignore[arg-type]
+        assert ("a second signal stops at once" in capfd.readouterr().err) == speaks
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_an_early_end_saves_before_the_last_look(

@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from rimkit import Denoising
+from rimkit import Denoising, tree
+from rimkit.noises import GaussianNoise
+from rimkit.problem import Problem
 from rimkit.tasks import Measure
 from rimkit.training.data import training_paths
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, train
-from rimkit.training.trial import measured
+from rimkit.training.trial import measured, try_task
 
 PROBLEM = Denoising(0.1)
 
@@ -59,6 +61,45 @@ def test_what_a_task_draws(
         train(recipe, training_paths(images), RunOptions(tmp_path / "run", progress=False))
     assert found.value.__notes__ == ["while measuring training patches (1, 1, 16, 16)"]
     assert not (tmp_path / "run").exists()
+
+
+@tree.register
+@dataclasses.dataclass(frozen=True)
+class Gain:
+    """Of somebody who has not read that tensors lead with N or 1."""
+
+    gain: Any
+
+    def A(self, x: Tensor) -> Tensor:
+        return self.gain * x
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        return self.gain * y
+
+
+@pytest.mark.parametrize("shape", [(), (16,), (16, 16), (1, 16, 1)])
+def test_problems_that_change_where_samples_are_joined(
+    shape: tuple[int, ...], images: Path, overrides: list[str], tmp_path: Path
+) -> None:
+    problem = Problem(Gain(0.5 + torch.rand(shape)), GaussianNoise(0.1))
+    recipe = dataclasses.replace(
+        load_recipe("denoise-gray", overrides=[*overrides, "unroll.continued=0.25"]),
+        task=Given(lambda x: (problem, problem.simulate(x))),
+    )
+    assert recipe.places
+    with pytest.raises(ValueError, match=r"of Gain cannot be joined with others.*lead with N or 1"):
+        train(recipe, training_paths(images), RunOptions(tmp_path / "run", progress=False))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("gain", [2.0, torch.full((1, 1, 1, 1), 2.0)])
+def test_problems_that_do_not(gain: Any) -> None:
+    problem = Problem(Gain(gain), GaussianNoise(0.1))
+    x = torch.rand(1, 1, 16, 16)
+    task = Given(lambda x: (problem, problem.simulate(x)))
+    try_task(task, batch=x, watched=x, joined=True)
+    flat = Given(lambda x: (Problem(Gain(torch.tensor(2.0)), GaussianNoise(0.1)), x))
+    try_task(flat, batch=x, watched=x, joined=False)  # none is joined
 
 
 def test_what_is_right_is_handed_on() -> None:

@@ -269,6 +269,7 @@ def test_what_a_model_was_trained_for_is_said_to_the_page(
     assert denoises["least_sigma"] > 0
     with pytest.raises(ValueError, match="none of the models can run in a browser"):
         list(export_site(tmp_path / "none", models[2:]))
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_folder_with_other_things_is_left_alone(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import threading
 import time
@@ -106,10 +108,18 @@ class Stop(lightning.Callback):
 
     Lightning's own timer counts earlier runs, too, and its own interrupt leaves no checkpoint.
     A second signal is not caught.
+
+    Parameters
+    ----------
+    seconds
+        After which it stops; None: never.
+    speaks
+        Whether it says to standard error that a signal was heard.
     """
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, *, speaks: bool = False) -> None:
         self._seconds = seconds
+        self._speaks = speaks
         self._began = time.monotonic()
         self._interrupted = False
         self._before: dict[int, Any] = {}
@@ -163,4 +173,7 @@ class Stop(lightning.Callback):
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._interrupted = True
+        if self._speaks:
+            with contextlib.suppress(OSError):  # without a buffer: this may interrupt a print
+                os.write(2, b"\nstopping after this update; a second signal stops at once\n")
         signal.signal(number, self._before[number])

@@ -103,7 +103,8 @@ def split_images(paths: list[Path], *, held_out_every: int) -> tuple[list[Path],
         If there are fewer than two images, one is there twice, or one is a test image by its name.
     """
     if len(paths) < 2:
-        raise ValueError(f"a training needs at least two images, one of them held out; got {paths}")
+        got = ", ".join(map(str, paths)) or "none"
+        raise ValueError(f"a training needs at least two images, one of them held out; got {got}")
     _check(paths)
     names = bsds300.names("train")
     protocol = sorted((path for path in paths if path.stem in names), key=lambda path: path.stem)

@@ -201,6 +201,8 @@ class Recipe:
     def __post_init__(self) -> None:
         settings.check_types(self, where="recipe")
         _at_least(0, seed=self.seed)
+        if self.seed >= 2**63:
+            raise ValueError(f"seed is less than 2**63, got {self.seed}")
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
             raise ValueError("unroll.continued leaves no place for new samples in a batch")

@@ -43,6 +43,7 @@ _NOISE = (
     ".*does not have many workers.*",
     "Checkpoint directory .* exists and is not empty.*",
     ".*LeafSpec.*deprecated.*",
+    ".*recommended to use .*sync_dist=True.*",
 )
 
 
@@ -123,6 +124,7 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
         recipe.task,
         batch=bytes_to_unit(images[0])[None, :, :patch, :patch],
         watched=data.val_dataloader().dataset[0],
+        joined=recipe.places > 0,
     )
     resumed = options.resume and recipe.start_from
     start = folder.saved_start(options.folder) if resumed else _start(recipe)
@@ -153,7 +155,12 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     if over and checkpoint is not None:
         _take_end(module, checkpoint)
     else:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as error:  # which Lightning makes of a Ctrl-C that nobody caught
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            raise
         update = trainer.global_step
     file = options.folder / folder.WEIGHTS
     if trainer.is_global_zero:
@@ -232,7 +239,10 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
                 enable_version_counter=False,
                 train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
             ),
-            Stop(60 * options.minutes if options.minutes is not None else None),
+            Stop(
+                60 * options.minutes if options.minutes is not None else None,
+                speaks=options.progress,
+            ),
             FinalCheckpoint(options.folder),
             *([progress_bar()] if options.progress else []),
         ],

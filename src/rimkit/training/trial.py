@@ -5,8 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rimkit import tree
 from rimkit.problem import Problem
 from rimkit.tasks import Measure, Task
+
+_UNJOINED = (
+    "samples of a problem of {} cannot be joined with others, which unroll.continued asks for: its "
+    "tensors lead with N or 1, a value for all is a float or a tensor as of shape (1, 1, 1, 1)"
+)
 
 
 def measured(measure: Measure, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
@@ -31,7 +37,7 @@ def measured(measure: Measure, x: Tensor, generator: torch.Generator) -> tuple[P
     return problem, y
 
 
-def try_task(task: Task, *, batch: Tensor, watched: Tensor) -> None:
+def try_task(task: Task, *, batch: Tensor, watched: Tensor, joined: bool) -> None:
     """Draw every problem of a task once: what cannot be measured is found at once.
 
     Parameters
@@ -42,29 +48,46 @@ def try_task(task: Task, *, batch: Tensor, watched: Tensor) -> None:
         Patches as in training (N, C, h, w).
     watched
         What a look at held-out images sees (N, C, H, W).
+    joined
+        Whether samples go on in later batches, joined with others.
 
     Raises
     ------
     Exception
         Whatever the task raises, with a note on what was measured; a ValueError if a y does not fit
-        its problem.
+        its problem, or a problem changes where its samples are joined.
     """
-    _try(task.draw, batch, "training patches", "")
+    _try(task.draw, batch, "training patches", "", joined=joined)
     for name, measure in task.validation().items():
         where = (
             f" for {name!r}: images are looked at whole, up to 256x256, unless the task says "
             "on_patches"
         )
-        _try(measure, watched, "held-out signals", where)
+        _try(measure, watched, "held-out signals", where, joined=False)
 
 
-def _try(measure: Measure, x: Tensor, what: str, where: str) -> None:
+def _try(measure: Measure, x: Tensor, what: str, where: str, *, joined: bool) -> None:
     try:
         problem, y = measured(measure, x, torch.Generator().manual_seed(0))
         problem.check_fit(x, y)
+        if joined:
+            _check_joined(problem, x, y)
     except Exception as error:
         error.add_note(f"while measuring {what} {tuple(x.shape)}{where}")
         raise
+
+
+def _check_joined(problem: Problem, x: Tensor, y: Tensor) -> None:
+    """Raise unless samples of a problem measure the same beside others."""
+    try:
+        twice, both = tree.join([(y, problem), (y, problem)])
+        found = both.operator.A(torch.cat([x, x]))
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise ValueError(_UNJOINED.format(_kind(problem.operator))) from error
+    expected = torch.cat([problem.operator.A(x)] * 2)
+    same = found.shape == twice.shape == expected.shape and torch.allclose(found, expected)
+    if not same:
+        raise ValueError(_UNJOINED.format(_kind(problem.operator)))
 
 
 def _kind(value: object) -> str:

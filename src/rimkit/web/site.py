@@ -56,6 +56,8 @@ def export_site(
     record.check_names([record.short_name(model) for model in models])
     if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds other things: give a new or an empty folder")
+    if all(_refusal(weights.load(model)) for model in models):
+        raise ValueError("none of the models can run in a browser")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
     copy_runtime(folder / "vendor", package=package, cache=cache_folder())
@@ -72,8 +74,6 @@ def export_site(
         exported = onnx_export.export(model, folder / file)
         described.append(_described(name, file, model, loaded))
         yield f"{model}: {file}, differs from torch by at most {exported.difference:.1e}"
-    if not described:
-        raise ValueError("none of the models can run in a browser")
     for source, pattern in (
         (static_folder(), "**/*"),
         (static_folder().parent / "browser", "*.js"),
