@@ -226,6 +226,21 @@ def test_an_interrupt_leaves_a_checkpoint_and_gives_the_same_bits(
     assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))
 
 
+@pytest.mark.parametrize(
+    ("updates", "every", "looks"), [(3, 20, [3]), (4, 4, [4]), (5, 2, [2, 4, 5])]
+)
+def test_held_out_images_are_looked_at_in_the_end(
+    updates: int, every: int, looks: list[int], tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    overrides += [f"optimizer.updates={updates}", f"validate_every={every}"]
+    recipe = load_recipe("denoise-gray", overrides=overrides)
+    train(recipe, training_paths(images), options(tmp_path / "run"))
+    (log,) = (tmp_path / "run").glob("log/*/metrics.csv")
+    with log.open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row.get("val/psnr_sigma_25")]
+    assert [int(row["step"]) + 1 for row in rows] == looks
+
+
 def test_a_second_interrupt_is_one_too(
     tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

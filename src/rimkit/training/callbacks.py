@@ -104,7 +104,9 @@ class ScheduleFree(lightning.Callback):
 
 
 class Stop(lightning.Callback):
-    """Stops after an update: on Ctrl-C, on a request to end (SIGTERM), after so many seconds.
+    """Stops after an update: the last one, on Ctrl-C or SIGTERM, after so many seconds.
+
+    Held-out images are then looked at, however long ago that was.
 
     Lightning's own timer counts earlier runs, too, and its own interrupt leaves no checkpoint.
     A second signal is not caught.
@@ -144,7 +146,8 @@ class Stop(lightning.Callback):
     ) -> None:
         """Stop if it is time."""
         late = self._seconds is not None and time.monotonic() - self._began >= self._seconds
-        stop = late or self._interrupted
+        over = trainer.global_step >= trainer.max_steps
+        stop = late or over or self._interrupted
         if trainer.world_size > 1:
             # If any rank stops all do, or one would wait for another.
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)

@@ -177,7 +177,7 @@ class Recipe:
     seed
         Of weights, patches, noise and numbers of steps.
     validate_every
-        Updates from one look at the held-out images to the next.
+        Updates from one look at the held-out images to the next; there is one at the end, too.
     late
         The machine is watched after its own number of steps and after ``late`` times as many.
     start_from
