@@ -10,10 +10,10 @@ from rimkit.data import bsds300
 IMAGES = {"train/2.jpg": b"two", "train/10.jpg": b"ten", "test/3.jpg": b"three"}
 
 
-def archive(path: Path, images: dict[str, bytes]) -> str:
+def archive(path: Path, images: dict[str, bytes], *, below: str = "BSDS300/images/") -> str:
     with tarfile.open(path, "w:gz") as bundle:
         for name, content in images.items():
-            info = tarfile.TarInfo(f"BSDS300/images/{name}")
+            info = tarfile.TarInfo(f"{below}{name}")
             info.size = len(content)
             bundle.addfile(info, io.BytesIO(content))
     return path.as_uri()
@@ -34,6 +34,14 @@ def test_downloads_checks_and_finds(small: Path) -> None:
     assert bsds300.find() == folder
     assert [path.name for path in bsds300.image_paths("train")] == ["10.jpg", "2.jpg"]
     assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_nothing_but_the_images_is_unpacked(small: Path) -> None:
+    others = {"../../evil.txt": b"!", "train/notes.txt": b"!", "train/11.jpg": b"!"}
+    folder = bsds300.fetch(url=archive(small / "images.tgz", {**others, **IMAGES}, below="a/../"))
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert found == set(IMAGES)
+    assert not list(small.rglob("evil.txt"))
 
 
 @pytest.mark.parametrize(

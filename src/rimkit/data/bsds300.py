@@ -85,17 +85,27 @@ def fetch(*, url: str = URL) -> Path:
         try:
             with urllib.request.urlopen(url, timeout=60) as source, archive.open("wb") as sink:  # noqa: S310
                 shutil.copyfileobj(source, sink)
+            images = Path(scratch) / "images"
             with tarfile.open(archive) as bundle:
-                bundle.extractall(scratch, filter="data")
+                _unpack(bundle, images)
         except _BROKEN as error:
             raise ValueError(f"BSDS300 could not be downloaded from {url}: {error}") from error
-        found = next(Path(scratch).rglob("train"), None)
-        if found is None:
+        if not (images / "train").is_dir():
             raise ValueError(f"{url} holds no folder train/: not BSDS300")
-        verify(found.parent)
+        verify(images)
         shutil.rmtree(target, ignore_errors=True)
-        found.parent.rename(target)
+        images.rename(target)
     return target
+
+
+def _unpack(bundle: tarfile.TarFile, folder: Path) -> None:
+    """Take the images, wherever they stand in the archive, and nothing else."""
+    for member in bundle:
+        name = "/".join(member.name.split("/")[-2:])
+        content = bundle.extractfile(member) if member.isfile() and name in checksums() else None
+        if content is not None:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content.read())
 
 
 def verify(root: Path) -> None:
