@@ -372,8 +372,8 @@ def test_what_is_no_training_is_not_gone_on_with(
     folder = tmp_path / "run"
     train(recipe, training_paths(images), options(folder))
     for name, text, message in (
-        ("last.ckpt", "", "no checkpoint of a training"),
-        ("last.ckpt", "text", "no checkpoint of a training"),
+        ("last.ckpt", "", r"no checkpoint of a training: \S"),
+        ("last.ckpt", "text", r"no checkpoint of a training: [^\n]*$"),
         ("inputs.json", "{}", "does not say held_out, precision, training"),
         ("recipe.json", "[]", "is not a table"),
         ("recipe.json", "{", "is not JSON"),

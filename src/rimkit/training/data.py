@@ -148,8 +148,9 @@ def load_images(paths: list[Path], *, channels: int, smallest: int) -> list[Byte
 def _check(paths: Sequence[Path]) -> None:
     resolved = [path.resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
-        first, _ = _twice(resolved, key=lambda path: path)
-        raise ValueError(f"{first} is read twice: no image may stand in two of the folders")
+        first, second = _twice(paths, key=Path.resolve)
+        named = f"{first}" if first == second else f"{first}, which {second} is, too,"
+        raise ValueError(f"{named} is read twice: no image may be there under two names or folders")
     for path in paths:
         if path.stem in bsds300.names("test"):
             raise ValueError(

@@ -172,7 +172,8 @@ def _updates(checkpoint: Path) -> int:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # unpickling what is no pickle raises whatever it comes upon
-        raise ValueError(f"{checkpoint} is no checkpoint of a training: {error}") from error
+        why = str(error).strip().partition(". ")[0].partition("\n")[0] or "it ends too early"
+        raise ValueError(f"{checkpoint} is no checkpoint of a training: {why}") from error
 
 
 def _write(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
