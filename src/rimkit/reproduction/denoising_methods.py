@@ -16,6 +16,7 @@ from rimkit.evaluation.protocols import Condition, Restore, solver_restore
 from rimkit.reproduction.scores import KNOWS, DenoisingMethod, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
+from rimkit.solver import Solver
 from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
 from rimkit.trained import (
     check_trained_for,
@@ -39,6 +40,9 @@ QUIET = 10.0
 
 Chosen on held-out images: results/contrast.txt.
 """
+
+QUIETLY = f", noise of at most {QUIET:g} levels"
+"""Ends the settings of a machine that gets no more."""
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
 _TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 _PROJECTIONS = RandomProjectionsTask.table_name
@@ -148,19 +152,22 @@ def _model(name: str, *, steps: int | None = None, knows: bool = False) -> Denoi
     )
 
 
+def quietly(model: RIM, noise: float) -> Solver:
+    """A machine that is given images of less contrast where noise, in grey levels, is stronger."""
+    return AtContrast(model, QUIET / noise) if noise > QUIET else model
+
+
 def _in_other_units(method: DenoisingMethod, model: RIM) -> DenoisingMethod:
     """A machine that is given images of less contrast, where noise would be stronger."""
 
     def restore(y: Tensor, condition: Condition) -> Tensor:
-        faded = AtContrast(model, min(1.0, QUIET / condition.sigma))
-        return solver_restore(faded)(y, condition)
+        return solver_restore(quietly(model, condition.sigma))(y, condition)
 
-    said = f", noise of at most {QUIET:g} levels"
     return dataclasses.replace(
         method,
-        name=method.name + said,
+        name=method.name + QUIETLY,
         restore=restore,
-        settings=method.settings + said,
+        settings=method.settings + QUIETLY,
     )
 
 

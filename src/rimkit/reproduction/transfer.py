@@ -9,14 +9,13 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from rimkit import weights
-from rimkit.contrast import AtContrast
 from rimkit.evaluation.projections import STEPS, psnr_by_step
 from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
 from rimkit.evaluation.tables import columns
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.precision import computes_in_bfloat16
-from rimkit.reproduction.denoising_methods import QUIET
+from rimkit.reproduction.denoising_methods import QUIETLY, quietly
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.transfer_cuts import draw
@@ -132,17 +131,13 @@ def _machine(name: str) -> TransferMethod:
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     digest = weights.sha256(name)[:16]
     plain = f"weights {digest}, {model.steps} and {STEPS} steps, {network_precision()}"
-    faint = saw_less_contrast(
-        model.training_record
-    )  # and is asked about such images, as in Table 2
+    faint = saw_less_contrast(model.training_record)  # and is asked so, as in Table 2
 
     def solver(problem: Transfer) -> Solver:
-        loud = faint and problem.noise > QUIET
-        return AtContrast(model, QUIET / problem.noise) if loud else model
+        return quietly(model, problem.noise) if faint else model
 
     def settings(problem: Transfer) -> str:
-        loud = faint and problem.noise > QUIET
-        return plain + (f", noise of at most {QUIET:g} levels" if loud else "")
+        return plain if solver(problem) is model else plain + QUIETLY
 
     title = record.called(name, model.training_record)
     return TransferMethod(title, solver, settings, learned=True)

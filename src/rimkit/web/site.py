@@ -56,23 +56,23 @@ def export_site(
     record.check_names([record.short_name(model) for model in models])
     if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds other things: give a new or an empty folder")
-    if all(_refusal(weights.load(model)) for model in models):
+    loaded = {model: weights.load(model) for model in models}
+    if all(_refusal(machine) for machine in loaded.values()):
         raise ValueError("none of the models can run in a browser")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
     copy_runtime(folder / "vendor", package=package, cache=cache_folder())
     yield "onnxruntime-web: vendor/"
     described: list[dict[str, Any]] = []
-    for model in models:
-        loaded = weights.load(model)
-        reason = _refusal(loaded)
+    for model, machine in loaded.items():
+        reason = _refusal(machine)
         if reason:
             yield f"{model}: left out ({reason})"
             continue
         name = record.short_name(model)
         file = f"models/{name}.onnx"
         exported = onnx_export.export(model, folder / file)
-        described.append(_described(name, file, model, loaded))
+        described.append(_described(name, file, model, machine))
         yield f"{model}: {file}, differs from torch by at most {exported.difference:.1e}"
     for source, pattern in (
         (static_folder(), "**/*"),
