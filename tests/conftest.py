@@ -17,9 +17,7 @@ from rimkit.rim import RIM, RIMConfig
 
 THREADS = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 torch.set_num_threads(THREADS)
-os.environ.setdefault(
-    "OMP_NUM_THREADS", str(THREADS)
-)  # so that programs take no more that tests start
+os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))  # of programs that tests start
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -170,3 +170,10 @@ def test_a_stroke_is_drawn_whole_wherever_it_lies() -> None:
 def test_arrays_of_numpy_are_refused(build: Callable[[], object], name: str) -> None:
     with pytest.raises(TypeError, match=rf"{name} is a torch\.Tensor, got ndarray"):
         build()
+
+
+@pytest.mark.parametrize(("size", "samples"), [((0, 6), 1), ((4, -6), 1), ((4, 6), 0)])
+def test_masks_of_nothing(size: tuple[int, int], samples: int) -> None:
+    for draw in (Mask.scattered, Mask.strokes):
+        with pytest.raises(ValueError, match="whole number"):
+            draw(1, size, samples=samples, generator=generator())

@@ -56,6 +56,17 @@ def check_precision(name: str, value: Tensor) -> None:
         )
 
 
+def check_is_mask(mask: Tensor, *, zero: str, one: str) -> None:
+    """Raise unless a tensor is a mask (N or 1, C or 1, H, W) of 0 and 1, which mean such."""
+    check_tensor("a mask", mask)
+    if mask.ndim != 4:
+        raise ValueError(f"a mask has shape (N or 1, C or 1, H, W), got {tuple(mask.shape)}")
+    if not ((mask == 0) | (mask == 1)).all():
+        raise ValueError(
+            f"a mask holds 0 ({zero}) and 1 ({one}) only, got others in shape {tuple(mask.shape)}"
+        )
+
+
 def check_mask(name: str, value: Tensor, mask: Tensor) -> None:
     """Raise unless a mask (N or 1, C or 1, H, W) fits x or y without making it larger."""
     check_image(name, value)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators.checks import check_mask, check_number, check_size, check_tensor
+from rimkit.operators.checks import check_is_mask, check_mask, check_number, check_size
 
 
 @tree.register
@@ -33,16 +33,7 @@ class FourierMask:
     mask: Tensor
 
     def __post_init__(self) -> None:
-        check_tensor("a mask", self.mask)
-        if self.mask.ndim != 4:
-            raise ValueError(
-                f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"
-            )
-        if not ((self.mask == 0) | (self.mask == 1)).all():
-            raise ValueError(
-                "a mask holds 0 (not measured) and 1 (measured) only, got others in shape "
-                f"{tuple(self.mask.shape)}"
-            )
+        check_is_mask(self.mask, zero="not measured", one="measured")
 
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W), real; what is not measured reads as zero."""

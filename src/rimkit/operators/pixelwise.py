@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
-from rimkit.operators.checks import check_mask, check_tensor
+from rimkit.operators.checks import check_is_mask, check_mask, check_number, check_size
 from rimkit.operators.filling import fill
 
 
@@ -57,16 +57,7 @@ class Mask:
     mask: Tensor
 
     def __post_init__(self) -> None:
-        check_tensor("a mask", self.mask)
-        if self.mask.ndim != 4:
-            raise ValueError(
-                f"a mask has shape (N or 1, C or 1, H, W), got {tuple(self.mask.shape)}"
-            )
-        if not ((self.mask == 0) | (self.mask == 1)).all():
-            raise ValueError(
-                "a mask holds 0 (missing) and 1 (seen) only, got others in shape "
-                f"{tuple(self.mask.shape)}"
-            )
+        check_is_mask(self.mask, zero="missing", one="seen")
 
     @classmethod
     def scattered(
@@ -93,8 +84,11 @@ class Mask:
         Raises
         ------
         ValueError
-            If a share does not lie in [0, 1], or there are others than N.
+            If a share does not lie in [0, 1], or there are others than N; if size or samples are
+            none.
         """
+        check_size(size)
+        check_number(samples)
         shares = _by_sample("share", share, samples)
         if not ((shares >= 0) & (shares <= 1)).all():
             raise ValueError(f"shares lie in [0, 1], got {share}")
@@ -132,8 +126,11 @@ class Mask:
         Raises
         ------
         ValueError
-            If there are other counts than N, one is negative, or a range is none.
+            If there are other counts than N, one is negative, or a range is none; if size or
+            samples are none.
         """
+        check_size(size)
+        check_number(samples)
         counts = _by_sample("count", count, samples)
         if (counts < 0).any():
             raise ValueError(f"counts are at least 0, got {int(counts.min())}")
