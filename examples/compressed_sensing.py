@@ -1,7 +1,7 @@
 """One machine on four measurements: few projections, few frequencies, counts, a sensor.
 
 Prints PSNR beside those of the start and of total variation, whose weight is chosen for each on
-another photograph; writes demo/compressed-sensing.png. Both ship with scikit-image.
+another photograph; draws all in demo/compressed-sensing.png. Both ship with scikit-image.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from skimage import data
 from torch import Tensor
 
@@ -78,8 +79,9 @@ def chosen_weight(problem_of: Callable[..., rimkit.Problem]) -> float:
 def main() -> None:
     model = rimkit.load("random-projections")
     truth = grey(data.camera())
-    first: dict[str, Tensor] = {}
-    for name, problem_of in PROBLEMS.items():
+    figure = Figure(figsize=(8.4, 9.6), dpi=110, layout="constrained")
+    rows = figure.subplots(len(PROBLEMS), 4)
+    for row, (name, problem_of) in zip(rows, PROBLEMS.items(), strict=True):
         problem, y = measured(truth, problem_of)
         weight = chosen_weight(problem_of)
         results = {
@@ -90,11 +92,12 @@ def main() -> None:
         print(f"{name} (weight {weight:g})")
         for method, x in results.items():
             print(f"  {method:<20}{rimkit.psnr(x, truth).item():6.2f} dB")
-        first = first or results
+        start = results.pop("start")
+        plot.compare({f"{name}\nstart": start, **results}, truth=truth, axes=row)
 
     folder = Path("demo")
     folder.mkdir(exist_ok=True)
-    plot.compare(first, truth=truth).savefig(folder / "compressed-sensing.png")
+    figure.savefig(folder / "compressed-sensing.png")
 
 
 if __name__ == "__main__":
