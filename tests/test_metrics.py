@@ -64,6 +64,13 @@ def test_other_units_are_refused(metric) -> None:
         metric(whole.float(), whole.float())
 
 
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_arrays_are_no_tensors(metric) -> None:
+    image = torch.zeros(1, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"torch.Tensors .* got ndarray and Tensor"):
+        metric(image.numpy(), image)
+
+
 def test_no_images_have_no_scores() -> None:
     none = torch.zeros(0, 1, 16, 16)
     assert psnr(none, none).shape == ssim(none, none).shape == (0,)

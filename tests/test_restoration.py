@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from tests.cases import machine, uniform
 
+from rimkit.classical import TotalVariation
 from rimkit.problem import Denoising
 from rimkit.restoration import restore
 from rimkit.rim import RIM
@@ -105,6 +106,16 @@ def test_a_model_for_something_else_is_refused(model: RIM) -> None:
         restore(array, scale=2, model=model)
     with pytest.raises(ValueError, match="from 1 to 4, got nan"):
         restore(array, scale=float("nan"), model=model)
+
+
+def test_what_is_no_model_or_number_is_said() -> None:
+    array = np.zeros((12, 13))
+    with pytest.raises(ValueError, match="a RIM, got TotalVariation"):
+        restore(array, sigma=0.1, model=TotalVariation(weight=1.0))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="scale is a number from 1 to 4, got '2'"):
+        restore(array, scale="2")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"sigma is a non-negative finite number.*; got '25'"):
+        restore(array, sigma="25")  # type: ignore[arg-type]
 
 
 def test_whole_numbers_are_levels_of_noise(model: RIM) -> None:

@@ -472,6 +472,11 @@ def test_bad_configurations(settings: dict[str, object]) -> None:
         RIMConfig(**settings)  # type: ignore[arg-type]
 
 
+def test_a_table_is_no_configuration() -> None:
+    with pytest.raises(ValueError, match="takes a RIMConfig, got dict"):
+        RIM({})  # type: ignore[arg-type]
+
+
 def test_paper_network_in_a_machine_keeps_one_set_of_statistics() -> None:
     model = RIM(RIMConfig(network=PaperConfig(features=4, hidden=6), link="sigmoid")).train()
     model(uniform(2, 1, 8, 8).float(), Denoising(0.1))

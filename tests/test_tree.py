@@ -36,6 +36,11 @@ def test_join_refuses_other_structures_and_settings() -> None:
         tree.join([Blur(kernel, padding="circular"), Blur(kernel, padding="replicate")])
 
 
+def test_no_trees_cannot_be_joined() -> None:
+    with pytest.raises(ValueError, match="no tree to join"):
+        tree.join([])
+
+
 def test_a_kind_is_what_can_be_joined() -> None:
     kernel = torch.ones(1, 3, 3)
     kinds = [

@@ -88,6 +88,11 @@ def _blur(image: Tensor) -> Tensor:
 
 
 def _check(x: Tensor, truth: Tensor) -> None:
+    if not (isinstance(x, Tensor) and isinstance(truth, Tensor)):
+        raise ValueError(
+            "estimate and truth are torch.Tensors (N, C, H, W), got "
+            f"{type(x).__name__} and {type(truth).__name__}"
+        )
     if x.shape != truth.shape or x.ndim != 4:
         raise ValueError(
             "estimate and truth are (N, C, H, W) of one shape, "

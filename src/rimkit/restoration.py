@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -114,6 +115,11 @@ def restore(
 
 
 def _load(model: str | RIM, task: type[Task]) -> RIM:
+    if not isinstance(model, str | os.PathLike | RIM):
+        raise ValueError(
+            f"a model is a name, a path of weights or a RIM, got {type(model).__name__} (other "
+            "solvers take problems: solver.solve(y, problem))"
+        )
     loaded = model if isinstance(model, RIM) else weights.load(model)
     name = "the model" if isinstance(model, RIM) else model
     check_trained_for(task, loaded.training_record, model=name)

@@ -94,6 +94,8 @@ class RIM(Solver):
 
     def __init__(self, config: RIMConfig | None = None) -> None:
         super().__init__()
+        if not isinstance(config, RIMConfig | None):
+            raise ValueError(f"a machine takes a RIMConfig, got {type(config).__name__}")
         self.config = config if config is not None else RIMConfig()
         self.steps = self.config.steps
         self.training_record: dict[str, Any] = {}

@@ -134,7 +134,15 @@ def take(tree: T, index: Tensor | slice) -> T:
 
 
 def join(trees: Sequence[T]) -> T:
-    """Put the samples of several trees of one structure behind one another."""
+    """Put the samples of several trees of one structure behind one another.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or structures, settings or sizes differ.
+    """
+    if not trees:
+        raise ValueError("there is no tree to join")
     sizes = [batch_size(tree) for tree in trees]
     leaves, specs = zip(*(_pytree.tree_flatten(tree) for tree in trees), strict=True)
     if any(spec != specs[0] for spec in specs):

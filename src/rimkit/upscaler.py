@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,8 @@ _FILLED = 16  # pixels of the small image beyond what is visible: further off no
 
 def check_scale(scale: float) -> None:
     """Raise ``ValueError`` unless images can be made so many times larger."""
+    if not isinstance(scale, (float, Real)):
+        raise ValueError(f"scale is a number from 1 to {_LARGEST_SCALE:g}, got {scale!r}")
     if not 1 <= scale <= _LARGEST_SCALE:  # NaN is neither
         raise ValueError(f"scale is from 1 to {_LARGEST_SCALE:g}, got {scale:g}")
 
