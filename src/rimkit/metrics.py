@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 SMALLEST = 11
 """Side in pixels of the window of `ssim`, and so of the smallest image that has one."""
+
+HIGHEST = 10 * math.log10(12 * 255**2)
+"""Most that a patch of an 8-bit image scores, in dB: its truth was rounded, and is no surer.
+
+Without it a white patch that is restored without any error makes every mean infinite.
+"""
 
 _WIDTH, _K1, _K2 = 1.5, 0.01, 0.03
 _SLACK = 1e-3  # what interpolation may overshoot

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import math
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,15 +9,17 @@ import pytest
 import torch
 from PIL import Image
 from tests.cases import uniform
+from torch import Tensor
 
 import rimkit
 from rimkit.cli.main import main
 from rimkit.evaluation.own_images import score_task, to_text
 from rimkit.evaluation.protocols import CleanImage
-from rimkit.metrics import psnr
+from rimkit.metrics import HIGHEST, psnr
 from rimkit.networks import CompactConfig
 from rimkit.provenance import version
 from rimkit.rim import RIM, RIMConfig
+from rimkit.solver import DivergenceError
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask
 
 IMAGE = CleanImage("a photo", 0.4 + 0.2 * uniform(1, 1, 40, 51).float())
@@ -53,6 +56,35 @@ def test_tasks_for_patches_get_patches() -> None:
     assert score.psnr > score.start
     with pytest.raises(ValueError, match="a photo is smaller than a patch of 41x41"):
         list(score_task(Spy(step_size=1e-3), task, [IMAGE], patch=41))
+
+
+class Overshoots(rimkit.GradientDescent):
+    """Ends beyond white."""
+
+    def step(self, iterate: rimkit.Iterate, y: Tensor, problem: rimkit.Problem) -> rimkit.Iterate:
+        return rimkit.Iterate(iterate.eta, torch.full_like(iterate.x, 1.01), ())
+
+
+def test_a_patch_without_any_error_makes_no_mean_infinite() -> None:
+    task = RandomProjectionsTask(ensembles=("gaussian",), p=(0.4,))
+    white = CleanImage("white", torch.ones(1, 1, 40, 51))
+    (score,) = score_task(Overshoots(step_size=1e-3, steps=1), task, [white], patch=16)
+    assert score.psnr == pytest.approx(HIGHEST) == pytest.approx(58.92, abs=0.01)
+    first, *_ = score_task(Overshoots(step_size=1e-3, steps=1), DenoisingTask(), [white])
+    assert first.psnr == math.inf  # an image that is met is met
+
+
+def test_what_goes_wrong_is_said_of_its_image() -> None:
+    class Diverges(rimkit.GradientDescent):
+        def step(
+            self, iterate: rimkit.Iterate, y: Tensor, problem: rimkit.Problem
+        ) -> rimkit.Iterate:
+            raise DivergenceError("far away")
+
+    with pytest.raises(DivergenceError) as caught:
+        list(score_task(Diverges(step_size=1e-3, steps=1), DenoisingTask(), [IMAGE]))
+    (note,) = caught.value.__notes__
+    assert note.startswith("while solving a photo (1, 1, 40, 51) for 'sigma_")
 
 
 @pytest.fixture

@@ -106,6 +106,10 @@ def test_a_study_looks_at_least_once() -> None:
             {"choices": (Choice("a"), Choice("b", set=("task.validation_sigmas=[5, 15, 25]",)))},
             '"b" is scored on other problems than "a"',
         ),
+        *(
+            ({"choices": (Choice("a"), Choice("b", set=(other,)))}, '"b" is scored on other')
+            for other in ('task.quantised="known"', "data.held_out_every=7")
+        ),
     ],
 )
 def test_what_no_table_can_show_is_found_before_hours_are_spent(
@@ -354,6 +358,13 @@ def test_other_columns_of_the_log_are_reported(tmp_path: Path, images: Path) -> 
     for cut in (text.rstrip().rpartition(",")[0], text.rstrip() + ",7"):
         with pytest.raises(ValueError, match="other columns than the first one"):
             from_csv(study, cut)
+    with pytest.raises(ValueError, match="also shows train/variance_floor, which is not there"):
+        from_csv(study, text.replace("train/variance_floor", "sigma_25"))
+    for name, cell in (("sigma_24", "20.5"), ("sigma_25", "")):
+        lines = text.splitlines()
+        lines[0] += f",{name}"
+        with pytest.raises(ValueError, match=f"no PSNR of a problem of this study in '{name}'"):
+            from_csv(study, "\n".join([lines[0], *(f"{line},{cell}" for line in lines[1:])]))
     again = from_csv(study, text)
     assert [r.choice.name for r in again] == [r.choice.name for r in results]
     assert again[0].looks[-1].logged == pytest.approx(results[0].looks[-1].logged, rel=1e-4)

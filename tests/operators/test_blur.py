@@ -61,3 +61,5 @@ def test_numbers_of_numpy_are_numbers() -> None:
 def test_gaussian_kernel_refuses_impossible_widths(std: float) -> None:
     with pytest.raises(ValueError, match="positive and finite"):
         gaussian_kernel(std)
+    with pytest.raises(ValueError, match="is a number, got '2'"):
+        gaussian_kernel("2")  # type: ignore[arg-type]

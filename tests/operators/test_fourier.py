@@ -61,6 +61,11 @@ def test_masks_that_are_none(p: float, center: float, message: str) -> None:
         line_mask(p, (10, 20), center=center, generator=generator())
 
 
+def test_few_columns_are_the_lowest_ones() -> None:
+    mask = line_mask(0.05, (6, 40), generator=generator())
+    assert mask[0, 0, 0].nonzero().flatten().tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(("size", "samples"), [((0, 6), 1), ((4, -6), 1), ((4, 6), 0)])
 def test_masks_of_nothing(size: tuple[int, int], samples: int) -> None:
     with pytest.raises(ValueError, match="whole number"):

@@ -134,6 +134,8 @@ def test_draws_refuse_other_shares_and_numbers_of_samples() -> None:
         Mask.strokes(-1, (9, 9), generator=generator())
     with pytest.raises(ValueError, match="length goes from 0 or more upwards, got 60"):
         Mask.strokes(1, (9, 9), generator=generator(), length=(60.0, 0.0))
+    with pytest.raises(ValueError, match=r"width is \(least, largest\), in pixels, got 3"):
+        Mask.strokes(1, (9, 9), generator=generator(), width=3)  # type: ignore[arg-type]
     for width in ((-1.0, 2.0), (1.0, math.inf)):
         with pytest.raises(ValueError, match="width goes from 0 or more upwards"):
             Mask.strokes(1, (9, 9), generator=generator(), width=width)

@@ -185,6 +185,11 @@ def test_what_makes_no_sense_is_refused() -> None:
     for scale in (0.5, 0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="scale is at least 1"):
             Downsampling(scale)
+    for number in ("2", torch.tensor(2.0)):
+        with pytest.raises(ValueError, match="scale is a number, got"):
+            Downsampling(number)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"x has shape \(N, C, H, W\), got \(5,\)"):
+        Downsampling(2).A(torch.zeros(5))
     for size in ((0, 4), (8,), (3, 8, 8), (8.0, 8.0), [8, 8], 8):
         with pytest.raises(ValueError, match=r"a tuple \(H, W\) of whole numbers, both positive"):
             Downsampling(2, size=size)  # type: ignore[arg-type]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from tests.cases import normal, uniform
@@ -32,9 +34,11 @@ def test_the_slope_is_that_of_autograd_below_zero_too() -> None:
         ({"gain": 0.0}, "gain is positive"),
         ({"gain": float("inf")}, "gain is positive"),
         ({"gamma": 0.9}, "gamma is at least 1"),
+        ({"gain": "2"}, "gain is a number, got '2'"),
+        ({"gamma": None}, "gamma is a number, got None"),
     ],
 )
-def test_refuses_impossible_settings(settings: dict[str, float], message: str) -> None:
+def test_refuses_impossible_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SaturatingSensor(**settings)
 

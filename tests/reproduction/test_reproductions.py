@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from tests.cases import uniform
+from torch import Tensor
 
 from rimkit import baselines, weights
 from rimkit.cli.main import main
@@ -25,10 +26,12 @@ from rimkit.evaluation.protocols import (
     solver_restore,
 )
 from rimkit.networks import PaperConfig
+from rimkit.problem import Problem
 from rimkit.reproduction import denoising, denoising_methods, receptive_field, rest, seconds
 from rimkit.reproduction.catalogue import REPRODUCTIONS
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM, RIMConfig
+from rimkit.solver import DivergenceError, Iterate
 from rimkit.weights import store
 
 
@@ -225,6 +228,42 @@ def test_rest_names_the_best_step_and_what_is_lost_from_there(
     text = rest.rest(Setup(output=tmp_path, say=lambda _: None))
     row, *_ = (line.split() for line in text.splitlines() if line.startswith("small"))
     assert row[2:] == ["2.500", "(2)", "3.000", "(3)", "2.250", "(4)", "0.750"]
+
+
+def test_rest_says_where_a_machine_diverges(
+    setup: Setup, model: RIM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = denoising.load_test_images(2)
+    whole = rest._psnr_by_step(model, [one, other], Condition(25.0))
+    step = model.step
+
+    def diverging(iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        if len(taken) == 23:  # the fourth step of the second image
+            raise DivergenceError("far away")
+        taken.append(iterate)
+        return step(iterate, y, problem)
+
+    taken: list[Iterate] = []
+    monkeypatch.setattr(model, "step", diverging)
+    found = rest._psnr_by_step(model, [one, other], Condition(25.0))
+    assert found[:3] == whole[:3]
+    assert len(found) == 10 * model.steps == 20
+    assert all(math.isnan(value) for value in found[3:])
+    monkeypatch.setattr(rest, "_MODELS", ("small",))
+    monkeypatch.setattr(rest.weights, "load", lambda _: model)
+    monkeypatch.setattr(rest, "training_paths", list)
+    monkeypatch.setattr(rest, "split_images", lambda _, *, held_out_every: ([], []))
+    monkeypatch.setattr(rest, "_psnr_by_step", lambda *_: found)
+    row, *_ = (line.split() for line in rest.rest(setup).splitlines() if line.startswith("small"))
+    best = max(whole[:3])
+    assert row[4:] == [f"{best:.3f}", f"({whole.index(best) + 1})", "nan", "(20)", "nan"]
+
+
+def test_rest_is_of_denoisers(setup: Setup) -> None:
+    with pytest.raises(ValueError, match="trained for inpainting, not for denoising"):
+        rest.rest(dataclasses.replace(setup, models=("inpainting",)))
+    with pytest.raises(ValueError, match="a name of its own"):
+        rest.rest(dataclasses.replace(setup, models=("denoise-gray",)))
 
 
 @pytest.mark.parametrize(

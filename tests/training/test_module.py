@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests.cases import normal
 
+from rimkit.metrics import HIGHEST
 from rimkit.noises import GaussianNoise
 from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
@@ -326,6 +327,16 @@ def test_validation_looks_after_the_own_number_of_steps_and_later(
             training.validation_step(torch.rand(1, 1, 16, 16), 0)
     assert seen[1]["val/psnr_sigma_25"] == seen[1]["val/psnr_sigma_25_late"]
     assert seen[2]["val/psnr_sigma_25"] != seen[2]["val/psnr_sigma_25_late"]
+
+
+def test_a_patch_without_any_error_makes_no_look_infinite(
+    overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = module(overrides, monkeypatch)
+    monkeypatch.setattr(training_module, "psnr", lambda x, _: torch.full(x.shape[:1], math.inf))
+    assert looked_at(training, monkeypatch)["val/psnr_sigma_25"] == math.inf
+    monkeypatch.setattr(type(training.recipe.task), "on_patches", True, raising=False)
+    assert looked_at(training, monkeypatch)["val/psnr_sigma_25"] == pytest.approx(HIGHEST)
 
 
 def looked_at(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ import torch
 
 from rimkit.data.patches import seeded, spread_patches
 from rimkit.evaluation.protocols import CleanImage
-from rimkit.metrics import psnr, ssim
+from rimkit.metrics import HIGHEST, psnr, ssim
 from rimkit.precision import Precision
 from rimkit.solver import Solver
 from rimkit.tasks import Task
@@ -58,7 +59,8 @@ def score_task(
     """Measure every image as the task says, solve and score it: an image after the other.
 
     Images are solved whole; where the task is for patches alone, 50 of them, evenly spread, and the
-    score is their mean. The measurements of an image depend on its name alone.
+    score is their mean, each at most `rimkit.metrics.HIGHEST`. The measurements of an image depend
+    on its name alone.
 
     Parameters
     ----------
@@ -78,10 +80,10 @@ def score_task(
     ValueError
         If an image is smaller than a patch.
     """
-    problems = task.validation()
+    problems, on_patches = task.validation(), bool(getattr(task, "on_patches", False))
     for image in images:
         x = image.x
-        if getattr(task, "on_patches", False):
+        if on_patches:
             if min(x.shape[-2:]) < patch:
                 raise ValueError(f"{image.name} is smaller than a patch of {patch}x{patch}")
             x = spread_patches(x[0], patch, count=_PATCHES)
@@ -92,11 +94,18 @@ def score_task(
             except Exception as error:
                 error.add_note(f"while measuring {image.name} {tuple(x.shape)} for {name!r}")
                 raise
-            with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                with torch.no_grad():
-                    start = solver.init(y, problem)
-                found = solver.solve(y, problem, steps=steps, start=start).x
-            before, after = (psnr(each, x).mean().item() for each in (start.x, found))
+            try:
+                with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                    with torch.no_grad():
+                        start = solver.init(y, problem)
+                    found = solver.solve(y, problem, steps=steps, start=start).x
+            except Exception as error:
+                error.add_note(f"while solving {image.name} {tuple(x.shape)} for {name!r}")
+                raise
+            most = HIGHEST if on_patches else math.inf
+            before, after = (
+                psnr(each, x).clamp(max=most).mean().item() for each in (start.x, found)
+            )
             yield OwnScore(image.name, name, before, after, ssim(found, x).mean().item())
 
 

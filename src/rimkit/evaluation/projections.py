@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import cast
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from rimkit import operators, tree
 from rimkit.data.patches import seeded
 from rimkit.evaluation.protocols import CleanImage
-from rimkit.metrics import psnr
+from rimkit.metrics import HIGHEST, psnr
 from rimkit.operators import LinearOperator, independent_reals
 from rimkit.operators.rows import row_count
 from rimkit.problem import Problem
@@ -31,12 +30,6 @@ TRAINED_STEPS = 20
 
 GREY = 0.43
 """Mean of the training images of BSDS300."""
-
-HIGHEST = 10 * math.log10(12 * 255**2)
-"""Most that a patch scores, in dB: the truth was rounded to 8 bits, and is no surer than that.
-
-Without it a white patch that is restored without any error makes every mean infinite.
-"""
 
 _PLACES, _MEASUREMENTS = 41, 43
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import math
 import statistics
 from collections.abc import Sequence
 
 import numpy as np
 
-from rimkit.experiments.result import Look, Result
+from rimkit.experiments.result import LATE, Look, Result
 from rimkit.experiments.study import Choice, Study
 
 _PLACE = ("group", "choice", "set", "seed", "update", "minutes")
@@ -87,7 +88,8 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
     head = f"{'':<{width}}{'updates':>8}{'s each':>8}"
     head += "".join(f"{title:>{_wide(title)}}" for title in problems.values())
     head += f"{'mean':>8}{'+/-':>7}{'seeds':>6}{'gain':>7}{'late':>7}"
-    others = {column: column.rpartition("/")[2] for column in lines[0].logged}
+    columns = dict.fromkeys(column for line in lines for column in line.logged)
+    others = {column: column.rpartition("/")[2] for column in columns}
     rows = [title, "", head + "".join(f"  {name:>8}" for name in others.values())]
     group = ""
     for line in lines:
@@ -100,7 +102,8 @@ def to_text(title: str, lines: Sequence[Line]) -> str:
         gain = line.gain_over(lines[0])
         row += f"{line.mean:>8.2f}{spread:>7}{len(line.by_seed):>6}{gain:>+7.2f}{line.late:>+7.2f}"
         row += "".join(
-            f"  {line.logged[column]:>{max(8, len(name))}.3g}" for column, name in others.items()
+            f"  {line.logged.get(column, math.nan):>{max(8, len(name))}.3g}"
+            for column, name in others.items()
         )
         rows.append(row)
     return "\n".join(rows) + "\n"
@@ -112,7 +115,8 @@ def _wide(title: str) -> int:
 
 def to_csv(results: Sequence[Result]) -> str:
     """Return one row for every look at the held-out images of every training."""
-    names, others = list(results[0].looks[-1].psnr), list(results[0].looks[-1].logged)
+    names = list(results[0].looks[-1].psnr)
+    others = list(dict.fromkeys(name for each in results for name in each.looks[-1].logged))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*_PLACE, *names, *others])
@@ -136,12 +140,19 @@ def from_csv(study: Study, text: str) -> list[Result]:
     ValueError
         If a line is not of this study, or has not all columns.
     """
+    problems = {name + end for name in study.problems for end in ("", LATE)}
     found: dict[tuple[str, int], list[dict[str, str]]] = {}
     for row in csv.DictReader(text.splitlines()):
         if any(row.get(name) is None for name in _PLACE):
             raise ValueError(f"a line of a study has the columns {', '.join(_PLACE)}, got {row}")
         if None in row or None in row.values():
             raise ValueError(f"a line has other columns than the first one: {row}")
+        absent = [name for name in study.columns if name not in row]
+        if absent:
+            raise ValueError(f"this study also shows {', '.join(absent)}, which is not there")
+        for name in row.keys() - {*_PLACE, *study.columns}:
+            if name not in problems or not row[name]:
+                raise ValueError(f"there is no PSNR of a problem of this study in {name!r}: {row}")
         found.setdefault((row["choice"], int(row["seed"])), []).append(row)
     if not found:
         raise ValueError("there is no line of a study in it")
@@ -185,6 +196,7 @@ def _line(results: Sequence[Result]) -> Line:
         by_seed={result.seed: look.mean for result, look in zip(results, last, strict=True)},
         late=statistics.mean(look.late_mean for look in last) - statistics.mean(own),
         logged={
-            name: statistics.mean(look.logged[name] for look in last) for name in last[0].logged
+            name: statistics.mean(look.logged.get(name, math.nan) for look in last)
+            for name in last[0].logged
         },
     )

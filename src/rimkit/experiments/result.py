@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rimkit.experiments.study import Choice
 
-_LATE = "_late"
+LATE = "_late"
+"""Ends the name of a validation problem after ``late`` times as many steps."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Look:
     @property
     def own(self) -> dict[str, float]:
         """After the machine's own number of steps, by the name of the validation problem."""
-        late = {name + _LATE for name in self.psnr}
+        late = {name + LATE for name in self.psnr}
         return {name: db for name, db in self.psnr.items() if name not in late}
 
     @property
@@ -38,7 +39,7 @@ class Look:
     @property
     def late_mean(self) -> float:
         """The same after ``late`` times as many steps."""
-        return statistics.mean(self.psnr[name + _LATE] for name in self.own)
+        return statistics.mean(self.psnr[name + LATE] for name in self.own)
 
 
 @dataclasses.dataclass(frozen=True)

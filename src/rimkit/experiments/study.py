@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+import torch
+from torch import Tensor
+
 from rimkit import settings
 from rimkit.training.module import LOGGED, MOTION
 from rimkit.training.recipe import Recipe, load_recipe
+from rimkit.training.trial import measured
+
+_SIDE = 32  # of the image that all problems of a study measure alike
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +118,11 @@ class Study:
     def _check_recipes(self) -> None:
         """Find now, and not in hours, that a key is misspelt or that no table can be made."""
         recipes = [self.recipe_of(choice, updates=self.looks) for choice in self.choices]
-        problems = list(recipes[0].task.validation())
+        images, ys = _watched(recipes[0])
         for choice, recipe in zip(self.choices, recipes, strict=True):
-            if list(recipe.task.validation()) != problems:
+            held_out, own = _watched(recipe)
+            alike = held_out == images and list(own) == list(ys)
+            if not (alike and all(own[name].equal(y) for name, y in ys.items())):
                 raise ValueError(
                     f'"{choice.name}" is scored on other problems than "{self.choices[0].name}": '
                     "in one study all choices are scored alike"
@@ -123,6 +132,12 @@ class Study:
                     raise ValueError(settings.unknown_key(column, list(LOGGED), where="log"))
                 if column == MOTION and not recipe.loss.rest:
                     raise ValueError(f'"{choice.name}" has no {column}: its loss.rest is 0')
+
+    @property
+    def problems(self) -> list[str]:
+        """Names of the validation problems."""
+        recipe = self.recipe_of(self.choices[0], updates=self.looks)
+        return list(recipe.task.validation())
 
     def with_seeds(self, most: int) -> Study:
         """Return the study with at most so many seeds of every choice."""
@@ -153,6 +168,17 @@ class Study:
             f"seed={seed}",
         ]
         return load_recipe(choice.recipe or self.recipe, overrides=overrides)
+
+
+def _watched(recipe: Recipe) -> tuple[int, dict[str, Tensor]]:
+    """Which images are held out, and what every validation problem measures of one and the same."""
+    side = recipe.data.patch if recipe.on_patches else _SIDE
+    shape = (1, recipe.model.network.channels, side, side)
+    x = torch.linspace(0, 1, math.prod(shape)).view(shape)
+    return recipe.data.held_out_every, {
+        name: measured(measure, x, torch.Generator().manual_seed(0))[1]
+        for name, measure in recipe.task.validation().items()
+    }
 
 
 _FOLDER = resources.files("rimkit.experiments") / "studies"

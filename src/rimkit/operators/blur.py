@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
-from rimkit.operators.checks import check_image, check_samples, check_tensor
+from rimkit.operators.checks import check_image, check_real, check_samples, check_tensor
 
 _LEAST_SUM = 0.1
 """Of a kernel against that of its absolute values, down to which a start is as bright."""
@@ -143,6 +143,7 @@ def gaussian_kernel(std: float, *, radius: int | None = None) -> Tensor:
     ValueError
         If ``std`` is not positive and finite, or the radius no whole number from 0.
     """
+    check_real("the width of a Gaussian kernel", std)
     if not 0 < std < float("inf"):
         raise ValueError(f"the width of a Gaussian kernel is positive and finite, got {std}")
     radius = radius if radius is not None else max(1, round(3 * std))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from torch import Tensor
@@ -12,6 +13,12 @@ def check_tensor(name: str, value: object) -> None:
     """Raise ``TypeError`` unless a part of an operator is a tensor: arrays of numpy are none."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} is a torch.Tensor, got {type(value).__name__}")
+
+
+def check_real(name: str, value: object) -> None:
+    """Raise unless a setting is one real number; tensors and texts are none."""
+    if not isinstance(value, Real):
+        raise ValueError(f"{name} is a number, got {value!r}")
 
 
 def check_size(size: object) -> None:

@@ -10,6 +10,8 @@ from torch import Tensor
 from rimkit import tree
 from rimkit.operators.checks import check_is_mask, check_mask, check_number, check_size
 
+_CENTER = 0.08
+
 
 @tree.register
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ def line_mask(
     p: float,
     size: tuple[int, int],
     *,
-    center: float = 0.08,
+    center: float | None = None,
     samples: int = 1,
     generator: torch.Generator,
 ) -> Tensor:
@@ -71,8 +73,9 @@ def line_mask(
     size
         (H, W).
     center
-        Share of the columns that is always measured: the lowest frequencies. The others are drawn
-        without replacement, column k in proportion to (1 - |k| / (W/2 + 1))^2.
+        Share of the columns that is always measured: the lowest frequencies; 0.08, or p where that
+        is less, if None. The others are drawn without replacement, column k in proportion to
+        (1 - |k| / (W/2 + 1))^2.
     samples
         Number of masks.
     generator
@@ -97,6 +100,7 @@ def line_mask(
             f"p, the share of columns, lies in (0, 1] and gives at least one of {width}, got {p} "
             f"for {height}x{width}"
         )
+    center = min(_CENTER, p) if center is None else center
     if not 0 <= center <= p:
         raise ValueError(
             f"center, the share that is always measured, lies in [0, {p}], got {center}"

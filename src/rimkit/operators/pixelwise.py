@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -134,7 +135,10 @@ class Mask:
         counts = _by_sample("count", count, samples)
         if (counts < 0).any():
             raise ValueError(f"counts are at least 0, got {int(counts.min())}")
-        for name, (least, largest) in {"width": width, "length": length}.items():
+        for name, bounds in {"width": width, "length": length}.items():
+            if not (isinstance(bounds, Sequence) and len(bounds) == 2):
+                raise ValueError(f"{name} is (least, largest), in pixels, got {bounds!r}")
+            least, largest = bounds
             if not 0 <= least <= largest < math.inf:
                 raise ValueError(f"{name} goes from 0 or more upwards, got {least} to {largest}")
         device = generator.device

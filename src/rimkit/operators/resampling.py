@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
-from rimkit.operators.checks import check_image
+from rimkit.operators.checks import check_image, check_real
 from rimkit.operators.taps import (
     Range,
     Taps,
@@ -50,6 +50,7 @@ class Downsampling:
     size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
+        check_real("scale", self.scale)
         if not (math.isfinite(self.scale) and self.scale >= 1):
             raise ValueError(f"scale is at least 1, got {self.scale}")
         if self.size is not None and not (
@@ -63,6 +64,7 @@ class Downsampling:
 
     def A(self, x: Tensor) -> Tensor:
         """Make x (N, C, H, W) smaller."""
+        check_image("x", x)
         height, width = x.shape[-2:]
         if self.size is not None and (height, width) != self.size:
             raise ValueError(f"x has size {self.size}, got shape {tuple(x.shape)}")

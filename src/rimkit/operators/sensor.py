@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
+from rimkit.operators.checks import check_real
 
 _BRIGHTEST = 1 - 1e-3  # of y, of where a solver starts: beyond, all is saturated
 
@@ -38,6 +39,8 @@ class SaturatingSensor:
     gamma: float = 2.2
 
     def __post_init__(self) -> None:
+        check_real("gain", self.gain)
+        check_real("gamma", self.gamma)
         if not (math.isfinite(self.gain) and self.gain > 0):
             raise ValueError(f"gain is positive and finite, got {self.gain}")
         if not (math.isfinite(self.gamma) and self.gamma >= 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -13,9 +15,11 @@ from rimkit.evaluation.protocols import CleanImage, Condition, load_image, noisy
 from rimkit.evaluation.tables import SIGMAS, columns
 from rimkit.metrics import psnr
 from rimkit.problem import Denoising
-from rimkit.reproduction.setup import Setup
+from rimkit.reproduction.setup import Setup, check_names
 from rimkit.rim import RIM
-from rimkit.tasks import LEVELS
+from rimkit.solver import DivergenceError
+from rimkit.tasks import LEVELS, DenoisingTask
+from rimkit.trained import check_trained_for
 from rimkit.training.data import split_images, training_paths
 
 _MODELS = ("denoise-gray", "denoise-color")
@@ -23,20 +27,29 @@ _TIMES = 10
 
 
 def rest(setup: Setup) -> str:
-    """Run denoisers far beyond their own steps on held-out training images."""
+    """Run denoisers far beyond their own steps on held-out training images.
+
+    Raises
+    ------
+    ValueError
+        If a model was trained for something else than denoising, or two have one name.
+    """
     names = [*_MODELS, *setup.models]
+    check_names(names)
+    models = [weights.load(name) for name in names]
+    for name, model in zip(names, models, strict=True):
+        check_trained_for(DenoisingTask, model.training_record, model=name)
     _, paths = split_images(training_paths(), held_out_every=20)
     lines = [["model", "sigma", "own steps", "best step", f"{_TIMES} times", "below the best"]]
     figure = Figure(figsize=(4 * len(names), 3.4), layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for axis, name in zip(axes, names, strict=True):
-        model = weights.load(name)
+    for axis, name, model in zip(axes, names, models, strict=True):
         channels = model.config.network.channels
         images = [load_image(path, channels=channels) for path in paths[: setup.images]]
         for sigma in SIGMAS:
             by_step = _psnr_by_step(model, images, Condition(sigma))
-            best = max(by_step)
-            step = by_step.index(best) + 1
+            best = max((value for value in by_step if not math.isnan(value)), default=math.nan)
+            step = by_step.index(best) + 1 if best in by_step else len(by_step)
             own, last = by_step[model.steps - 1], by_step[-1]
             lines.append(
                 [
@@ -60,16 +73,22 @@ def rest(setup: Setup) -> str:
     setup.save(figure, "rest.png")
     title = (
         f"Mean PSNR in dB of {len(paths[: setup.images])} held-out training images, in brackets\n"
-        f"after which step: a model's own number, the best, {_TIMES} times its own. In float32.\n\n"
+        f"after which step: a model's own number, the best, {_TIMES} times its own. In float32.\n"
+        "nan: it has diverged by then.\n\n"
     )
     return setup.write("rest.txt", title + columns(lines) + "\n")
 
 
 @torch.no_grad()
 def _psnr_by_step(model: RIM, images: Sequence[CleanImage], condition: Condition) -> list[float]:
-    problem = Denoising(condition.sigma / LEVELS)
+    """Mean over images after every step; NaN from where one has diverged."""
+    problem, steps = Denoising(condition.sigma / LEVELS), _TIMES * model.steps
     walks = []
     for image in images:
-        run = model.iterate(noisy(image, condition), problem, steps=_TIMES * model.steps)
-        walks.append([psnr(iterate.x, image.x).item() for iterate in run])
+        walk = [math.nan] * steps
+        with contextlib.suppress(DivergenceError):
+            run = model.iterate(noisy(image, condition), problem, steps=steps)
+            for step, iterate in enumerate(run):
+                walk[step] = psnr(iterate.x, image.x).item()
+        walks.append(walk)
     return [statistics.mean(values) for values in zip(*walks, strict=True)]

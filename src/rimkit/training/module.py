@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.data.patches import seeded
-from rimkit.metrics import psnr
+from rimkit.metrics import HIGHEST, psnr
 from rimkit.precision import computes_in_bfloat16
 from rimkit.problem import Problem
 from rimkit.rim import RIM
@@ -141,6 +142,7 @@ class RIMTraining(lightning.LightningModule):
         NaN where it has diverged by then.
         """
         own, late = self.model.steps, self.recipe.late * self.model.steps
+        most = HIGHEST if self.recipe.on_patches else math.inf
         for name, measure in self.recipe.task.validation().items():
             # The same measurements for every seed of the training, or seeds could not be compared.
             problem, y = self._measure(measure, batch, seeded(0, 3, batch_idx))
@@ -148,7 +150,8 @@ class RIMTraining(lightning.LightningModule):
             try:
                 for step, iterate in enumerate(self.model.iterate(y, problem, steps=late), start=1):
                     if step in scores:
-                        scores[step] = psnr(iterate.x.cpu(), batch.cpu()).mean()
+                        found = psnr(iterate.x.cpu(), batch.cpu())
+                        scores[step] = found.clamp(max=most).mean()
             except DivergenceError:
                 pass  # which the log says by NaN; the training may get over it
             for label, step in ((name, own), (f"{name}_late", late)):
