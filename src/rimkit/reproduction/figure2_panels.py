@@ -102,5 +102,7 @@ def _limit(axis: Axes, shown: Mapping[str, Sequence[float]]) -> None:
     if below:
         text = "below:\n" + "\n".join(below)
         # In the middle: what is not below lies near the top, or at the bottom edge.
-        place = axis.transAxes
-        axis.text(0.97, 0.45, text, transform=place, ha="right", va="center", fontsize="small")
+        place, paper = axis.transAxes, {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        axis.text(
+            0.97, 0.45, text, transform=place, ha="right", va="center", fontsize="small", bbox=paper
+        )
