@@ -15,6 +15,7 @@ from rimkit.reproduction.walkers import CLASSICAL
 
 _EARLY = 5  # steps that may lie below a panel: all begin far down
 _MOST = 8.0  # dB from top to bottom of a panel, or differences could not be seen
+_HEIGHTS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)  # for words
 _GREYS = ("0.65", "0.25")
 
 
@@ -101,8 +102,8 @@ def _limit(axis: Axes, shown: Mapping[str, Sequence[float]]) -> None:
     below = [f"{name} {value:.1f}" for name, value in highest.items() if value < bottom]
     if below:
         text = "below:\n" + "\n".join(below)
-        # In the middle: what is not below lies near the top, or at the bottom edge.
-        place, paper = axis.transAxes, {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-        axis.text(
-            0.97, 0.45, text, transform=place, ha="right", va="center", fontsize="small", bbox=paper
-        )
+        low, high = axis.get_ylim()
+        ends = [(values[-1] - low) / (high - low) for values in shown.values()]
+        height = max(_HEIGHTS, key=lambda h: np.nanmin([abs(h - end) for end in ends]))
+        place = axis.transAxes
+        axis.text(0.97, height, text, transform=place, ha="right", va="center", fontsize="small")
