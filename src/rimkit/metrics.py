@@ -39,7 +39,8 @@ def psnr(x: Tensor, truth: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the shapes differ or are no batch of images, or truth does not lie in [0, 1].
+        If they are no floating tensors, the shapes differ or are no batch of images, or truth does
+        not lie in [0, 1].
     """
     _check(x, truth)
     error = (x.clamp(0, 1).double() - truth.double()).square().flatten(1).mean(1)
@@ -67,8 +68,8 @@ def ssim(x: Tensor, truth: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the shapes differ, are no batch of images, or are smaller than the window, or truth does
-        not lie in [0, 1].
+        If they are no floating tensors, the shapes differ, are no batch of images, or are smaller
+        than the window, or truth does not lie in [0, 1].
     """
     _check(x, truth)
     if min(x.shape[-2:]) < SMALLEST:

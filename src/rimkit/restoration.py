@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -71,7 +70,7 @@ def restore(
     ------
     ValueError
         If the array, sigma, the scale or what is missing is not what it should be, the model is
-        trained for something else, or the memory does not suffice.
+        none or trained for something else, or the memory does not suffice.
     """
     if not isinstance(array, np.ndarray):
         raise ValueError(
@@ -115,11 +114,6 @@ def restore(
 
 
 def _load(model: str | RIM, task: type[Task]) -> RIM:
-    if not isinstance(model, str | os.PathLike | RIM):
-        raise ValueError(
-            f"a model is a name, a path of weights or a RIM, got {type(model).__name__} (other "
-            "solvers take problems: solver.solve(y, problem))"
-        )
     loaded = model if isinstance(model, RIM) else weights.load(model)
     name = "the model" if isinstance(model, RIM) else model
     check_trained_for(task, loaded.training_record, model=name)

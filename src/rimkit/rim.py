@@ -87,6 +87,11 @@ class RIM(Solver):
     autocast; only the network runs in the precision of its weights or of autocast.
 
     ``training_record``: what a loaded model was trained for and how, as saved with its weights.
+
+    Raises
+    ------
+    ValueError
+        If ``config`` is something else than a `RIMConfig`; None is the default one.
     """
 
     phi_epsilon: nn.Parameter | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from rimkit.denoiser import check_level
 from rimkit.operators import DownsamplingPart, Window
+from rimkit.operators.checks import check_real
 from rimkit.pixels import ROWS, Array, check_alike, check_image, to_unit, write_unit
 from rimkit.precision import Precision
 from rimkit.problem import Problem, SuperResolution
@@ -28,8 +28,7 @@ _FILLED = 16  # pixels of the small image beyond what is visible: further off no
 
 def check_scale(scale: float) -> None:
     """Raise ``ValueError`` unless images can be made so many times larger."""
-    if not isinstance(scale, (float, Real)):
-        raise ValueError(f"scale is a number from 1 to {_LARGEST_SCALE:g}, got {scale!r}")
+    check_real("scale", scale)
     if not 1 <= scale <= _LARGEST_SCALE:  # NaN is neither
         raise ValueError(f"scale is from 1 to {_LARGEST_SCALE:g}, got {scale:g}")
 

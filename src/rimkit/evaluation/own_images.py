@@ -89,18 +89,16 @@ def score_task(
             x = spread_patches(x[0], patch, count=_PATCHES)
         for number, (name, measure) in enumerate(problems.items()):
             generator = seeded(_MEASUREMENTS, zlib.crc32(image.name.encode()), number)
+            doing = "measuring"
             try:
                 problem, y = measure(x, generator)
-            except Exception as error:
-                error.add_note(f"while measuring {image.name} {tuple(x.shape)} for {name!r}")
-                raise
-            try:
+                doing = "solving"
                 with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                     with torch.no_grad():
                         start = solver.init(y, problem)
                     found = solver.solve(y, problem, steps=steps, start=start).x
             except Exception as error:
-                error.add_note(f"while solving {image.name} {tuple(x.shape)} for {name!r}")
+                error.add_note(f"while {doing} {image.name} {tuple(x.shape)} for {name!r}")
                 raise
             most = HIGHEST if on_patches else math.inf
             before, after = (

@@ -142,15 +142,17 @@ def from_csv(study: Study, text: str) -> list[Result]:
     """
     problems = {name + end for name in study.problems for end in ("", LATE)}
     found: dict[tuple[str, int], list[dict[str, str]]] = {}
-    for row in csv.DictReader(text.splitlines()):
+    lines = csv.DictReader(text.splitlines())
+    header = set(lines.fieldnames or ())
+    if header and (absent := set(study.columns) - header):
+        raise ValueError(f"this study also shows {', '.join(sorted(absent))}, which is not there")
+    measured = header - {*_PLACE, *study.columns}
+    for row in lines:
         if any(row.get(name) is None for name in _PLACE):
             raise ValueError(f"a line of a study has the columns {', '.join(_PLACE)}, got {row}")
         if None in row or None in row.values():
             raise ValueError(f"a line has other columns than the first one: {row}")
-        absent = [name for name in study.columns if name not in row]
-        if absent:
-            raise ValueError(f"this study also shows {', '.join(absent)}, which is not there")
-        for name in row.keys() - {*_PLACE, *study.columns}:
+        for name in measured:
             if name not in problems or not row[name]:
                 raise ValueError(f"there is no PSNR of a problem of this study in {name!r}: {row}")
         found.setdefault((row["choice"], int(row["seed"])), []).append(row)

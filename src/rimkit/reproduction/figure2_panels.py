@@ -15,7 +15,7 @@ from rimkit.reproduction.walkers import CLASSICAL
 
 _EARLY = 5  # steps that may lie below a panel: all begin far down
 _MOST = 8.0  # dB from top to bottom of a panel, or differences could not be seen
-_HEIGHTS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)  # for words
+_HEIGHTS = np.linspace(0.2, 0.8, 13)  # for words, in parts of a panel
 _GREYS = ("0.65", "0.25")
 
 

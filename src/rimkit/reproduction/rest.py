@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import statistics
 from collections.abc import Sequence
 
 import torch
 from matplotlib.figure import Figure
 
 from rimkit import weights
+from rimkit.evaluation.projections import Measured, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage, Condition, load_image, noisy
 from rimkit.evaluation.tables import SIGMAS, columns
-from rimkit.metrics import psnr
 from rimkit.problem import Denoising
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.rim import RIM
-from rimkit.solver import DivergenceError
 from rimkit.tasks import LEVELS, DenoisingTask
 from rimkit.trained import check_trained_for
 from rimkit.training.data import split_images, training_paths
@@ -79,16 +76,9 @@ def rest(setup: Setup) -> str:
     return setup.write("rest.txt", title + columns(lines) + "\n")
 
 
-@torch.no_grad()
 def _psnr_by_step(model: RIM, images: Sequence[CleanImage], condition: Condition) -> list[float]:
     """Mean over images after every step; NaN from where one has diverged."""
-    problem, steps = Denoising(condition.sigma / LEVELS), _TIMES * model.steps
-    walks = []
-    for image in images:
-        walk = [math.nan] * steps
-        with contextlib.suppress(DivergenceError):
-            run = model.iterate(noisy(image, condition), problem, steps=steps)
-            for step, iterate in enumerate(run):
-                walk[step] = psnr(iterate.x, image.x).item()
-        walks.append(walk)
-    return [statistics.mean(values) for values in zip(*walks, strict=True)]
+    problem = Denoising(condition.sigma / LEVELS)
+    measured = [Measured(image.x, problem, noisy(image, condition)) for image in images]
+    walks = [psnr_by_step(model, each, steps=_TIMES * model.steps)[1:, 0] for each in measured]
+    return [float(value) for value in torch.stack(walks).mean(0)]

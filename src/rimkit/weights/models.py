@@ -84,6 +84,11 @@ def path_of(model: str | os.PathLike[str]) -> Path:
     if isinstance(model, str) and not model.endswith(".safetensors"):
         _check_name(model)
         return _folder() / f"{model}.safetensors"
+    if not isinstance(model, str | os.PathLike):
+        raise ValueError(
+            "a model is a name, the path of weights or, where one is taken, a RIM; got "
+            f"{type(model).__name__}"
+        )
     return Path(model)
 
 
