@@ -143,7 +143,7 @@ def test_a_difference_is_found_wherever_it_is(weights_file: Path) -> None:
             return Iterate(parts["eta"], parts["x"], (parts["state"],))
 
     other = Other(model.config).eval()
-    assert largest_difference(model, other) == 0
+    assert 0 < largest_difference(model, other) < 1e-6  # float32 itself
     for other.where in ("eta", "x", "state"):
         other.what = 1e-3
         assert 0.9e-3 < largest_difference(model, other) < 1e-2
