@@ -94,6 +94,30 @@ def test_what_is_drawn_has_no_noise() -> None:
     assert estimate_sigma(drawn).item() == 0.0
 
 
+@pytest.mark.parametrize("beyond", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("share", [0.55, 0.85])
+@pytest.mark.parametrize("night", [False, True])
+def test_finds_sigma_where_most_of_an_image_is_over_or_underexposed(
+    photograph: torch.Tensor, beyond: float, share: float, night: bool
+) -> None:
+    sigma = 15
+    x = 0.1 + 0.7 * photograph
+    x[..., : round(share * x.shape[-2]), :] = 1 + beyond * sigma / 255
+    y = noisy(1 - x if night else x, sigma).clamp(0, 1)
+    assert estimate_sigma((255 * y).round().to(torch.uint8)).item() == pytest.approx(15, rel=0.06)
+
+
+@pytest.mark.parametrize("sigma", [0, 15])
+def test_a_drawn_page_has_no_noise_though_a_photograph_in_it_has(
+    photograph: torch.Tensor, sigma: float
+) -> None:
+    strokes = uniform(1, 1, 100, 100) > 0.8
+    page = 1 - strokes.repeat_interleave(4, 2).repeat_interleave(2, 3).float()
+    picture = photograph[..., :100, :120]
+    page[..., :100, :120] = noisy(picture, sigma).clamp(0, 1) if sigma else picture
+    assert estimate_sigma((255 * page).round().to(torch.uint8)).item() == 0.0
+
+
 def test_one_value_an_image() -> None:
     y = uniform(1, 1, 30, 30).float() * torch.tensor([0.1, 1.0, 2.0]).view(3, 1, 1, 1)
     found = estimate_sigma(y)

@@ -27,6 +27,8 @@ _PILE = 1e-4
 """Share of the pixels that makes a pile, at least."""
 _AWAY = 2.0
 """How many sigma the mean of a patch lies from where the image is clipped."""
+_SPAN = 5.0
+"""How many sigma patches of clipped noise span at most."""
 _FAR = 40.0
 """How many sigma away clipping is as good as none."""
 
@@ -40,7 +42,8 @@ def estimate_sigma(y: Tensor) -> Tensor:
     on some patches says nothing of their finest frequencies.
 
     Rows and columns of a patch that hold one value were drawn, or clipped, but not measured: such
-    patches do not count, and an image of which they are the half has no noise.
+    patches do not count, and an image of which they are the half has no noise, unless they look
+    like noise that was clipped.
 
     Where values pile up at the smallest or the largest one the image is taken as clipped there
     after the noise was added: patches near that end do not count, and of the others it is known how
@@ -124,24 +127,30 @@ def _check(y: Tensor) -> None:
 
 def _estimate(image: Tensor) -> Tensor:
     dtype = image.dtype if image.is_floating_point() else torch.float32
+    none = torch.zeros((), dtype=dtype, device=image.device)
     patches = _patches(image)
     patches = patches[patches.flatten(1).amax(1) > patches.flatten(1).amin(1)]
     flat = _partly_flat(patches)
-    if 2 * flat.sum() >= len(flat):  # drawn, as text is
-        return torch.zeros((), dtype=dtype, device=image.device)
-    patches = patches[~flat]
-    transform = torch.from_numpy(_cosines()).to(patches)
-    squares = (transform @ patches @ transform.T).square()
-    coarse = squares[:, _is_coarse(image.device)].mean(1)
-    fine = squares[:, _is_fine(image.device)].mean(1)
-    # From the mean of each patch to where the image is clipped, below and above.
+    if flat.all():
+        return none
     low, high = _clipped_at(image)
     mean = patches.mean((1, 2))
-    return _level(coarse, fine, mean - low, high - mean).to(dtype)
+    room = torch.minimum(mean - low, high - mean)[~flat]
+    sigma = _level(patches[~flat], (mean - low)[~flat], (high - mean)[~flat])
+    drawn = flat
+    if (room >= _AWAY * sigma).sum() >= _FEWEST:  # noise is seen where nothing was clipped
+        most = torch.minimum(_SPAN * sigma, (image.amax() - image.amin()).double() / 2)
+        span = patches.amax((1, 2)) - patches.amin((1, 2))
+        drawn = flat & ((span > most) | _partly_flat(patches, besides=(low, high)))
+    return none if 2 * drawn.sum() >= len(drawn) else sigma.to(dtype)
 
 
-def _level(coarse: Tensor, fine: Tensor, below: Tensor, above: Tensor) -> Tensor:
-    """Sigma, from the texture and the fine squares of patches, and how far they may go."""
+def _level(patches: Tensor, below: Tensor, above: Tensor) -> Tensor:
+    """Sigma, from patches and how far their means are from where the image is clipped."""
+    transform = torch.from_numpy(_cosines()).to(patches)
+    squares = (transform @ patches @ transform.T).square()
+    coarse = squares[:, _is_coarse(patches.device)].mean(1)
+    fine = squares[:, _is_fine(patches.device)].mean(1)
     count = min(len(fine), max(round(_SMOOTHEST * len(fine)), _FEWEST))
     room = torch.minimum(below, above)
     middle = room.topk(max(count, len(room) // 10)).indices
@@ -191,10 +200,16 @@ def _frequency(device: torch.device) -> Tensor:
     return each[:, None] + each
 
 
-def _partly_flat(patches: Tensor) -> Tensor:
-    """Which patches hold a row or a column of one value."""
-    flat = [(patches.amax(side) == patches.amin(side)).any(1) for side in (1, 2)]
-    return flat[0] | flat[1]
+def _partly_flat(patches: Tensor, *, besides: tuple[float, ...] = ()) -> Tensor:
+    """Which patches hold a row or a column of one value, which is none of these."""
+    found = torch.zeros(len(patches), dtype=torch.bool, device=patches.device)
+    for side in (1, 2):
+        value = patches.amax(side)
+        flat = value == patches.amin(side)
+        for end in besides:
+            flat &= value != end
+        found |= flat.any(1)
+    return found
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import platform
 import shutil
@@ -25,10 +26,12 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
 
 
+@functools.cache
 def version() -> str:
     """Return rimkit's version, and its commit where it runs from a checkout.
 
-    A plus sign says that the checkout was changed since.
+    A plus sign says that the checkout was changed since. As it was when this was first asked: what
+    measures for hours asks before it starts, since a checkout may change meanwhile.
     """
     folder = Path(rimkit.__file__).parent
     git = shutil.which("git")

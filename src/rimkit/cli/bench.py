@@ -22,7 +22,7 @@ from rimkit.benchmarks.throughput import WORKLOADS, measure
 from rimkit.benchmarks.updates import time_update
 from rimkit.cli.values import size as size_in_bytes
 from rimkit.precision import fastest_precision, worthwhile_precisions
-from rimkit.provenance import stamp
+from rimkit.provenance import stamp, version
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import default_precision
 
@@ -35,6 +35,7 @@ _FIGURE_PIXELS = 300**2
 
 def run(options: argparse.Namespace) -> int:
     """Measure what training or restoring costs, and print it."""
+    version()  # of the code that measures
     figure = options.figure if options.what == "restore" else None
     for path in filter(None, (options.text, figure)):
         atomic.check_place(path)

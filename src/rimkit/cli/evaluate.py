@@ -36,7 +36,7 @@ from rimkit.evaluation.tables import (
 )
 from rimkit.metrics import SMALLEST
 from rimkit.precision import slow
-from rimkit.provenance import stamp
+from rimkit.provenance import stamp, version
 from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
@@ -48,6 +48,7 @@ _TIMED = 10  # images, at sigma 25
 
 def run(options: argparse.Namespace) -> int:
     """Score a denoiser on the test images beside the published rows, or a model on one's own."""
+    version()  # of the code that measures
     for path in filter(None, (options.csv, options.per_image)):
         if not Path(path).absolute().parent.is_dir():
             raise ValueError(f"{path}: there is no such folder to write to")

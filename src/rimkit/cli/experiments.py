@@ -14,7 +14,7 @@ from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.result import Result
 from rimkit.experiments.run import run_study
 from rimkit.experiments.study import Study, load_study
-from rimkit.provenance import stamp
+from rimkit.provenance import stamp, version
 from rimkit.training.data import training_paths
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Run a study, or read what one found, and print its table."""
+    version()  # of the code that measures
     study = load_study(options.study)
     if options.seeds is not None:
         study = study.with_seeds(options.seeds)

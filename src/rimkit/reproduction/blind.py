@@ -27,6 +27,7 @@ from rimkit.trained import knows_levels
 
 _MODELS = ("denoise-gray", "denoise-color")
 _SIGMAS = (5.0, 10.0, 15.0, 25.0, 35.0, 50.0)
+_ESTIMATOR = "sigma from fine frequencies, clipped noise among them"  # anew where values differ
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in _SIGMAS]
 
 
@@ -52,7 +53,7 @@ def _lines(name: str, kept: Scores, setup: Setup) -> list[list[str]]:
     settings = settings_of(name, model, knows_levels=knows)
     known = DenoisingMethod("sigma known", restore, f"{settings}, sigma known")
     estimated = DenoisingMethod(
-        "sigma estimated", _estimating(restore), f"{settings}, sigma from fine frequencies"
+        "sigma estimated", _estimating(restore), f"{settings}, {_ESTIMATOR}"
     )
     lines = [["sigma", "estimate", "spread", "bias", "PSNR known", "difference in dB"]]
     for condition in _CONDITIONS:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rimkit import atomic
-from rimkit.provenance import stamp
+from rimkit.provenance import stamp, version
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +39,9 @@ class Setup:
     images: int | None = None
     models: tuple[str, ...] = ()
     others: bool = True
+
+    def __post_init__(self) -> None:
+        version()  # of the code that measures
 
     def write(self, name: str, text: str) -> str:
         """Write a text with where it comes from in its first line, and return it."""
