@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import types
@@ -20,6 +21,7 @@ from rimkit.training.recipe import load_recipe
 
 TRAIN = sorted(bsds300.names("train"))
 TEST = sorted(bsds300.names("test"))
+ROOT = Path(__file__).parents[2]
 
 
 def touched(folder: Path, names: list[str]) -> Path:
@@ -67,6 +69,17 @@ def test_held_out_images_are_those_of_the_protocol_whatever_stands_beside(
     training, held_out = split_images(training_paths(more, again), held_out_every=20)
     assert [path.name for path in held_out] == [path.name for path in alone[1]]
     assert len(training) == 390
+
+
+@pytest.mark.parametrize("added", [0, 200])
+def test_what_trainings_read_was_no_test_image(copy: Path, added: int) -> None:
+    table = json.loads((ROOT / f"results/weights/inputs-{200 + added}.json").read_text())
+    training, held_out = ([name for name, _ in table[part]] for part in ("training", "held_out"))
+    split = split_images(training_paths(), held_out_every=20)
+    assert held_out == [path.name for path in split[1]]
+    assert {path.name for path in split[0]} <= set(training)
+    assert len(set(training)) == len(training) == 190 + added
+    assert not {Path(name).stem for name in training} & set(TEST)
 
 
 def test_a_part_of_bsds300_is_a_folder_like_others(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def described(model: RIM) -> str:
         if "seconds" in record.get("start", {}):
             parts[-1] += f" ({record['start']['seconds'] / 60:.0f} before its start)"
         elif started_from(record):
-            parts[-1] += f" (and those of {started_from(record)}, its start)"
+            parts[-1] += " (and those of its start)"  # a name in the package may be another's
     return ", ".join(parts)
 
 
