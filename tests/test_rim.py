@@ -445,7 +445,7 @@ def test_bad_measurements(y: Tensor, message: str) -> None:
 
 
 def test_y_on_another_device_is_refused() -> None:
-    with pytest.raises(ValueError, match="y is on cpu, the model on meta"):
+    with pytest.raises(ValueError, match=r"y \(1, 1, 9, 9\) is on cpu, the model on meta"):
         small().to("meta").init(torch.zeros(1, 1, 9, 9), Denoising(0.1))
 
 

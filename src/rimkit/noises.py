@@ -43,7 +43,8 @@ class GaussianNoise:
     Parameters
     ----------
     sigma
-        Standard deviation in the units of y: a float, or one value per sample (N,).
+        Standard deviation in the units of y: a float, or one value per sample (N,), which follows y
+        to its device and precision.
 
     Raises
     ------

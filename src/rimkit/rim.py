@@ -149,7 +149,9 @@ class RIM(Solver):
         check_measurement(y)
         y = at_least_single(y)
         if y.device != self._weight.device:
-            raise ValueError(f"y is on {y.device}, the model on {self._weight.device}")
+            raise ValueError(
+                f"y {tuple(y.shape)} is on {y.device}, the model on {self._weight.device}"
+            )
         x = problem.initial(y)
         floor = self.variance_floor.to(x)
         check_start(x, problem.score(x, y, variance_floor=floor))

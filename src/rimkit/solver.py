@@ -290,6 +290,7 @@ def at_least_single(y: Tensor) -> Tensor:
     _check_tensor(y)
     if not (y.is_floating_point() or y.is_complex()):
         raise ValueError(
-            f"y is floating point, images in [0, 1], got {y.dtype}; divide bytes by 255"
+            f"y is floating point, images in [0, 1], got {tuple(y.shape)} of {y.dtype}; divide "
+            "bytes by 255"
         )
     return y.float() if y.dtype in (torch.float16, torch.bfloat16) else y

@@ -199,7 +199,8 @@ def per_sample(value: Tensor | float, like: Tensor) -> Tensor | float:
         return value
     if value.ndim and value.shape[0] not in (1, like.shape[0]):
         raise ValueError(
-            f"there is one value for each of {value.shape[0]} samples, but {like.shape[0]} samples"
+            f"there is one value for each of {value.shape[0]} samples, but {like.shape[0]} samples "
+            f"in {tuple(like.shape)}"
         )
     dtype = like.real.dtype if like.is_complex() else like.dtype
     return value.to(device=like.device, dtype=dtype).view(-1, *(1,) * (like.ndim - 1))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from tests.cases import generator, uniform
@@ -54,9 +56,12 @@ def test_columns_are_drawn_by_the_square_of_their_nearness_to_the_lowest() -> No
         (0.01, 0.0, "at least one of 20"),
         (0.2, 0.3, "center"),
         (0.2, -0.1, "center"),
+        ("0.5", 0.1, "p, the share of columns, is a number"),
+        (True, 0.1, "p, the share of columns, is a number"),
+        (0.5, "a", "center, .* is a number"),
     ],
 )
-def test_masks_that_are_none(p: float, center: float, message: str) -> None:
+def test_masks_that_are_none(p: Any, center: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         line_mask(p, (10, 20), center=center, generator=generator())
 
@@ -86,6 +91,28 @@ def test_refuses_other_sizes_and_what_is_not_complex() -> None:
             use(torch.ones(2, 1, 6, 4))
     with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 4, 6\)"):
         operator.A_adjoint(torch.ones(2, 1, 4, 6))
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+def test_refuses_half_precision_and_other_devices() -> None:
+    operator, x = FourierMask(torch.ones(1, 1, 4, 6)), torch.ones(2, 1, 4, 6)
+    for kind in (torch.float16, torch.bfloat16):
+        with pytest.raises(ValueError, match=rf"precision, got x \(2, 1, 4, 6\) of {kind}"):
+            operator.A(x.to(kind))
+    with pytest.raises(ValueError, match=r"precision, got y \(2, 1, 4, 6\) of torch.complex32"):
+        operator.A_adjoint(torch.ones(2, 1, 4, 6, dtype=torch.complex32))
+    with pytest.raises(ValueError, match=r"x \(2, 1, 4, 6\) is on meta.*\(1, 1, 4, 6\) on cpu"):
+        operator.A(x.to("meta"))
+    with pytest.raises(ValueError, match=r"y \(2, 1, 4, 6\) is on meta.*\(1, 1, 4, 6\) on cpu"):
+        operator.A_adjoint(operator.A(x).to("meta"))
+
+
+def test_a_mask_is_exact_in_any_precision() -> None:
+    mask, x = line_mask(0.5, (4, 6), generator=generator()), uniform(2, 1, 4, 6)
+    whole = FourierMask(mask.double()).A(x)
+    assert whole.dtype == torch.complex128
+    for kind in (torch.bool, torch.float32):
+        assert torch.equal(FourierMask(mask.to(kind)).A(x), whole)
 
 
 def test_complex_images_are_refused() -> None:

@@ -83,8 +83,8 @@ def test_all_pixels_and_no_noise_give_the_image_back(draw: Draw) -> None:
 
 
 @each_draw
-@pytest.mark.parametrize("p", [0.0, -0.1, 1.01, float("nan")])
-def test_shares_that_are_none(draw: Draw, p: float) -> None:
+@pytest.mark.parametrize("p", [0.0, -0.1, 1.01, float("nan"), True, "0.5", None])
+def test_shares_that_are_none(draw: Draw, p: Any) -> None:
     with pytest.raises(ValueError, match=r"lies in \(0, 1\], got .* for 4x5"):
         draw(p, SIZE, generator=generator())
     with pytest.raises(ValueError, match="no row at all"):
@@ -160,8 +160,45 @@ def test_matrices_and_rows_that_are_none() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             FourierProjection(rows, SIZE)
-    with pytest.raises(ValueError, match="-1 and 1"):
-        FastProjection(torch.zeros(1, *SIZE), torch.arange(5)[None])
+    with pytest.raises(ValueError, match=r"floating point, got \(1, 2, 20\) of torch.int64"):
+        DenseProjection(torch.ones(1, 2, 20, dtype=torch.long), SIZE)
+    ones = torch.ones(1, *SIZE)
+    for signs in (0 * ones, ones.long(), ones > 0, 1j * ones):
+        with pytest.raises(ValueError, match=rf"-1 and 1, .*\(1, 4, 5\) of {signs.dtype}"):
+            FastProjection(signs, torch.arange(5)[None])
+
+
+def test_signs_and_rows_are_on_one_device() -> None:
+    operator = FastProjection.draw(0.5, SIZE, samples=2, generator=generator())
+    y = operator.A(torch.rand(2, 1, *SIZE))
+    object.__setattr__(operator, "rows", operator.rows.to("meta"))
+    with pytest.raises(ValueError, match=r"x \(2, 1, 4, 5\) is on cpu, .* \(2, 10\) on meta"):
+        operator.A(torch.rand(2, 1, *SIZE))
+    with pytest.raises(ValueError, match=r"y \(2, 1, 10\) is on cpu, .* \(2, 10\) on meta"):
+        operator.A_adjoint(y)
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+@each_draw
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_half_precision(draw: Draw, kind: torch.dtype) -> None:
+    operator = draw(0.5, SIZE, samples=2, generator=generator())
+    x = torch.rand(2, 1, *SIZE)
+    with pytest.raises(ValueError, match=rf"x \(2, 1, 4, 5\) .*{kind}"):
+        operator.A(x.to(kind))
+    half = torch.complex32 if isinstance(operator, FourierProjection) else kind
+    with pytest.raises(ValueError, match=rf"y \(2, 1, 10\) .*{half}"):
+        operator.A_adjoint(operator.A(x).to(half))
+
+
+@each_draw
+def test_arrays_are_no_tensors(draw: Draw) -> None:
+    operator = draw(0.5, SIZE, generator=generator())
+    x = torch.rand(2, 1, *SIZE)
+    with pytest.raises(TypeError, match=r"x is a torch\.Tensor, got ndarray"):
+        operator.A(x.numpy())
+    with pytest.raises(TypeError, match=r"y is a torch\.Tensor, got ndarray"):
+        operator.A_adjoint(operator.A(x).numpy())
 
 
 def test_signs_and_rows_are_for_one_number_of_samples() -> None:

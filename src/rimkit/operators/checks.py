@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
+import torch
 from torch import Tensor
 
 
@@ -17,7 +18,7 @@ def check_tensor(name: str, value: object) -> None:
 
 def check_real(name: str, value: object) -> None:
     """Raise unless a setting is one real number; tensors and texts are none."""
-    if not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} is a number, got {value!r}")
 
 
@@ -47,8 +48,18 @@ def check_samples(name: str, value: Tensor, leaf: Tensor) -> None:
         )
 
 
+def check_device(name: str, value: Tensor, leaf: Tensor) -> None:
+    """Raise unless x or y, or another part of an operator, lies where an operator's tensor does."""
+    if leaf.device != value.device:
+        raise ValueError(
+            f"{name} {tuple(value.shape)} is on {value.device}, but the operator's "
+            f"{tuple(leaf.shape)} on {leaf.device}; rimkit.tree.move moves it"
+        )
+
+
 def check_image(name: str, value: Tensor) -> None:
     """Raise unless x or y is a batch of images, and not of whole numbers."""
+    check_tensor(name, value)
     if value.ndim != 4:
         raise ValueError(f"{name} has shape (N, C, H, W), got {tuple(value.shape)}")
     check_precision(name, value)
@@ -56,10 +67,21 @@ def check_image(name: str, value: Tensor) -> None:
 
 def check_precision(name: str, value: Tensor) -> None:
     """Raise where numbers are whole: weights would be rounded to such, and differences wrap."""
+    check_tensor(name, value)
     if not (value.is_floating_point() or value.is_complex()):
         raise ValueError(
             f"{name} is floating point, images in [0, 1], got {tuple(value.shape)} of "
             f"{value.dtype}; divide bytes by 255"
+        )
+
+
+def check_transformed(name: str, value: Tensor) -> None:
+    """Raise in half precision, of which torch transforms some sizes on some devices alone."""
+    check_precision(name, value)
+    if value.dtype in (torch.float16, torch.bfloat16, torch.complex32):
+        raise ValueError(
+            f"Fourier transforms are computed in single or double precision, got {name} "
+            f"{tuple(value.shape)} of {value.dtype}"
         )
 
 
@@ -75,8 +97,12 @@ def check_is_mask(mask: Tensor, *, zero: str, one: str) -> None:
 
 
 def check_mask(name: str, value: Tensor, mask: Tensor) -> None:
-    """Raise unless a mask (N or 1, C or 1, H, W) fits x or y without making it larger."""
+    """Raise unless a mask (N or 1, C or 1, H, W) fits x or y without making it larger.
+
+    In any precision: 0 and 1 are the same in all.
+    """
     check_image(name, value)
+    check_device(name, value, mask)
     check_samples(name, value, mask)
     if mask.shape[1] not in (1, value.shape[1]) or mask.shape[2:] != value.shape[2:]:
         raise ValueError(f"the mask has shape {tuple(mask.shape)}, but {name} {tuple(value.shape)}")

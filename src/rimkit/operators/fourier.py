@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from rimkit import tree
-from rimkit.operators.checks import check_is_mask, check_mask, check_number, check_size
+from rimkit.operators.checks import (
+    check_is_mask,
+    check_mask,
+    check_number,
+    check_real,
+    check_size,
+    check_transformed,
+)
 
 _CENTER = 0.08
 
@@ -40,19 +47,21 @@ class FourierMask:
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W), real; what is not measured reads as zero."""
         check_mask("x", x, self.mask)
+        check_transformed("x", x)
         if x.is_complex():
             raise ValueError(
                 f"x is real, got {tuple(x.shape)} of {x.dtype}: its imaginary part would be lost"
             )
-        z: Tensor = torch.fft.fft2(x, norm="ortho") * self.mask.to(x)
+        z: Tensor = torch.fft.fft2(x, norm="ortho") * self.mask.to(x.dtype)
         return z
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, H, W), complex, to a real image: the zero-filled reconstruction."""
         check_mask("y", y, self.mask)
+        check_transformed("y", y)
         if not y.is_complex():
             raise ValueError(f"frequencies are complex, got y {tuple(y.shape)} of {y.dtype}")
-        x: Tensor = torch.fft.ifft2(y * self.mask.to(y.real), norm="ortho").real
+        x: Tensor = torch.fft.ifft2(y * self.mask.to(y.real.dtype), norm="ortho").real
         return x
 
 
@@ -94,6 +103,7 @@ def line_mask(
     """
     check_size(size)
     check_number(samples)
+    check_real("p, the share of columns,", p)
     height, width = size
     if not 0 < p <= 1 or round(p * width) < 1:
         raise ValueError(
@@ -101,6 +111,7 @@ def line_mask(
             f"for {height}x{width}"
         )
     center = min(_CENTER, p) if center is None else center
+    check_real("center, the share that is always measured,", center)
     if not 0 <= center <= p:
         raise ValueError(
             f"center, the share that is always measured, lies in [0, {p}], got {center}"

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.checks import (
+    check_device,
     check_number,
-    check_precision,
     check_samples,
     check_size,
     check_tensor,
+    check_transformed,
 )
 from rimkit.operators.rows import (
     Size,
@@ -55,7 +56,10 @@ class DenseProjection:
     def __post_init__(self) -> None:
         check_tensor("a matrix", self.matrix)
         if not self.matrix.is_floating_point():
-            raise ValueError(f"a matrix is real and floating point, got {self.matrix.dtype}")
+            raise ValueError(
+                f"a matrix is real and floating point, got {tuple(self.matrix.shape)} of "
+                f"{self.matrix.dtype}"
+            )
         check_size(self.size)
         pixels = self.size[0] * self.size[1]
         if self.matrix.ndim != 3 or self.matrix.shape[2] != pixels or self.matrix.shape[0] < 1:
@@ -145,7 +149,7 @@ class FourierProjection:
     def A(self, x: Tensor) -> Tensor:
         """Measure x (N, C, H, W)."""
         check_x(x, self.size, self.rows)
-        check_precision("x", x)
+        check_transformed("x", x)
         if x.is_complex():
             raise ValueError(f"x is real, got {tuple(x.shape)} of {x.dtype}")
         return pick(torch.fft.fft2(x), self.rows)
@@ -153,6 +157,7 @@ class FourierProjection:
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, m), complex, to (N, C, H, W), real."""
         check_y(y, self.rows.shape[1], self.rows)
+        check_transformed("y", y)
         if not y.is_complex():
             raise ValueError(f"entries of a DFT are complex, got y {tuple(y.shape)} of {y.dtype}")
         x: Tensor = torch.fft.ifft2(place(y, self.rows, self.size), norm="forward").real
@@ -187,9 +192,11 @@ class FastProjection:
 
     def __post_init__(self) -> None:
         check_tensor("signs", self.signs)
-        if self.signs.ndim != 3 or not (self.signs.abs() == 1).all():
+        real = self.signs.is_floating_point()
+        if self.signs.ndim != 3 or not real or not (self.signs.abs() == 1).all():
             raise ValueError(
-                f"signs are -1 and 1 in shape (N or 1, H, W), got {tuple(self.signs.shape)}"
+                "signs are -1 and 1, floating point, in shape (N or 1, H, W), got "
+                f"{tuple(self.signs.shape)} of {self.signs.dtype}"
             )
         check_rows(self.rows, self._size)
         if len({self.signs.shape[0], self.rows.shape[0]} - {1}) > 1:
@@ -197,6 +204,7 @@ class FastProjection:
                 f"signs {tuple(self.signs.shape)} and rows {tuple(self.rows.shape)} are for "
                 "different numbers of samples"
             )
+        check_device("rows", self.rows, self.signs)
 
     @classmethod
     def draw(
@@ -216,12 +224,16 @@ class FastProjection:
         """Project x (N, C, H, W)."""
         check_x(x, self._size, self.signs)
         check_samples("x", x, self.rows)
+        check_device("x", x, self.rows)
+        check_transformed("x", x)
         return pick(_hartley(self.signs[:, None] * x), self.rows)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """Map y (N, C, m) to (N, C, H, W)."""
         check_y(y, self.rows.shape[1], self.signs)
         check_samples("y", y, self.rows)
+        check_device("y", y, self.rows)
+        check_transformed("y", y)
         return self.signs[:, None] * _hartley(place(y, self.rows, self._size))
 
     @property

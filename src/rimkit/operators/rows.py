@@ -6,7 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rimkit.operators.checks import check_number, check_samples, check_size, check_tensor
+from rimkit.operators.checks import (
+    check_device,
+    check_number,
+    check_precision,
+    check_samples,
+    check_size,
+    check_tensor,
+)
 
 Size = tuple[int, int]
 
@@ -14,7 +21,8 @@ Size = tuple[int, int]
 def row_count(p: float, size: Size) -> int:
     """Number of rows m = round(p d)."""
     check_size(size)
-    if not isinstance(p, int | float | np.floating) or not 0 < p <= 1:
+    number = isinstance(p, int | float | np.floating) and not isinstance(p, bool)
+    if not number or not 0 < p <= 1:
         raise ValueError(f"p, the share of rows, lies in (0, 1], got {p} for {size[0]}x{size[1]}")
     m = round(p * size[0] * size[1])
     if m < 1:
@@ -75,6 +83,7 @@ def check_rows(rows: Tensor, size: Size) -> None:
 
 def check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
     """Raise unless x fits the size and an operator's tensor."""
+    check_precision("x", x)
     if x.ndim != 4 or tuple(x.shape[2:]) != tuple(size):
         raise ValueError(f"x has shape (N, C, {size[0]}, {size[1]}), got {tuple(x.shape)}")
     _check_fit("x", x, leaf)
@@ -82,6 +91,7 @@ def check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
 
 def check_y(y: Tensor, m: int, leaf: Tensor) -> None:
     """Raise unless y has m measurements and fits an operator's tensor."""
+    check_precision("y", y)
     if y.ndim != 3 or y.shape[2] != m:
         raise ValueError(f"y has shape (N, C, {m}), got {tuple(y.shape)}")
     _check_fit("y", y, leaf)
@@ -90,9 +100,9 @@ def check_y(y: Tensor, m: int, leaf: Tensor) -> None:
 def _check_fit(name: str, value: Tensor, leaf: Tensor) -> None:
     """Raise unless an operator's tensor and x or y are of one batch, device and precision."""
     check_samples(name, value, leaf)
-    mixed = leaf.is_floating_point() and leaf.dtype != value.dtype
-    if mixed or leaf.device != value.device:
+    check_device(name, value, leaf)
+    if leaf.is_floating_point() and leaf.dtype != value.dtype:
         raise ValueError(
-            f"{name} {tuple(value.shape)} is {value.dtype} on {value.device}, but the operator's "
-            f"{tuple(leaf.shape)} is {leaf.dtype} on {leaf.device}; rimkit.tree.move moves it"
+            f"{name} {tuple(value.shape)} is {value.dtype}, but the operator's "
+            f"{tuple(leaf.shape)} is {leaf.dtype}; rimkit.tree.move moves it"
         )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 
-from rimkit.evaluation.projections import PANELS, PER_IMAGE
-from rimkit.evaluation.protocols import load_test_images
+from rimkit.evaluation.projections import (
+    PANELS,
+    PER_IMAGE,
+    TRAINED_STEPS,
+    Panel,
+    measure,
+    psnr_by_step,
+)
+from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.evaluation.tables import write_csv
+from rimkit.reproduction.costs import Priced, costs
 from rimkit.reproduction.curves import Walker, Walks
 from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
@@ -21,6 +30,8 @@ from rimkit.reproduction.walkers import (
     settings_of,
     versions_of,
 )
+
+_TIMED = Panel("gaussian", 0.2)
 
 
 def figure2(setup: Setup) -> str:
@@ -54,7 +65,26 @@ def figure2(setup: Setup) -> str:
     write_csv(_lines(walks, patches), setup.output / "figure2.csv")
     parts = [*report(found, machines, patches=patches), *settings_of(walks, PANELS)]
     parts += ["", *versions_of(walks)]
+    parts += ["", costs(f"{PER_IMAGE} patches of {_TIMED.title}", _priced(asked, images[0]))]
     return setup.write("figure2.txt", "\n".join(parts) + "\n")
+
+
+def _priced(asked: Sequence[Walker], image: CleanImage) -> list[Priced]:
+    """Walkers as far as they are trained, or tuned, on the patches of an image."""
+    measured = measure(image, _TIMED)
+    priced = []
+    for walker in asked:
+        learned = walker.parameters is not None
+        steps = TRAINED_STEPS if learned else walker.steps(_TIMED)
+        run = functools.partial(
+            psnr_by_step,
+            walker.solver(_TIMED),
+            measured.from_grey() if walker.from_grey else measured,
+            steps=steps,
+            bfloat16=walker.bfloat16,
+        )
+        priced.append(Priced(walker.label, walker.parameters, steps, run))
+    return priced
 
 
 def _lines(everyone: Sequence[Walks], patches: int) -> list[dict[str, object]]:

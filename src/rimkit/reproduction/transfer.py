@@ -15,10 +15,11 @@ from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
 from rimkit.evaluation.tables import columns
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.precision import computes_in_bfloat16
+from rimkit.reproduction.costs import Priced, costs
 from rimkit.reproduction.denoising_methods import QUIETLY, quietly
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
-from rimkit.reproduction.transfer_cuts import draw
+from rimkit.reproduction.transfer_cuts import draw, solved
 from rimkit.reproduction.tuned import gradient_descent, total_variation
 from rimkit.reproduction.walkers import (
     CLASSICAL,
@@ -35,6 +36,7 @@ from rimkit.weights import record
 
 _START = "start"
 _VALUES = ("start_db", "own_db", "late_db")
+_TIMED = TRANSFERS[0]
 _LATE = 5  # images on which a machine goes on to ``STEPS``: most of the work
 _PROTOCOL = 1
 
@@ -51,15 +53,20 @@ class TransferMethod:
         From a problem to the solver.
     settings
         From a problem to all that its scores depend on.
-    learned
-        Whether it is a machine: its network runs in bf16 where that is fast, and it goes on beyond
-        its own steps on some images.
+    parameters
+        How many a machine has: its network runs in bf16 where that is fast, and it goes on beyond
+        its own steps on some images. None if nothing is learned.
     """
 
     name: str
     solver: Callable[[Transfer], Solver]
     settings: Callable[[Transfer], str]
-    learned: bool = False
+    parameters: int | None = None
+
+    @property
+    def bfloat16(self) -> bool:
+        """Whether its network runs in bf16."""
+        return self.parameters is not None and computes_in_bfloat16()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +104,8 @@ def transfer(setup: Setup) -> str:
     file = setup.output / "transfer-images.csv"
     kept = Kept(file, place=("problem", "image"), values=_VALUES, protocol=_PROTOCOL)
     scores = {method.name: _scored(method, images, kept, setup) for method in methods}
-    solvers = {
-        method.name: (method.solver, method.learned and computes_in_bfloat16())
-        for method in (*methods[:2], machines[0])
-    }
-    setup.save(draw(images[0], solvers), "transfer.png")
+    solvers = {method.name: (method.solver, method.bfloat16) for method in methods}
+    setup.save(draw(images[0], solvers, classical=CLASSICAL), "transfer.png")
     parts = [
         f"The first {len(images)} grey test images; mean PSNR in dB after a method's own steps,",
         "all from the same start.",
@@ -123,6 +127,7 @@ def transfer(setup: Setup) -> str:
         same = len(set(settings.values())) == 1
         lines = [f"{title}: {text}" for title, text in settings.items()]
         parts += [f"{method.name}: {settings[TRANSFERS[0].title]}"] if same else lines
+    parts += ["", costs(f"an image, {_TIMED.title}", _priced(methods, images[0]))]
     return setup.write("transfer.txt", "\n".join(parts) + "\n")
 
 
@@ -140,7 +145,7 @@ def _machine(name: str) -> TransferMethod:
         return plain if solver(problem) is model else plain + QUIETLY
 
     title = record.called(name, model.training_record)
-    return TransferMethod(title, solver, settings, learned=True)
+    return TransferMethod(title, solver, settings, record.parameter_count(model))
 
 
 def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> TransferMethod:
@@ -165,7 +170,7 @@ def _scored(
         scores[problem.name] = []
         for number, image in enumerate(images):
             place = {"problem": problem.name, "image": image.name}
-            late = method.learned and number < _LATE
+            late = method.parameters is not None and number < _LATE
             measure = functools.partial(_measured, method, problem, image, late=late)
             line = kept.score(method.name, settings, place, measure)
             scores[problem.name].append(Score(*(float(line[name]) for name in _VALUES)))
@@ -178,10 +183,21 @@ def _measured(
 ) -> dict[str, str]:
     solver = method.solver(problem)
     steps = max(STEPS, solver.steps) if late else solver.steps
-    bfloat16 = method.learned and computes_in_bfloat16()
-    walk = psnr_by_step(solver, problem.measure(image), steps=steps, bfloat16=bfloat16)[:, 0]
+    measured = problem.measure(image)
+    walk = psnr_by_step(solver, measured, steps=steps, bfloat16=method.bfloat16)[:, 0]
     values = (walk[0], walk[solver.steps], walk[STEPS] if late else math.nan)
     return {name: f"{value:.4f}" for name, value in zip(_VALUES, values, strict=True)}
+
+
+def _priced(methods: Sequence[TransferMethod], image: CleanImage) -> list[Priced]:
+    """What the methods do with one problem, each in its own steps."""
+    measured = _TIMED.measure(image)
+    priced = []
+    for method in methods:
+        solver = method.solver(_TIMED)
+        run = functools.partial(solved, solver, measured, bfloat16=method.bfloat16)
+        priced.append(Priced(method.name, method.parameters, solver.steps, run))
+    return priced
 
 
 def _means(scores: Mapping[str, Scores]) -> list[list[str]]:

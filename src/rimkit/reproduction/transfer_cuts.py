@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import matplotlib as mpl
 import torch
@@ -22,21 +22,33 @@ Solvers = Mapping[str, tuple[Callable[[Transfer], Solver], bool]]
 """By name: from a problem to the solver, and whether its network runs in bf16."""
 
 
-def draw(image: CleanImage, solvers: Solvers) -> Figure:
+def draw(image: CleanImage, solvers: Solvers, *, classical: Collection[str]) -> Figure:
     """Draw a row for every problem: truth, measurement, and what each solver makes of it.
 
-    Titles say the PSNR of the whole image, and of the last solver where it is not the best.
+    Titles say the PSNR of the whole image, and of a machine where a classical solver, of which
+    these are the names, is better.
     """
     with mpl.rc_context({"font.size": 8}):
         shape = (len(TRANSFERS), 2 + len(solvers))
         figure = Figure(figsize=(1.75 * shape[1], 2.15 * shape[0]), layout="constrained")
         axes = figure.subplots(*shape, squeeze=False)
         for row, problem in zip(axes, TRANSFERS, strict=True):
-            plot.compare(_row(problem, image, solvers), axes=list(row))
+            plot.compare(_row(problem, image, solvers, classical), axes=list(row))
     return figure
 
 
-def _row(problem: Transfer, image: CleanImage, solvers: Solvers) -> dict[str, Tensor]:
+def solved(solver: Solver, measured: Measured, *, bfloat16: bool) -> Tensor | None:
+    """The estimate after the solver's own steps; None if it diverged."""
+    try:
+        with torch.autocast(measured.truth.device.type, torch.bfloat16, enabled=bfloat16):
+            return solver.solve(measured.y, measured.problem).x
+    except DivergenceError:
+        return None
+
+
+def _row(
+    problem: Transfer, image: CleanImage, solvers: Solvers, classical: Collection[str]
+) -> dict[str, Tensor]:
     """Titles and cut-outs."""
     measured = problem.measure(image)
     truth, y = measured.truth, measured.y
@@ -45,15 +57,15 @@ def _row(problem: Transfer, image: CleanImage, solvers: Solvers) -> dict[str, Te
     pictures = {f"{problem.title}\ntruth": truth, f"{word}\n{_decibels(seen, truth)}": seen}
     best, best_name = float("-inf"), ""
     for name, (solver_of, bfloat16) in solvers.items():
-        x = _solved(solver_of(problem), measured, bfloat16=bfloat16)
+        x = solved(solver_of(problem), measured, bfloat16=bfloat16)
         if x is None:
             pictures[f"{name}\ndiverged"] = torch.ones_like(truth)
             continue
         value = psnr(x, truth).item()
         title = f"{name}\n{value:.2f} dB"
-        if name == list(solvers)[-1] and value < best:
-            title += f", below {best_name}"
-        if value > best:
+        if name not in classical and value < best:
+            title += f"\nbelow {best_name}"
+        if name in classical and value > best:
             best, best_name = value, name
         pictures[title] = x
     window = _middle(truth.shape[2]), _middle(truth.shape[3])
@@ -63,15 +75,6 @@ def _row(problem: Transfer, image: CleanImage, solvers: Solvers) -> dict[str, Te
 def _middle(side: int) -> slice:
     first = max(0, (side - _SIDE) // 2)
     return slice(first, first + _SIDE)
-
-
-def _solved(solver: Solver, measured: Measured, *, bfloat16: bool) -> Tensor | None:
-    """The estimate after the solver's own steps; None if it diverged."""
-    try:
-        with torch.autocast(measured.truth.device.type, torch.bfloat16, enabled=bfloat16):
-            return solver.solve(measured.y, measured.problem).x
-    except DivergenceError:
-        return None
 
 
 def _decibels(x: Tensor, truth: Tensor) -> str:
