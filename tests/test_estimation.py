@@ -105,6 +105,8 @@ def test_finds_sigma_where_most_of_an_image_is_over_or_underexposed(
     x[..., : round(share * x.shape[-2]), :] = 1 + beyond * sigma / 255
     y = noisy(1 - x if night else x, sigma).clamp(0, 1)
     assert estimate_sigma((255 * y).round().to(torch.uint8)).item() == pytest.approx(15, rel=0.06)
+    deep = (65535 * y).round().to(torch.uint16)
+    assert estimate_sigma(deep).item() / 257 == pytest.approx(15, rel=0.06)
 
 
 @pytest.mark.parametrize("sigma", [0, 15])

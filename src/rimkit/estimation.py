@@ -139,7 +139,7 @@ def _estimate(image: Tensor) -> Tensor:
     sigma = _level(patches[~flat], (mean - low)[~flat], (high - mean)[~flat])
     drawn = flat
     if (room >= _AWAY * sigma).sum() >= _FEWEST:  # noise is seen where nothing was clipped
-        most = torch.minimum(_SPAN * sigma, (image.amax() - image.amin()).double() / 2)
+        most = torch.minimum(_SPAN * sigma, (patches.amax() - patches.amin()) / 2)
         span = patches.amax((1, 2)) - patches.amin((1, 2))
         drawn = flat & ((span > most) | _partly_flat(patches, besides=(low, high)))
     return none if 2 * drawn.sum() >= len(drawn) else sigma.to(dtype)
