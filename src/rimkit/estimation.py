@@ -27,10 +27,11 @@ _PILE = 1e-4
 """Share of the pixels that makes a pile, at least."""
 _AWAY = 2.0
 """How many sigma the mean of a patch lies from where the image is clipped."""
-_SPAN = 5.0
-"""How many sigma patches of clipped noise span at most."""
 _FAR = 40.0
 """How many sigma away clipping is as good as none."""
+
+_SPAN = 5.0
+"""How many sigma a patch of clipped noise spans at most."""
 
 
 def estimate_sigma(y: Tensor) -> Tensor:

@@ -170,6 +170,8 @@ def test_matrices_and_rows_that_are_none() -> None:
 
 def test_signs_and_rows_are_on_one_device() -> None:
     operator = FastProjection.draw(0.5, SIZE, samples=2, generator=generator())
+    with pytest.raises(ValueError, match=r"rows \(2, 10\) is on meta, .* \(2, 4, 5\) on cpu"):
+        FastProjection(operator.signs, operator.rows.to("meta"))
     y = operator.A(torch.rand(2, 1, *SIZE))
     object.__setattr__(operator, "rows", operator.rows.to("meta"))
     with pytest.raises(ValueError, match=r"x \(2, 1, 4, 5\) is on cpu, .* \(2, 10\) on meta"):

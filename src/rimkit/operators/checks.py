@@ -77,7 +77,6 @@ def check_precision(name: str, value: Tensor) -> None:
 
 def check_transformed(name: str, value: Tensor) -> None:
     """Raise in half precision, of which torch transforms some sizes on some devices alone."""
-    check_precision(name, value)
     if value.dtype in (torch.float16, torch.bfloat16, torch.complex32):
         raise ValueError(
             f"Fourier transforms are computed in single or double precision, got {name} "

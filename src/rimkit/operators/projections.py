@@ -184,7 +184,7 @@ class FastProjection:
     Raises
     ------
     ValueError
-        If signs or rows have other shapes or values.
+        If signs or rows have other shapes or values, or lie on different devices.
     """
 
     signs: Tensor
@@ -198,13 +198,14 @@ class FastProjection:
                 "signs are -1 and 1, floating point, in shape (N or 1, H, W), got "
                 f"{tuple(self.signs.shape)} of {self.signs.dtype}"
             )
+        check_tensor("rows", self.rows)
+        check_device("rows", self.rows, self.signs)
         check_rows(self.rows, self._size)
         if len({self.signs.shape[0], self.rows.shape[0]} - {1}) > 1:
             raise ValueError(
                 f"signs {tuple(self.signs.shape)} and rows {tuple(self.rows.shape)} are for "
                 "different numbers of samples"
             )
-        check_device("rows", self.rows, self.signs)
 
     @classmethod
     def draw(
