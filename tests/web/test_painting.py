@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.web.browser import FilesAlone, colours, downloaded, drawn, handed_out, opened_page, says
+from tests.web.browser import (
+    FilesAlone,
+    colours,
+    downloaded,
+    drawn,
+    handed_out,
+    opened_page,
+    says,
+    until,
+)
 from tests.web.conftest import SIDES, Serve, encoded, pixels
 
 from rimkit import weights
@@ -89,7 +98,7 @@ def test_what_is_painted_is_filled_in_and_nothing_else(
 ) -> None:
     opened(page, source)
     assert page.input_value("#solver") == "fills"
-    assert np.array_equal(drawn(page, "photo"), pixels(source.read_bytes()))
+    until(page, lambda: np.array_equal(drawn(page, "photo"), pixels(source.read_bytes())))
     page.fill("#brush", "6")
     stroke(page, (10, 12), (60, 40))
     missing = marked(page)
@@ -302,7 +311,7 @@ def test_without_a_server_it_is_filled_in_as_in_the_library(
     given = pixels(source.read_bytes())
     with handed_out(tmp_path / "site", FilesAlone) as url, opened_page(browser, url) as page:
         opened(page, source)
-        assert np.array_equal(drawn(page, "photo"), colours(given))
+        until(page, lambda: np.array_equal(drawn(page, "photo"), colours(given)))
         page.fill("#brush", "6")
         stroke(page, (10, 12), (60, 40))
         missing = marked(page)
