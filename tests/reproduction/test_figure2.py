@@ -392,6 +392,38 @@ def test_orders_tell_what_luck_of_seeds_may_have_done() -> None:
     assert f"rim (+0.90 ± 0.00, ± {paired:.2f} by seeds) > ffn" in order(0, 1)
 
 
+def test_an_order_is_confirmed_refuted_or_open() -> None:
+    classical = {"gradient descent": [synthetic(14.0)], "total variation": [synthetic(20.0)]}
+    sure = {"rim": [synthetic(25.0)], "ffn": [synthetic(24.0)], "gdn": [synthetic(23.0)]}
+    turned = {**sure, "gdn": [synthetic(24.5)]}
+    by_seeds = {**sure, "ffn": [synthetic(24.0), synthetic(22.9)]}  # one of them below the gdn
+    lost = {**sure, "rim": [synthetic(math.nan)]}
+
+    def claims(curves: dict[str, list[Curve]], prefix: str = "") -> list[str]:
+        named = {prefix + name: seeds for name, seeds in curves.items()}
+        machines = {
+            name: [
+                Walks("", parameters=7, seed=seed, settings={}, measured_by=[], curves={})
+                for seed, _ in enumerate(seeds)
+            ]
+            for name, seeds in named.items()
+        }
+        lines = report({TWO[0]: {**classical, **named}}, machines, patches=500)
+        text = "\n".join(lines).partition("as the paper says?")[2].partition("\n\n")[0]
+        return text.splitlines()[-1].removeprefix(TWO[0].title).split() if text else []
+
+    assert " ".join(claims(sure)) == "+1.00 ± 0.00 yes +1.00 ± 0.00 yes confirmed"
+    assert " ".join(claims(turned)) == "+1.00 ± 0.00 yes -0.50 ± 0.00 no refuted"
+    twice = {name: seeds * 2 for name, seeds in by_seeds.items()}
+    twice["ffn"] = by_seeds["ffn"]
+    found = claims(twice)
+    assert found[-1] == "open"
+    assert found.count("open") == 2  # ffn over gdn, and so both
+    assert claims(lost)[-1] == "open"
+    assert claims(sure, "paper-")[-1] == "confirmed"
+    assert not claims({name: sure[name] for name in ("rim", "ffn")})
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_models_that_cannot_stand_in_the_figure(setup: Setup, tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
