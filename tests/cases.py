@@ -1,15 +1,19 @@
-"""Every operator, noise, link and network once; the laws run over all of them.
+"""Every operator, noise, link, network and solver once; the laws run over all of them.
 
 A new one is a line here.
 """
 
 import dataclasses
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from rimkit import tree
+from rimkit.classical import GradientDescent, TotalVariation
+from rimkit.contrast import AtContrast
+from rimkit.ensemble import SelfEnsemble
 from rimkit.links import LINKS, Link
 from rimkit.networks import NETWORKS, CompactConfig, NetworkConfig, ablated
 from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
@@ -32,6 +36,7 @@ from rimkit.operators import (
 )
 from rimkit.problem import Problem
 from rimkit.rim import RIM, RIMConfig
+from rimkit.solver import Solver
 
 SHAPE = (3, 2, 11, 14)
 """Of x: batch above one, several channels, not square, odd."""
@@ -69,6 +74,16 @@ def machine(channels: int) -> RIM:
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def machine_for_solving(scaling: Literal["raw", "whitened"]) -> RIM:
+    """Small, in double precision, and moves the image in every step."""
+    torch.manual_seed(0)
+    network = CompactConfig(features=4, blocks=1)
+    model = RIM(RIMConfig(network, steps=3, score_scale=0.02, score_scaling=scaling)).double()
+    for parameter in model.network.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    return model.eval()
 
 
 _KERNELS = uniform(3, 5, 3, seed=1)
@@ -129,6 +144,17 @@ PROBLEMS: dict[str, Problem] = {
     for operator_name, operator in OPERATORS.items()
     for noise_name, noise in NOISES.items()
     if not (operator_name in _SIGNED and noise_name.startswith(("poisson", "quantised")))
+}
+
+SOLVERS: dict[str, Callable[[], Solver]] = {
+    "descent": lambda: GradientDescent(step_size=0.002, steps=3),
+    "total-variation": lambda: TotalVariation(weight=5.0, steps=3),
+    "rim": lambda: machine_for_solving("raw"),
+    "rim-whitened": lambda: machine_for_solving("whitened"),
+    "ensemble": lambda: SelfEnsemble(machine_for_solving("raw")),
+    "ensemble-of-descent": lambda: SelfEnsemble(GradientDescent(step_size=0.002, steps=3)),
+    "contrast": lambda: AtContrast(machine_for_solving("whitened"), 0.4),
+    "contrast-of-descent": lambda: AtContrast(GradientDescent(step_size=0.002, steps=3), 0.4),
 }
 
 LINK_CASES: dict[str, Link] = {str(name): link for name, link in LINKS.items()}

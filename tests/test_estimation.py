@@ -1,6 +1,7 @@
 import contextlib
 import io
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -176,3 +177,10 @@ def test_noise_is_apart_where_none_is_seen_or_compared() -> None:
         noise_apart(torch.zeros(1, 1, 16, 16))
     with pytest.raises(ValueError, match="8x8"):
         noise_apart(torch.zeros(1, 3, 7, 20))
+
+
+@pytest.mark.parametrize("y", [np.zeros((1, 1, 9, 9)), torch.zeros(1, 1, 9, 9, dtype=torch.cfloat)])
+def test_what_is_no_real_tensor_is_refused(y: Any) -> None:
+    for function in (estimate_sigma, noise_apart):
+        with pytest.raises(ValueError, match=r"y is a torch\.Tensor, got ndarray|y is real, got"):
+            function(y)

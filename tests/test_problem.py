@@ -2,9 +2,11 @@ import importlib.abc
 import importlib.util
 import re
 import sys
+from functools import partial
 from importlib.machinery import ModuleSpec
 from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 import torch
 from tests.cases import OPERATORS, PROBLEMS, SHAPE, generator, normal, uniform
@@ -244,3 +246,16 @@ def test_errors_of_an_operator_say_what_it_was_given() -> None:
     with pytest.raises(ValueError, match="A x has shape") as plain:
         problem.score(x, y[:, :4])
     assert not hasattr(plain.value, "__notes__")
+
+
+def test_what_is_no_tensor_is_refused_by_every_function() -> None:
+    problem, x = Denoising(0.1), np.zeros((1, 1, 9, 9))
+    good = torch.zeros(1, 1, 9, 9)
+    functions = [problem.simulate, problem.predict, problem.initial]
+    both = [problem.log_prob, problem.score, problem.check_fit]
+    calls = [partial(function, x) for function in functions]
+    calls += [partial(function, *pair) for function in both for pair in ((x, good), (good, x))]
+    calls += [partial(score_error, problem, *pair) for pair in ((x, good), (good, x))]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"[xy] is a torch\.Tensor, got ndarray"):
+            call()

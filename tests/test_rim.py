@@ -147,15 +147,27 @@ def test_the_spread_of_a_score_is_that_at_the_truth(p: float) -> None:
     for problem in (Problem(operator, GaussianNoise(2.0)), Denoising(0.3)):
         y = problem.simulate(x, generator=generator)
         seen = problem.score(x, y).square().mean().sqrt()
-        found = score_spread(problem, x, y)
+        found = score_spread(problem, x)
         assert found.shape == (1000, 1, 1, 1)
         assert found.square().mean().sqrt().item() == pytest.approx(seen.item(), rel=0.05)
 
 
 def test_the_spread_of_a_blur_is_that_of_a_pixel_and_not_of_flat_images() -> None:
     blur, x = Blur(gaussian_kernel(1.0), padding="circular"), torch.zeros(1, 1, 64, 64)
-    found = score_spread(Problem(blur, GaussianNoise(0.1)), x, x).square().item()
+    found = score_spread(Problem(blur, GaussianNoise(0.1)), x).square().item()
     assert found == pytest.approx(blur.kernel.square().sum().item() / 0.1**2, rel=0.1)
+
+
+def test_the_spread_of_an_operator_that_is_not_linear_is_no_garbage() -> None:
+    """Far from the truth the likelihood of x^2 bends upwards, but says as much of x."""
+
+    class Squared:
+        def A(self, x: Tensor) -> Tensor:
+            return x.square()
+
+    problem, x = Problem(Squared(), GaussianNoise(0.1)), torch.full((2, 1, 8, 8), 0.1)
+    found = score_spread(problem, x).flatten()
+    torch.testing.assert_close(found, torch.full((2,), 2 * 0.1 / 0.1), rtol=0.02, atol=0)
 
 
 def test_the_spread_is_that_of_the_score_with_its_floor() -> None:
@@ -235,7 +247,7 @@ def test_a_whitened_score_is_for_every_noise() -> None:
     x = 0.2 + 0.6 * uniform(2, 1, 16, 16).float()
     problem = Problem(Identity(), PoissonNoise(1 / 60))
     y = problem.simulate(x, generator=torch.Generator().manual_seed(0))
-    spread = score_spread(problem, x, y)
+    spread = score_spread(problem, x)
     assert spread.square().mean().item() == pytest.approx((60 / x).mean().item(), rel=0.2)
     assert small(score_scaling="whitened")(y, problem).isfinite().all()
 

@@ -34,6 +34,10 @@ def test_join_refuses_other_structures_and_settings() -> None:
     kernel = torch.ones(1, 3, 3)
     with pytest.raises(ValueError, match="equal settings"):
         tree.join([Blur(kernel, padding="circular"), Blur(kernel, padding="replicate")])
+    levels = [Denoising(0.1), Denoising(torch.tensor([0.1, 0.2]))]
+    for trees in (levels, levels[::-1]):
+        with pytest.raises(ValueError, match="a number here and a tensor there"):
+            tree.join(trees)
 
 
 def test_no_trees_cannot_be_joined() -> None:
@@ -141,6 +145,9 @@ def test_tensors_that_would_stay_behind_are_told() -> None:
     assert tree.move([Gain(), torch.ones(1)], device="cpu")[1] == 1
     with pytest.raises(ValueError, match="the tensors of Gain would stay where they are: register"):
         tree.move([Gain(), torch.ones(1)], device="meta")
+    with pytest.raises(ValueError, match="the tensors of Gain would stay where they are: register"):
+        tree.move([Gain(), torch.ones(1)], dtype=torch.float64)
+    assert tree.move([Gain(), torch.ones(1)], dtype=torch.float32)[1] == 1
     module = torch.nn.BatchNorm1d(2)
     assert tree.move([module], device="cpu") == [module]
     for kept in (module, torch.nn.Sequential(torch.nn.BatchNorm1d(2, affine=False))):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rimkit.problem import Problem
-from rimkit.solver import Iterate, Solver, check_measurement, check_start
+from rimkit.solver import Iterate, Solver, check_measurement, check_start, check_state
 
 
 class GradientDescent(Solver):
@@ -38,6 +38,10 @@ class GradientDescent(Solver):
         x = problem.initial(y)
         check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
         return Iterate(x, x, ())
+
+    def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
+        """Raise ``ValueError`` unless the state is empty."""
+        check_state(iterate, ())
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take one step along the score."""
@@ -83,9 +87,14 @@ class TotalVariation(Solver):
         check_measurement(y)
         x = problem.initial(y)
         check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
-        dual = x.new_zeros((2, *x.shape)).movedim(0, 1)
+        dual = _no_dual(x)
         largest = curvature(x, y, problem, variance_floor=self.variance_floor)
         return Iterate(x, x, (dual, largest))
+
+    def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
+        """Raise ``ValueError`` unless the state is a dual variable and a curvature."""
+        x = iterate.x
+        check_state(iterate, (_no_dual(x), x.new_empty(len(x), 1, 1, 1)))
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take one step: descend on likelihood and dual, then project the dual."""
@@ -118,6 +127,11 @@ def curvature(
         direction = at_x - problem.score(x + direction, y, variance_floor=variance_floor)
         size = _norm(direction)
     return 1.1 * size
+
+
+def _no_dual(x: Tensor) -> Tensor:
+    """The dual variable at the start: zeros (N, 2, C, H, W)."""
+    return x.new_zeros((2, *x.shape)).movedim(0, 1)
 
 
 def _gradient(x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from rimkit import tree
 from rimkit.noises import GaussianNoise, Noise
 from rimkit.operators import LinearOperator, Operator, Oriented
 from rimkit.problem import Problem
-from rimkit.solver import Iterate, Solver
+from rimkit.solver import Iterate, Solver, check_state
 
 _GREY = 0.5
 
@@ -48,31 +48,40 @@ class AtContrast(Solver):
         self.looks_at_all = solver.looks_at_all
 
     def init(self, y: Tensor, problem: Problem) -> Iterate:
-        """Start where the solver does; ``eta`` and the state are its own.
+        """Start where the solver does; ``eta`` and the state are its own, and A(1/2) at its end.
 
         Raises
         ------
         ValueError
             If the operator is not linear, and as the solver's own `init` does.
         """
-        return self._clear(self.solver.init(*self._fade_problem(y, problem)))
-
-    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
-        """Take a step of the solver."""
-        faded = dataclasses.replace(iterate, x=self._fade(iterate.x))
-        return self._clear(self.solver.step(faded, *self._fade_problem(y, problem)))
-
-    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
-        faded = self._fade_problem(y, problem)
-        return self.solver._judge(self._fade(first), self._fade(last), *faded)
-
-    def _fade_problem(self, y: Tensor, problem: Problem) -> tuple[Tensor, Problem]:
         if not _is_linear(problem.operator):
             raise ValueError(
                 "a faded image has a faded measurement where the operator is linear, with an "
                 f"A_adjoint: {type(problem.operator).__name__} has none"
             )
-        grey = problem.operator.A(torch.full_like(problem.initial(y), _GREY))
+        grey = _measured_grey(problem.initial(y), problem)
+        return self._clear(self.solver.init(*self._fade_problem(y, problem, grey)), grey)
+
+    def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
+        """Raise ``ValueError`` unless the state is one of the solver, with one more tensor."""
+        check_state(Iterate(iterate.eta, iterate.x, iterate.state[-1:]), (y,))
+        *state, grey = iterate.state
+        faded = Iterate(iterate.eta, self._fade(iterate.x), tuple(state))
+        self.solver.check_iterate(faded, *self._fade_problem(y, problem, grey))
+
+    def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
+        """Take a step of the solver."""
+        *state, grey = iterate.state
+        faded = Iterate(iterate.eta, self._fade(iterate.x), tuple(state))
+        return self._clear(self.solver.step(faded, *self._fade_problem(y, problem, grey)), grey)
+
+    def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+        """Return what the solver warns of."""
+        faded = self._fade_problem(y, problem, _measured_grey(first, problem))
+        return self.solver.warning(self._fade(first), self._fade(last), *faded)
+
+    def _fade_problem(self, y: Tensor, problem: Problem, grey: Tensor) -> tuple[Tensor, Problem]:
         contrast = tree.per_sample(self.contrast, y)
         added = (1 - contrast) * grey
         noise: Noise
@@ -85,9 +94,10 @@ class AtContrast(Solver):
     def _fade(self, x: Tensor) -> Tensor:
         return _GREY + tree.per_sample(self.contrast, x) * (x - _GREY)
 
-    def _clear(self, iterate: Iterate) -> Iterate:
+    def _clear(self, iterate: Iterate, grey: Tensor) -> Iterate:
         contrast = tree.per_sample(self.contrast, iterate.x)
-        return dataclasses.replace(iterate, x=_GREY + (iterate.x - _GREY) / contrast)
+        x = _GREY + (iterate.x - _GREY) / contrast
+        return Iterate(iterate.eta, x, (*iterate.state, grey))
 
 
 @tree.register
@@ -127,6 +137,11 @@ class _FadedNoise:
 
     def _clear(self, value: Tensor) -> Tensor:
         return (value - self.added) / tree.per_sample(self.contrast, value)
+
+
+def _measured_grey(like: Tensor, problem: Problem) -> Tensor:
+    """A(1/2) (N, ...)."""
+    return problem.predict(torch.full_like(like, _GREY))
 
 
 def _is_linear(operator: Operator) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 from rimkit.footprint import bytes_per_pixel
 from rimkit.operators import ORIENTATIONS, Oriented
 from rimkit.problem import Denoising, Problem
-from rimkit.solver import Iterate, Solver
+from rimkit.solver import Iterate, Solver, check_state
 
 _PROBE = 32
 
@@ -44,8 +44,23 @@ class SelfEnsemble(Solver):
         """
         return _joined([self.solver.init(y, turned) for turned in _turned(problem)])
 
-    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
-        return self.solver._judge(first, last, y, problem)
+    def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
+        """Raise ``ValueError`` unless the state holds eight iterates of the solver."""
+        each, rest = divmod(len(iterate.state), len(ORIENTATIONS))
+        if each < 2 or rest:
+            raise ValueError(
+                f"start is an iterate of another solver: its state of {len(iterate.state)} parts "
+                f"does not hold {len(ORIENTATIONS)} iterates"
+            )
+        members = zip(ORIENTATIONS, _split(iterate), _turned(problem), strict=True)
+        for orientation, member, turned in members:
+            eta, x = orientation.upright(member.eta), orientation.upright(member.x)
+            check_state(Iterate(eta, x, (eta, x)), (iterate.eta, iterate.x))
+            self.solver.check_iterate(member, y, turned)
+
+    def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+        """Return what the solver warns of."""
+        return self.solver.warning(first, last, y, problem)
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take a step in every orientation."""

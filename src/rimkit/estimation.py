@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rimkit.operators.checks import check_tensor
+
 _PATCH = 8
 _MOST_PATCHES = 50_000
 _ROWS = 64  # looked at together
@@ -64,7 +66,7 @@ def estimate_sigma(y: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If y is no batch of images of that size, or holds NaN or infinite values.
+        If y is no batch of images of that size, complex, or holds NaN or infinite values.
     """
     _check(y)
     return torch.stack([_estimate(image) for image in y])
@@ -117,6 +119,9 @@ def _apart(image: Tensor) -> Tensor:
 
 
 def _check(y: Tensor) -> None:
+    check_tensor("y", y)
+    if y.is_complex():
+        raise ValueError(f"y is real, got {tuple(y.shape)} of {y.dtype}")
     if y.ndim != 4 or not y.numel():
         raise ValueError(f"y is (N, C, H, W), none of them 0, got {tuple(y.shape)}")
     height, width = y.shape[-2:]

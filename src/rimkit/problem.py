@@ -59,9 +59,15 @@ class Problem:
 
     def simulate(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw a measurement y of x (N, C, H, W)."""
-        check_precision("x", x)
+        z = self.predict(x)
         with _in_full(x):
-            return self.noise.sample(self.operator.A(x), generator=generator)
+            return self.noise.sample(z, generator=generator)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Return A(x) (N, ...): what y would be without noise."""
+        check_precision("x", x)
+        with _in_full(x), self._told(f"while x {tuple(x.shape)} was measured"):
+            return self.operator.A(x)
 
     def initial(self, y: Tensor) -> Tensor:
         """Where a solver starts, in the shape of x."""
@@ -88,8 +94,9 @@ class Problem:
         ValueError
             If y has another shape than A(x), or lies elsewhere or in another precision.
         """
+        z = self._predicted(x, y)
         with _in_full(x):
-            return self.noise.log_prob(self._predicted(x, y), y)
+            return self.noise.log_prob(z, y)
 
     def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """Gradient of log p(y | x) in x, in the shape of x: equations 14 and 15.
@@ -100,8 +107,8 @@ class Problem:
             If y has another shape than A(x), or lies elsewhere or in another precision; or the
             adjoint gives another shape than that of x.
         """
+        z = self._predicted(x, y)
         with _in_full(x):
-            z = self._predicted(x, y)
             residual = self.noise.score(z, y, variance_floor=variance_floor)
             with self._told(f"while {tuple(residual.shape)} was led back to x {tuple(x.shape)}"):
                 score = operators.A_vjp(self.operator, x, residual)
@@ -114,8 +121,7 @@ class Problem:
 
     def check_fit(self, x: Tensor, y: Tensor) -> None:
         """Raise ``ValueError`` unless A(x) has the shape, precision and device of y."""
-        with _in_full(x):
-            self._predicted(x, y)
+        self._predicted(x, y)
 
     def _predicted(self, x: Tensor, y: Tensor) -> Tensor:
         """A x, which must be such a tensor as y is."""
@@ -125,8 +131,7 @@ class Problem:
             raise ValueError(
                 f"x {tuple(x.shape)} is on {x.device}, but y {tuple(y.shape)} on {y.device}"
             )
-        with self._told(f"while x {tuple(x.shape)} was measured"):
-            z = self.operator.A(x)
+        z = self.predict(x)
         if z.shape != y.shape:
             raise ValueError(f"A x has shape {tuple(z.shape)}, but y {tuple(y.shape)}")
         if z.dtype != y.dtype:
@@ -202,6 +207,7 @@ def score_error(problem: Problem, x: Tensor, y: Tensor) -> Tensor:
     Tensor
         One value per sample (N,).
     """
+    check_precision("x", x)
     with torch.enable_grad():
         point = x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(problem.log_prob(point, y).sum(), point)

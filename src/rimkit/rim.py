@@ -15,7 +15,14 @@ from rimkit import settings
 from rimkit.links import LINKS, LinkName
 from rimkit.networks import CompactConfig, NetworkConfig, network_from_table
 from rimkit.problem import Problem
-from rimkit.solver import Iterate, Solver, at_least_single, check_measurement, check_start
+from rimkit.solver import (
+    Iterate,
+    Solver,
+    at_least_single,
+    check_measurement,
+    check_start,
+    check_state,
+)
 
 SMALLEST_SIDE = 8
 
@@ -160,7 +167,7 @@ class RIM(Solver):
                 f"the start reaches {most:g} where white is 1; are these grey levels of 255?",
                 stacklevel=2,
             )
-        spread = [score_spread(problem, x, y, variance_floor=floor)] if self._whitens else []
+        spread = [score_spread(problem, x, variance_floor=floor)] if self._whitens else []
         if spread and not spread[0].isfinite().all():
             raise ValueError(
                 "the score is not finite near the start: counts where A x is nearly zero need a "
@@ -180,15 +187,11 @@ class RIM(Solver):
         state = self.network.init_state(self._pad(eta).to(self._dtype))
         return Iterate(eta, self.link(eta), (*state, *spread))
 
-    def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
-        """Refuse the iterate of another solver: its state means something else."""
-        begun = super()._start(y, problem, start)
-        if start is not None:
-            hidden = self.network.init_state(self._pad(start.eta).to(self._dtype))
-            own, given = ([part.shape for part in state] for state in (hidden, start.state))
-            if len(given) != len(own) + self._whitens or given[: len(own)] != own:
-                raise ValueError("start is an iterate of another solver: its state is not of this")
-        return begun
+    def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
+        """Raise ``ValueError`` unless the state is of the shapes that this network has."""
+        hidden = self.network.init_state(self._pad(iterate.eta).to(self._dtype))
+        spread = [iterate.eta.new_empty(len(iterate.eta), 1, 1, 1)] * self._whitens
+        check_state(iterate, [*hidden, *spread])
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
         """Take one step: `update` with the score of equation 15."""
@@ -222,7 +225,7 @@ class RIM(Solver):
         eta = eta + delta[..., : eta.shape[-2], : eta.shape[-1]].to(eta)
         return Iterate(eta, self.link(eta), (*(part.to(weights) for part in state), *spread))
 
-    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+    def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
         """Tell where trained weights end far from the measurement, and further than they began.
 
         Where they began at the measurement itself they are to leave it, and nothing is said.
@@ -253,17 +256,16 @@ class RIM(Solver):
         return F.pad(image, (0, right, 0, bottom), mode="replicate")
 
 
-def score_spread(
-    problem: Problem, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0
-) -> Tensor:
-    """Standard deviation of a pixel of the score at the truth, per sample: (N, 1, 1, 1).
+def score_spread(problem: Problem, x: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
+    """Standard deviation of a pixel of the score, were x the truth, per sample: (N, 1, 1, 1).
 
-    Its square is the mean curvature of -log p(y | x) in a pixel (the information identity), which
-    one probe by random signs estimates (Hutchinson 1990) around x: for Gaussian noise exactly where
-    the operator acts on every pixel alone, within a tenth or so for random projections. Where the
-    variance depends on the image, as with counts, it is that at x. It has gradients in what the
-    problem, y and the floor hold.
+    Its square is the mean Fisher information of a pixel: the curvature of -log p(y | x) at
+    y = A(x), where a residual says nothing of how far A is from linear. One probe by random signs
+    estimates it (Hutchinson 1990): for Gaussian noise exactly where the operator acts on every
+    pixel alone, within a tenth or so for random projections. It has gradients in what the problem,
+    x and the floor hold.
     """
+    y = problem.predict(x)
     generator = torch.Generator().manual_seed(_PROBE_SEED)
     signs = torch.randint(2, x.shape[1:], generator=generator, device="cpu").to(x) * 2 - 1
     low, high = (

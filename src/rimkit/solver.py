@@ -7,7 +7,7 @@ import dataclasses
 import math
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, cast
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rimkit import tree
+from rimkit.operators.checks import check_precision, check_tensor
 from rimkit.problem import Problem
 
 Reason = Literal["converged", "steps"]
@@ -96,7 +97,7 @@ class Solver(nn.Module, abc.ABC):
         steps: int | None = None,
         start: Iterate | None = None,
     ) -> Iterator[Iterate]:
-        """Yield the iterate after each step.
+        """Return the iterates after each step, one by one; what is asked is checked at once.
 
         Parameters
         ----------
@@ -117,10 +118,7 @@ class Solver(nn.Module, abc.ABC):
         """
         steps = self._steps(steps)
         y = at_least_single(y)
-        current = self._start(y, problem, start)
-        for number in range(steps):
-            current = self._advance(current, y, problem, number)
-            yield current
+        return self._walk(self._start(y, problem, start), y, problem, steps)
 
     @torch.no_grad()
     def solve(
@@ -183,8 +181,8 @@ class Solver(nn.Module, abc.ABC):
                 trajectory.append(current.x)
             if on_step is not None:
                 on_step(number + 1, current)
-        if problem_with_it := self._judge(trajectory[0], current.x, measurement, problem):
-            warnings.warn(problem_with_it, stacklevel=3)  # of who calls, behind `no_grad`
+        if warning := self.warning(trajectory[0], current.x, measurement, problem):
+            warnings.warn(warning, stacklevel=3)  # of who calls, behind `no_grad`
         reasons = ("steps" if running else "converged" for running in active.tolist())
         return Solution(
             x=current.x.to(_dtype_of_x(y)),
@@ -202,9 +200,28 @@ class Solver(nn.Module, abc.ABC):
             current = self._advance(current, measurement, problem, number)
         return current.x.to(_dtype_of_x(y))
 
-    def _judge(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
-        """Say what is wrong with an estimate, if anything: solvers may leave the measurement."""
+    def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
+        """Raise ``ValueError`` where an iterate to start at cannot be one of this solver.
+
+        Any may be, unless a solver says otherwise: whose state means what differs.
+        """
+
+    def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
+        """Return what `solve` warns of after the last step, if anything.
+
+        Parameters
+        ----------
+        first, last
+            The estimates (N, C, H, W) at the start and at the end.
+        y, problem
+            As in `iterate`.
+        """
         return None
+
+    def _walk(self, current: Iterate, y: Tensor, problem: Problem, steps: int) -> Iterator[Iterate]:
+        for number in range(steps):
+            current = self._advance(current, y, problem, number)
+            yield current
 
     def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
         if not isinstance(problem, Problem):
@@ -222,6 +239,7 @@ class Solver(nn.Module, abc.ABC):
             )
         else:
             check_measurement(y)
+            self.check_iterate(start, y, problem)
         problem.check_fit(start.x, y)
         return start
 
@@ -247,7 +265,7 @@ class Solver(nn.Module, abc.ABC):
 
 def check_measurement(y: Tensor) -> None:
     """Raise ``ValueError`` unless y is a batch of finite floating or complex numbers."""
-    _check_tensor(y)
+    check_tensor("y", y)
     if y.ndim < 2 or 0 in y.shape:
         raise ValueError(f"y is a batch (N, ...) that is not empty, got shape {tuple(y.shape)}")
     if not y.isfinite().all():
@@ -275,22 +293,22 @@ def check_start(x: Tensor, score: Tensor) -> None:
         )
 
 
+def check_state(iterate: Iterate, like: Sequence[Tensor]) -> None:
+    """Raise ``ValueError`` unless a state has as many parts as ``like``, of the same shapes."""
+    given, own = ([tuple(part.shape) for part in parts] for parts in (iterate.state, like))
+    if given != own:
+        raise ValueError(
+            f"start is an iterate of another solver: its state has shapes {given}, that of this "
+            f"solver {own}"
+        )
+
+
 def _dtype_of_x(y: Tensor) -> torch.dtype:
     """That of y; for complex measurements that of their parts."""
     return y.dtype.to_real() if y.is_complex() else y.dtype
 
 
-def _check_tensor(y: object) -> None:
-    if not isinstance(y, Tensor):
-        raise ValueError(f"y is a tensor of torch (N, ...), got {type(y).__name__}")
-
-
 def at_least_single(y: Tensor) -> Tensor:
     """Return y, in float32 where its precision is lower; ``ValueError`` if it is no such number."""
-    _check_tensor(y)
-    if not (y.is_floating_point() or y.is_complex()):
-        raise ValueError(
-            f"y is floating point, images in [0, 1], got {tuple(y.shape)} of {y.dtype}; divide "
-            "bytes by 255"
-        )
+    check_precision("y", y)
     return y.float() if y.dtype in (torch.float16, torch.bfloat16) else y

@@ -78,22 +78,28 @@ def move(
     Raises
     ------
     ValueError
-        If a leaf is no tensor but holds one that would stay elsewhere: its class is not registered.
+        If a leaf is no tensor but holds one that would stay as it is: its class is not registered.
     """
-    goal = None if device is None else torch.device(device).type
+
+    def stays(value: Tensor) -> bool:
+        elsewhere = device is not None and value.device.type != torch.device(device).type
+        return elsewhere or value.dtype != _type(value, dtype)
+
     for leaf in settings(tree):
-        if any(value.device.type != (goal or value.device.type) for value in _held(leaf)):
+        if any(map(stays, _held(leaf))):
             raise ValueError(
                 f"the tensors of {type(leaf).__name__} would stay where they are: register the "
                 "class (rimkit.tree.register)"
             )
 
-    def moved(leaf: Tensor) -> Tensor:
-        if dtype is None or not (leaf.is_floating_point() or leaf.is_complex()):
-            return leaf.to(device=device)
-        return leaf.to(device=device, dtype=dtype.to_complex() if leaf.is_complex() else dtype)
+    return map_tensors(lambda leaf: leaf.to(device=device, dtype=_type(leaf, dtype)), tree)
 
-    return map_tensors(moved, tree)
+
+def _type(leaf: Tensor, dtype: torch.dtype | None) -> torch.dtype:
+    """What a tensor is to be: whole numbers and booleans stay."""
+    if dtype is None or not (leaf.is_floating_point() or leaf.is_complex()):
+        return leaf.dtype
+    return dtype.to_complex() if leaf.is_complex() else dtype
 
 
 def _held(leaf: Any) -> Iterator[Tensor]:
@@ -168,6 +174,11 @@ def settings(tree: Any) -> list[Any]:
 
 
 def _join_leaf(parts: tuple[Any, ...], sizes: list[int]) -> Any:
+    if len({isinstance(part, Tensor) for part in parts}) > 1:
+        raise ValueError(
+            "only trees with equal settings can be joined; one is a number here and a tensor "
+            f"there, got {parts}: a tensor (1,) goes with tensors (N,)"
+        )
     if not isinstance(parts[0], Tensor):
         if any(part != parts[0] for part in parts):
             raise ValueError(f"only trees with equal settings can be joined; got {parts}")

@@ -197,9 +197,9 @@ def test_half_precision(draw: Draw, kind: torch.dtype) -> None:
 def test_arrays_are_no_tensors(draw: Draw) -> None:
     operator = draw(0.5, SIZE, generator=generator())
     x = torch.rand(2, 1, *SIZE)
-    with pytest.raises(TypeError, match=r"x is a torch\.Tensor, got ndarray"):
+    with pytest.raises(ValueError, match=r"x is a torch\.Tensor, got ndarray"):
         operator.A(x.numpy())
-    with pytest.raises(TypeError, match=r"y is a torch\.Tensor, got ndarray"):
+    with pytest.raises(ValueError, match=r"y is a torch\.Tensor, got ndarray"):
         operator.A_adjoint(operator.A(x).numpy())
 
 

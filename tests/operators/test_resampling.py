@@ -190,13 +190,25 @@ def test_what_makes_no_sense_is_refused() -> None:
             Downsampling(number)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"x has shape \(N, C, H, W\), got \(5,\)"):
         Downsampling(2).A(torch.zeros(5))
-    for size in ((0, 4), (8,), (3, 8, 8), (8.0, 8.0), [8, 8], 8):
-        with pytest.raises(ValueError, match=r"a tuple \(H, W\) of whole numbers, both positive"):
+    for size in ((0, 4), (8,), (3, 8, 8), (8.0, 8.0), 8):
+        with pytest.raises(ValueError, match=r"is \(H, W\), whole numbers from 1, got"):
             Downsampling(2, size=size)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"x has size \(8, 8\), got shape \(1, 1, 9, 8\)"):
         Downsampling(2, size=(8, 8)).A(torch.zeros(1, 1, 9, 8))
     with pytest.raises(ValueError, match=r"8x9 has a y of 4x5, got shape \(1, 1, 4, 4\)"):
         Downsampling(2, size=(8, 9)).A_adjoint(torch.zeros(1, 1, 4, 4))
+    part = DownsamplingPart(2, (16, 16), ((0, 8), (4, 16)))
+    assert part.A(torch.zeros(1, 1, 8, 12)).shape == (1, 1, 4, 6)
+    with pytest.raises(ValueError, match=r"x of this window is 8x12, got shape \(1, 1, 12, 12\)"):
+        part.A(torch.zeros(1, 1, 12, 12))
+    for function in (part.A_adjoint, part.initial):
+        with pytest.raises(ValueError, match=r"y of this window is 4x6, got shape \(1, 1, 7, 6\)"):
+            function(torch.zeros(1, 1, 7, 6))
+    for window in (((0, 80), (0, 8)), ((3, 3), (0, 8)), ((-1, 4), (0, 8))):
+        with pytest.raises(ValueError, match=r"no window of an image of \(16, 16\)"):
+            DownsamplingPart(2, (16, 16), window)
+    with pytest.raises(ValueError, match="scale is at least 1"):
+        DownsamplingPart(0.5, (16, 16), ((0, 8), (0, 8)))
     with pytest.raises(ValueError, match="8-bit image"):
         matlab_imresize(np.zeros((8, 8)), 0.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="positive and finite"):

@@ -211,6 +211,15 @@ def test_muon_gets_the_hidden_kernels_and_adamw_the_rest() -> None:
     assert not muon & adamw
 
 
+def test_muon_asks_for_the_last_layer_of_a_network() -> None:
+    model = RIM(RIMConfig())
+    model.network.last = model.network.out
+    del model.network.out
+    with pytest.raises(ValueError, match=r'the last layer .* "out": CompactNetwork has none'):
+        build_optimizer(model, OptimizerRecipe())
+    assert build_optimizer(model, OptimizerRecipe(name="adamw")).param_groups
+
+
 @pytest.mark.parametrize("computes", [False, True])
 def test_muon_turns_in_the_precision_of_the_processor(
     computes: bool, monkeypatch: pytest.MonkeyPatch

@@ -11,9 +11,9 @@ from torch import Tensor
 
 
 def check_tensor(name: str, value: object) -> None:
-    """Raise ``TypeError`` unless a part of an operator is a tensor: arrays of numpy are none."""
+    """Raise unless a value is a tensor: arrays of numpy are none."""
     if not isinstance(value, Tensor):
-        raise TypeError(f"{name} is a torch.Tensor, got {type(value).__name__}")
+        raise ValueError(f"{name} is a torch.Tensor, got {type(value).__name__}")
 
 
 def check_real(name: str, value: object) -> None:

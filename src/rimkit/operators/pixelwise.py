@@ -50,9 +50,7 @@ class Mask:
     Raises
     ------
     ValueError
-        If the mask has not four dimensions, or values other than 0 and 1.
-    TypeError
-        If it is no tensor.
+        If the mask is no tensor, has not four dimensions, or values other than 0 and 1.
     """
 
     mask: Tensor
@@ -133,8 +131,8 @@ class Mask:
         check_size(size)
         check_number(samples)
         counts = _by_sample("count", count, samples)
-        if (counts < 0).any():
-            raise ValueError(f"counts are at least 0, got {int(counts.min())}")
+        if counts.is_floating_point() or counts.dtype == torch.bool or (counts < 0).any():
+            raise ValueError(f"counts are whole numbers from 0, got {count}")
         for name, bounds in {"width": width, "length": length}.items():
             if not (isinstance(bounds, Sequence) and len(bounds) == 2):
                 raise ValueError(f"{name} is (least, largest), in pixels, got {bounds!r}")

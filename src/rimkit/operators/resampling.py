@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.operators.base import Window
-from rimkit.operators.checks import check_image, check_real
+from rimkit.operators.checks import check_image, check_real, check_size
 from rimkit.operators.taps import (
     Range,
     Taps,
@@ -50,17 +50,10 @@ class Downsampling:
     size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        check_real("scale", self.scale)
-        if not (math.isfinite(self.scale) and self.scale >= 1):
-            raise ValueError(f"scale is at least 1, got {self.scale}")
-        if self.size is not None and not (
-            isinstance(self.size, tuple)
-            and len(self.size) == 2
-            and all(isinstance(side, int | np.integer) and side > 0 for side in self.size)
-        ):
-            raise ValueError(
-                f"size is a tuple (H, W) of whole numbers, both positive, got {self.size!r}"
-            )
+        _check_scale(self.scale)
+        if self.size is not None:
+            check_size(self.size)
+            object.__setattr__(self, "size", tuple(self.size))
 
     def A(self, x: Tensor) -> Tensor:
         """Make x (N, C, H, W) smaller."""
@@ -122,11 +115,24 @@ class DownsamplingPart:
         Of the whole.
     window
         Rows and columns of x, each from the first to one behind the last.
+
+    Raises
+    ------
+    ValueError
+        If the scale is below 1 or not finite, the size is not two positive whole numbers, or the
+        window is not within it.
     """
 
     scale: float
     size: tuple[int, int]
     window: tuple[Range, Range]
+
+    def __post_init__(self) -> None:
+        _check_scale(self.scale)
+        check_size(self.size)
+        sides = zip(self.window, self.size, strict=True)
+        if not all(0 <= first < end <= side for (first, end), side in sides):
+            raise ValueError(f"no window of an image of {self.size}: rows, columns {self.window}")
 
     @property
     def measured(self) -> Window:
@@ -136,19 +142,29 @@ class DownsamplingPart:
 
     def A(self, x: Tensor) -> Tensor:
         """Make the part x (N, C, H, W) smaller."""
+        self._check("x", x, [end - first for first, end in self.window])
         return _resized(x, *self._smaller())
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         """The transpose: the part of y (N, C, h, w) to the size of the window."""
+        self._check("y", y, [end - first for first, end in self._measured()])
         return _resized(y, *(taps.transposed for taps in self._smaller()))
 
     def initial(self, y: Tensor) -> Tensor:
         """Start at y made larger by bicubic interpolation."""
+        self._check("y", y, [end - first for first, end in self._measured()])
         down, across = (
             larger(smaller_size(size, self.scale), size, self.scale).part(window, measured)
             for size, window, measured in zip(self.size, self.window, self._measured(), strict=True)
         )
         return _resized(y, down, across)
+
+    def _check(self, name: str, value: Tensor, sides: list[int]) -> None:
+        check_image(name, value)
+        if list(value.shape[-2:]) != sides:
+            raise ValueError(
+                f"{name} of this window is {sides[0]}x{sides[1]}, got shape {tuple(value.shape)}"
+            )
 
     def _smaller(self) -> Iterator[Taps]:
         for size, window, measured in zip(self.size, self.window, self._measured(), strict=True):
@@ -202,6 +218,12 @@ def _resized(image: Tensor, down: Taps, across: Taps) -> Tensor:
     """Rows first, as MATLAB does."""
     check_image("the image", image)
     return apply(across, apply(down, image, -2), -1)
+
+
+def _check_scale(scale: float) -> None:
+    check_real("scale", scale)
+    if not (math.isfinite(scale) and scale >= 1):
+        raise ValueError(f"scale is at least 1, got {scale}")
 
 
 def _nearest(value: float) -> int:

@@ -233,7 +233,13 @@ def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimi
 
     The last layer is not a hidden one: its few rows are not orthogonalised.
     """
-    last = {id(parameter) for parameter in model.network.out.parameters()}
+    out = getattr(model.network, "out", None)
+    if settings.name == "muon" and out is None:
+        raise ValueError(
+            f'optimizer.name = "muon" needs to know the last layer of a network, as its attribute '
+            f'"out": {type(model.network).__name__} has none'
+        )
+    last = {id(parameter) for parameter in out.parameters()} if out is not None else set()
     hidden: list[Tensor] = []
     other: list[Tensor] = []
     for parameter in model.parameters():
