@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rimkit.classical import GradientDescent, TotalVariation
     from rimkit.contrast import AtContrast
+    from rimkit.deepinv import as_problem
     from rimkit.ensemble import SelfEnsemble
     from rimkit.estimation import estimate_sigma
     from rimkit.metrics import psnr, ssim
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         gaussian_kernel,
         line_mask,
     )
-    from rimkit.problem import Denoising, Problem, SuperResolution, as_problem, score_error
+    from rimkit.problem import Denoising, Problem, SuperResolution, score_error
     from rimkit.restoration import restore
     from rimkit.rim import RIM, RIMConfig
     from rimkit.solver import Iterate, Solution, Solver
@@ -61,7 +62,7 @@ _HOMES = {
     "SuperResolution": "problem",
     "TotalVariation": "classical",
     "adjoint_error": "operators",
-    "as_problem": "problem",
+    "as_problem": "deepinv",
     "estimate_sigma": "estimation",
     "gaussian_kernel": "operators",
     "line_mask": "operators",

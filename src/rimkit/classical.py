@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from rimkit.measurement import check_measurement
 from rimkit.problem import Problem
-from rimkit.solver import Iterate, Solver, check_measurement, check_start, check_state
+from rimkit.solver import Iterate, Solver, check_start, check_state
 
 
 class GradientDescent(Solver):

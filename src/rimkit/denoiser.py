@@ -113,7 +113,7 @@ def _batch(values: Array) -> Tensor:
 
 
 def check_level(level: float) -> None:
-    """Raise ``ValueError`` if a noise level is none, or so large that it must be in other units."""
+    """Raise ``ValueError`` unless a noise level is finite, not negative, and where white is 1."""
     GaussianNoise(level)  # which checks that it is one
     if level > UNLIKELY:
         raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
@@ -199,7 +199,7 @@ class Denoiser(Restorer):
         Raises
         ------
         ValueError
-            If an image is none that can be denoised, the images differ in shape or depth, the model
+            If an image cannot be denoised, the images differ in shape or depth, the model
             is not one for them, sees too far to be run in tiles, or diverges, or the memory does
             not suffice.
         """

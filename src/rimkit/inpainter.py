@@ -39,7 +39,7 @@ class Inpainter(Restorer):
         Trained for inpainting.
     sigma
         Noise standard deviation of the pixels that are seen, where white is 1: they are denoised,
-        too. None, or 0: there is none, and they stay as they are.
+        too. None, or 0: there is no noise, and they stay as they are.
     steps, memory, precision, self_ensemble
         As in `rimkit.restorer.Restorer`.
 
@@ -94,7 +94,7 @@ class Inpainter(Restorer):
         Raises
         ------
         ValueError
-            If an image is none that can be filled, the images differ in shape or depth, the model
+            If an image cannot be filled, the images differ in shape or depth, the model
             sees too far to be run in tiles, or diverges, or the memory does not suffice. In their
             holes images may then hold a first guess, and parts of them be filled.
         """

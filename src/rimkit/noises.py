@@ -97,7 +97,7 @@ class QuantisedGaussianNoise:
     Raises
     ------
     ValueError
-        If sigma is none, or there is no level.
+        If sigma is not as in `GaussianNoise`, or levels are not a whole number from 1.
     """
 
     sigma: Tensor | float

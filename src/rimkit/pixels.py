@@ -33,7 +33,7 @@ def white(values: Array) -> int:
 def check_image(values: Array, *, smallest: int, missing: Array | None = None) -> None:
     """Raise ``ValueError`` unless (H, W, C) is of 8 or 16 bits or finite floats, and not smaller.
 
-    Floats whose mean says that white is not 1 are none.
+    Floats whose mean says that white is not 1 are refused.
 
     ``smallest``: the least that each side may have, in pixels. ``missing``: (H, W), booleans: where
     it does not matter what the floats are; None: nowhere.

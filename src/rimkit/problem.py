@@ -7,13 +7,12 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from rimkit import operators, tree
-from rimkit.noises import GaussianNoise, Noise, PoissonNoise, QuantisedGaussianNoise
+from rimkit.noises import GaussianNoise, Noise, QuantisedGaussianNoise
 from rimkit.operators import Downsampling, Identity, Operator, Window
 from rimkit.operators.checks import check_precision
 
@@ -233,51 +232,6 @@ def SuperResolution(
     return Problem(operator=Downsampling(scale, size), noise=GaussianNoise(sigma))
 
 
-def as_problem(physics: Any) -> Problem:
-    """Make a problem of a deepinv physics: the physics is the operator, its noise model the noise.
-
-    Its masks (Inpainting, Demosaicing) become a `Mask`, which is the same and knows where to start:
-    missing pixels at those nearby, not at black.
-
-    Raises
-    ------
-    ValueError
-        If the noise model is of a class that rimkit has no likelihood for, or has settings that
-        change it. Classes are matched exactly: a Rician noise has a ``sigma`` too.
-    """
-    model: Any = getattr(physics, "noise_model", None)
-    kind = type(model)
-    if not kind.__module__.startswith("deepinv.") or not hasattr(physics, "A"):
-        raise ValueError(
-            f"as_problem takes a physics of deepinv with a noise model of deepinv, "
-            f"got {type(physics).__name__} with {kind.__name__}"
-        )
-    if kind.__name__ == "GaussianNoise":
-        return Problem(_operator(physics), GaussianNoise(_level(model.sigma)))
-    if kind.__name__ == "PoissonNoise":
-        if not getattr(model, "normalize", True):
-            raise ValueError(
-                "a PoissonNoise is taken with normalize=True only: y in the units of x"
-            )
-        return Problem(_operator(physics), PoissonNoise(_level(model.gain)))
-    raise ValueError(
-        f"rimkit has no likelihood for the noise model {kind.__name__}; "
-        "it knows GaussianNoise and PoissonNoise, or build rimkit.Problem(operator, noise) yourself"
-    )
-
-
 def _kind(given: object) -> str:
     """What was given, in words: a class is none of its instances."""
     return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
-
-
-def _operator(physics: Any) -> Operator:
-    kind = type(physics)
-    if kind.__module__.startswith("deepinv.") and kind.__name__ in ("Inpainting", "Demosaicing"):
-        with contextlib.suppress(TypeError, ValueError):  # none, or of weights: works as it stands
-            return operators.Mask(physics.mask)
-    return physics  # type: ignore[no-any-return]
-
-
-def _level(value: Any) -> Tensor | float:
-    return value.reshape(-1) if isinstance(value, Tensor) else float(value)

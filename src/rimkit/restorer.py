@@ -93,8 +93,8 @@ class Restorer:
     Raises
     ------
     ValueError
-        If the model is in training mode, there are no steps, the precision is none, or the memory
-        no number of bytes.
+        If the model is in training mode, there are no steps, the precision has another name, or the
+        memory is no number of bytes.
     """
 
     def __init__(

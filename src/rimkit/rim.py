@@ -13,16 +13,10 @@ from torch import Tensor, nn
 
 from rimkit import settings
 from rimkit.links import LINKS, LinkName
+from rimkit.measurement import at_least_single, check_measurement
 from rimkit.networks import CompactConfig, NetworkConfig, network_from_table
 from rimkit.problem import Problem
-from rimkit.solver import (
-    Iterate,
-    Solver,
-    at_least_single,
-    check_measurement,
-    check_start,
-    check_state,
-)
+from rimkit.solver import Iterate, Solver, check_start, check_state
 
 SMALLEST_SIDE = 8
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rimkit import tree
-from rimkit.operators.checks import check_precision, check_tensor
+from rimkit.measurement import at_least_single, check_measurement, dtype_of_x
 from rimkit.problem import Problem
 
 Reason = Literal["converged", "steps"]
@@ -185,9 +185,9 @@ class Solver(nn.Module, abc.ABC):
             warnings.warn(warning, stacklevel=3)  # of who calls, behind `no_grad`
         reasons = ("steps" if running else "converged" for running in active.tolist())
         return Solution(
-            x=current.x.to(_dtype_of_x(y)),
+            x=current.x.to(dtype_of_x(y)),
             iterate=current,
-            trajectory=torch.stack(trajectory).to(_dtype_of_x(y)) if keep else None,
+            trajectory=torch.stack(trajectory).to(dtype_of_x(y)) if keep else None,
             steps_taken=taken,
             reason=cast("tuple[Reason, ...]", tuple(reasons)),
         )
@@ -198,7 +198,7 @@ class Solver(nn.Module, abc.ABC):
         current = self._start(measurement, problem, None)
         for number in range(self._steps(None)):
             current = self._advance(current, measurement, problem, number)
-        return current.x.to(_dtype_of_x(y))
+        return current.x.to(dtype_of_x(y))
 
     def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
         """Raise ``ValueError`` where an iterate to start at cannot be one of this solver.
@@ -263,18 +263,6 @@ class Solver(nn.Module, abc.ABC):
         return operator.index(steps)  # whole numbers of numpy are ones, too
 
 
-def check_measurement(y: Tensor) -> None:
-    """Raise ``ValueError`` unless y is a batch of finite floating or complex numbers."""
-    check_tensor("y", y)
-    if y.ndim < 2 or 0 in y.shape:
-        raise ValueError(f"y is a batch (N, ...) that is not empty, got shape {tuple(y.shape)}")
-    if not y.isfinite().all():
-        raise ValueError(
-            "y holds NaN or infinite values; replace them, also where a mask leaves them out: "
-            "y.nan_to_num()"
-        )
-
-
 def check_start(x: Tensor, score: Tensor) -> None:
     """Raise ``ValueError`` unless a start is an image and its score is finite."""
     if x.ndim != 4:
@@ -301,14 +289,3 @@ def check_state(iterate: Iterate, like: Sequence[Tensor]) -> None:
             f"start is an iterate of another solver: its state has shapes {given}, that of this "
             f"solver {own}"
         )
-
-
-def _dtype_of_x(y: Tensor) -> torch.dtype:
-    """That of y; for complex measurements that of their parts."""
-    return y.dtype.to_real() if y.is_complex() else y.dtype
-
-
-def at_least_single(y: Tensor) -> Tensor:
-    """Return y, in float32 where its precision is lower; ``ValueError`` if it is no such number."""
-    check_precision("y", y)
-    return y.float() if y.dtype in (torch.float16, torch.bfloat16) else y

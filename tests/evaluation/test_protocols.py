@@ -42,6 +42,12 @@ def test_noise_is_fixed_by_image_and_level_and_not_clipped() -> None:
     assert noisy(image, HIGH).max() > 1
 
 
+def test_an_image_of_any_name_has_noise_of_its_own() -> None:
+    first, second = (CleanImage(name, torch.full((1, 1, 9, 9), 0.5)) for name in ("camera", "²"))
+    assert torch.equal(noisy(first, LOW), noisy(first, LOW))
+    assert not torch.equal(noisy(first, LOW), noisy(second, LOW))
+
+
 def test_quantised_is_the_same_noise_as_a_file_holds_it() -> None:
     image = images()[0]
     plain, quantised = noisy(image, HIGH), noisy(image, Condition(50, quantised=True))

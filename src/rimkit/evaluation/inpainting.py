@@ -65,7 +65,7 @@ class Holes:
     def measure(self, image: CleanImage) -> Seen:
         """Measure an image of 8 bits, (1, 3, H, W); the same for every method."""
         height, width = image.x.shape[-2:]
-        generator = seeded(_SEED, int(image.name), *self.name.encode())
+        generator = seeded(_SEED, image.seed, *self.name.encode())
         operator = self.draw((height, width), generator)
         noise = GaussianNoise(self.sigma / LEVELS)
         y = operator.A(noise.sample(image.x, generator=generator))

@@ -104,7 +104,7 @@ class FromGrey:
 
 def draw_patches(image: CleanImage, *, count: int = PER_IMAGE) -> Tensor:
     """Patches (count, C, 32, 32) at places that depend on the image's name alone."""
-    generator = seeded(_PLACES, int(image.name))
+    generator = seeded(_PLACES, image.seed)
     tops, lefts = (
         torch.randint(side - PATCH + 1, (count,), generator=generator).tolist()
         for side in image.x.shape[-2:]
@@ -121,7 +121,7 @@ def measure(image: CleanImage, panel: Panel, *, count: int = PER_IMAGE) -> Measu
     """Project the patches of an image: fresh rows for each, the same for every method."""
     truth = draw_patches(image, count=count)
     number = list(ENSEMBLES).index(panel.ensemble)
-    generator = seeded(_MEASUREMENTS, int(image.name), number, round(1000 * panel.p))
+    generator = seeded(_MEASUREMENTS, image.seed, number, round(1000 * panel.p))
     problem, y = RandomProjectionsTask().project(panel.ensemble, panel.p, truth, generator)
     return Measured(truth, problem, y)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,11 @@ class CleanImage:
 
     name: str
     x: Tensor
+
+    @property
+    def seed(self) -> int:
+        """What its noise is drawn from: its name where that is a number, as in BSDS300."""
+        return int(self.name) if self.name.isdecimal() else zlib.crc32(self.name.encode())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,9 +89,9 @@ def load_image(path: Path, *, channels: int) -> CleanImage:
 
 def noisy(image: CleanImage, condition: Condition) -> Tensor:
     """Return y (1, C, H, W); the noise of an (image, sigma) is always the same."""
-    generator = seeded(_NOISE, int(image.name), round(1000 * condition.sigma))
-    y = Denoising(condition.sigma / LEVELS).simulate(image.x, generator=generator)
-    return (y.clamp(0, 1) * LEVELS).round() / LEVELS if condition.quantised else y
+    generator = seeded(_NOISE, image.seed, round(1000 * condition.sigma))
+    levels = LEVELS if condition.quantised else None
+    return Denoising(condition.sigma / LEVELS, levels=levels).simulate(image.x, generator=generator)
 
 
 def score_denoising(

@@ -61,7 +61,7 @@ class Transfer:
 
     def measure(self, image: CleanImage) -> Measured:
         """Measure an image; the same for every method."""
-        generator = seeded(_SEED, int(image.name), *self.name.encode())
+        generator = seeded(_SEED, image.seed, *self.name.encode())
         problem = self.draw(image.x, generator)
         if self.condition is not None:
             return Measured(image.x, problem, noisy(image, self.condition))

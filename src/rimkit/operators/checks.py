@@ -11,13 +11,13 @@ from torch import Tensor
 
 
 def check_tensor(name: str, value: object) -> None:
-    """Raise unless a value is a tensor: arrays of numpy are none."""
+    """Raise unless a value is a tensor of torch: an array of numpy is not."""
     if not isinstance(value, Tensor):
         raise ValueError(f"{name} is a torch.Tensor, got {type(value).__name__}")
 
 
 def check_real(name: str, value: object) -> None:
-    """Raise unless a setting is one real number; tensors and texts are none."""
+    """Raise unless a setting is one real number; a tensor or a text is not."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} is a number, got {value!r}")
 

@@ -98,8 +98,8 @@ def line_mask(
     Raises
     ------
     ValueError
-        If p does not lie in (0, 1] or gives no column, or center not in [0, p]; if size or samples
-        are none.
+        If p does not lie in (0, 1] or gives no column, or center not in [0, p]; if size is not
+        (H, W) of whole numbers from 1, or samples not such a number.
     """
     check_size(size)
     check_number(samples)

@@ -125,8 +125,9 @@ class Mask:
         Raises
         ------
         ValueError
-            If there are other counts than N, one is negative, or a range is none; if size or
-            samples are none.
+            If there are other counts than N, one is not a whole number from 0, or a range does not
+            go upwards from 0 or more; if size is not (H, W) of whole numbers from 1, or samples
+            not such a number.
         """
         check_size(size)
         check_number(samples)

@@ -78,7 +78,8 @@ class DenseProjection:
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row; if size or samples are none.
+            If p does not lie in (0, 1], or gives no row; if size is not (H, W), whole numbers from
+            1, or samples not such a number.
         """
         check_number(samples)
         shape = (samples, row_count(p, size), size[0] * size[1])
@@ -142,7 +143,8 @@ class FourierProjection:
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row; if size or samples are none.
+            If p does not lie in (0, 1], or gives no row; if size is not (H, W), whole numbers from
+            1, or samples not such a number.
         """
         return cls(draw_rows(p, size, samples, generator), size)
 
@@ -216,7 +218,8 @@ class FastProjection:
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row; if size or samples are none.
+            If p does not lie in (0, 1], or gives no row; if size is not (H, W), whole numbers from
+            1, or samples not such a number.
         """
         rows = draw_rows(p, size, samples, generator)
         return cls(_signs((samples, *size), generator), rows)

@@ -84,8 +84,8 @@ class _Gain:
     def __init__(self, curves: _Seeds, machines: _Machines, first: str, second: str) -> None:
         both = curves[first], curves[second]
         self._over_images = compare(*(average(seeds).at(TRAINED_STEPS) for seeds in both))
-        paired = len({tuple(walks.seed for walks in machines[name]) for name in (first, second)})
-        self._by_seeds = _error_of_seeds(*map(ends, both), paired=paired == 1)
+        seeds = [[walks.seed for walks in machines[name]] for name in (first, second)]
+        self._by_seeds = _error_of_seeds(*map(ends, both), paired=seeds[0] == seeds[1])
 
     def __str__(self) -> str:
         luck = "" if self._by_seeds is None else f", ± {self._by_seeds:.2f} by seeds"
