@@ -43,7 +43,7 @@ def test_python_in_the_documents_runs(
     space = {"x": x, "y": x, "gain": torch.ones(1, 1, 24, 20), "array": np.zeros((9, 9), np.uint8)}
     for _, text in blocks(name, "python"):
         exec(text, space)  # noqa: S102
-    assert space["x"].shape == x.shape or space["x"].dtype == np.uint8
+    assert space["x"].shape[-2:] in ((24, 20), (32, 32), (64, 64))  # still an image
 
 
 def test_most_pages_with_python_are_run() -> None:

@@ -296,9 +296,15 @@ def test_a_report_never_takes_the_place_of_an_image(
     out = tmp_path / "out.png"
     link = tmp_path / "link.json"
     link.symlink_to(image)
-    for report in (image, out, link):
-        assert restore(image, "-o", out, "--report", report, model=model) == 1
-        assert "the report would take the place of an image" in capsys.readouterr().err
+    for report in (image, out, "-", ""):
+        with pytest.raises(SystemExit):
+            restore(image, "-o", out, "--report", report, model=model)
+        said = capsys.readouterr().err
+        assert any(
+            part in said for part in ("the name of an image", "- is no file", "an empty path")
+        )
+    assert restore(image, "-o", out, "--report", link, model=model) == 1
+    assert "the report would take the place of an image" in capsys.readouterr().err
     assert restore(image, "-o", out, "--report", tmp_path, model=model) == 1
     assert capsys.readouterr().err == f"rimkit: {tmp_path}: Is a directory\n"
     assert image.read_bytes() == before

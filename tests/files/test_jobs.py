@@ -215,6 +215,13 @@ def test_what_was_restored_is_no_source_when_all_names_are_given_again(
     assert {job.source.name for job in plan(sources, out)} == {*names, "b.jpg"}
 
 
+def test_an_image_does_not_mark_its_own_pixels(folder: Path) -> None:
+    image = next(iter(sorted(folder.rglob("*.png"))))
+    for marks in (image, image.parent):
+        with pytest.raises(ValueError, match="does not mark its own missing pixels"):
+            plan([image], None, marks=marks)
+
+
 def test_files_go_to_a_folder_above_them(folder: Path) -> None:
     sources = [folder / "deep" / name for name in ("b.png", "c.tif")]
     for source in sources:

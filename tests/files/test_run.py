@@ -26,8 +26,9 @@ from rimkit import atomic
 from rimkit.cli.main import main
 from rimkit.denoiser import Denoiser, Noisy
 from rimkit.files.jobs import plan
+from rimkit.files.outcome import Outcome
 from rimkit.files.picture import Picture, read_picture
-from rimkit.files.run import Outcome, Wishes, restore_files
+from rimkit.files.run import Wishes, restore_files
 from rimkit.files.ways import Denoisers, noisy_parts
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIM, RIMConfig
@@ -426,6 +427,33 @@ def test_what_stays_is_not_the_same_in_a_jpeg(tmp_path: Path, model: RIM) -> Non
     jobs = plan([tmp_path / "a.png"], tmp_path / "b.jpg")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0))
     assert outcome.warnings == ("JPEG changes what was to stay, too, if little: use .png",)
+    assert outcome.unchanged
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+def test_what_stays_is_copied(tmp_path: Path, model: RIM, ending: str) -> None:
+    """Written again, a JPEG has other pixels and a palette is one no more."""
+    source, target = tmp_path / f"a.{ending}", tmp_path / f"b.{ending}"
+    save(tmp_path / "drawn.png", 24, 32, 3)
+    picture = Image.open(tmp_path / "drawn.png")
+    (picture.quantize(16) if ending == "png" else picture).save(source)
+    (outcome,) = restore_files(plan([source], target), Denoiser(model), Wishes(sigma=0))
+    assert outcome.unchanged
+    assert not outcome.warnings
+    assert target.read_bytes() == source.read_bytes()
+    again = Wishes(sigma=0, overwrite=True, strip_metadata=True)
+    (outcome,) = restore_files(plan([source], target), Denoiser(model), again)
+    assert target.read_bytes() != source.read_bytes()
+    assert ("JPEG changes" in "".join(outcome.warnings)) == (ending == "jpg")
+    (outcome,) = restore_files(
+        plan([source], target), Denoiser(model), Wishes(sigma=0.1, overwrite=True)
+    )
+    assert not outcome.unchanged
+    # A file that is not what its ending says is written as its name says.
+    (tmp_path / "c.png").write_bytes((tmp_path / f"a.{ending}").read_bytes())
+    jobs = plan([tmp_path / "c.png"], tmp_path / "d.png")
+    (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0))
+    assert (tmp_path / "d.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_little_noise_stays_and_is_told(
@@ -441,6 +469,22 @@ def test_little_noise_stays_and_is_told(
     )
     before, after = (read_picture(Path(path)) for path in (outcome.source, outcome.target))
     assert np.array_equal(before.values, after.values)
+    little = Wishes(sigma=0.1 / 255, overwrite=True)
+    (outcome,) = restore_files(jobs, Denoiser(model), little)
+    assert outcome.warnings[0].endswith(
+        "(in grey levels of 255: a sigma of 0.1, where white is 1, is 25)"
+    )
+
+
+def test_colours_that_a_model_for_grey_takes_one_by_one_are_told(
+    tmp_path: Path, model: RIM
+) -> None:
+    save(tmp_path / "a.png", 64, 64, 3)
+    save(tmp_path / "grey.png", 64, 64)
+    for name, told in (("a.png", True), ("grey.png", False)):
+        jobs = plan([tmp_path / name], tmp_path / "b.png")
+        (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0.1, overwrite=True))
+        assert any("sees each channel alone" in each for each in outcome.warnings) == told
 
 
 def test_what_the_ending_cannot_hold_is_refused_before_the_work(

@@ -14,8 +14,9 @@ from PIL.PngImagePlugin import PngInfo
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import plan
 from rimkit.files.metadata import Metadata
+from rimkit.files.outcome import Outcome
 from rimkit.files.picture import Picture, read_picture, write_picture
-from rimkit.files.run import Outcome, Wishes, restore_files
+from rimkit.files.run import Wishes, restore_files
 from rimkit.files.xmp import read
 from rimkit.rim import RIM
 
@@ -314,6 +315,5 @@ def test_exif_that_is_cut_is_told(tmp_path: Path, model: RIM, ending: str) -> No
     exif[0x010E] = "a description that is long enough"
     source = tmp_path / f"a.{ending}"
     Image.fromarray(np.eye(16, dtype=np.uint8)).save(source, exif=exif.tobytes()[:-12])
-    assert restored(source, tmp_path / f"b.{ending}", model).warnings == (
-        "some of its EXIF is damaged, and is left out",
-    )
+    outcome = restored(source, tmp_path / f"b.{ending}", model)
+    assert "some of its EXIF is damaged, and is left out" in outcome.warnings

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -178,7 +179,7 @@ def test_what_a_model_was_trained_for_is_saved_again(saved: Path, tmp_path: Path
 @pytest.mark.parametrize("training", [[1, 2], {"task": "denoising"}])
 def test_a_training_that_says_nothing_sensible(saved: Path, training: object) -> None:
     rewrite(saved, lambda _, metadata: metadata.update(training=training))
-    with pytest.raises(ValueError, match="nothing sensible of its training"):
+    with pytest.raises(ValueError, match="what is said of a training is a table"):
         weights.load(saved)
 
 
@@ -233,3 +234,16 @@ def test_weights_that_would_not_come_back_are_not_written(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match=r"network\.extra\.bias, network\.extra\.weight"):
         rimkit.save(model, tmp_path / "a.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "training", [{"task": "demosaic"}, {"task": {"name": 3}}, [], {"task": {"mask": torch.ones(2)}}]
+)
+def test_what_could_not_be_read_is_not_written(tmp_path: Path, training: Any) -> None:
+    model = RIM(RIMConfig(network=CompactConfig(features=8, blocks=1)))
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(ValueError, match="what is said of a training is"):
+        store.save(model, path, training=training)
+    assert not path.exists()
+    store.save(model, path, training={"task": {"name": "demosaic", "levels": [0, 255]}})
+    assert weights.load(path).training_record["task"]["name"] == "demosaic"

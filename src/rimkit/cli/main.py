@@ -59,12 +59,12 @@ def fail(message: str) -> int:
 def say(message: str) -> None:
     """Print one line to standard error, unless that is closed."""
     if sys.stderr is not None:
-        line = " ".join(message.split())
-        print(
-            "rimkit:",
-            "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line),
-            file=sys.stderr,
-        )
+        print("rimkit:", in_one_line(message), file=sys.stderr)
+
+
+def in_one_line(text: str) -> str:
+    """Return a text that a terminal shows and does not obey: names of files may hold anything."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
 _EXTRAS = {

@@ -20,10 +20,11 @@ from tqdm import tqdm
 import rimkit
 from rimkit import atomic, weights
 from rimkit.allocation import keep_large_blocks, resident
-from rimkit.cli.main import fail, say
+from rimkit.cli.main import fail, in_one_line, say
 from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import Job, left_out, plan
-from rimkit.files.run import DONE, Outcome, Wishes, restore_files
+from rimkit.files.outcome import Outcome
+from rimkit.files.run import DONE, Wishes, restore_files
 from rimkit.files.ways import Denoisers, Restores
 from rimkit.inpainter import Inpainter
 from rimkit.precision import Precision, slow
@@ -88,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
             _write_report(options.report, options, loaded, outcomes)
     count = Counter(outcome.status for outcome in outcomes)
     if several and not options.quiet:
-        parts = (f"{count[status]} {status}" for status in ("restored", "skipped", "failed"))
+        unchanged = sum(outcome.unchanged for outcome in outcomes)
+        parts = [f"{count['restored'] - unchanged} restored"]
+        parts += [f"{unchanged} left as they were"] * bool(unchanged)
+        parts += [f"{count[status]} {status}" for status in ("skipped", "failed")]
         done = sum(outcome.reason == DONE for outcome in outcomes)
         hint = f" ({done} there already: --overwrite)" if done else ""
         print(", ".join(parts) + hint, file=sys.stderr)
@@ -251,8 +255,8 @@ class _Progress:
         if outcome.status != "restored":
             return
         if not self._quiet:
-            target = " ".join(outcome.target.split("\n"))
-            tqdm.write(f"{target} ({self._told(outcome)})", file=sys.stdout)
+            line = in_one_line(f"{outcome.target} ({self._told(outcome)})")
+            tqdm.write(line, file=sys.stdout)
         for warning in outcome.warnings:
             self._warn(f"{outcome.source}: {warning}")
         if self._trained and not self._covers(outcome.sigma or 0):
@@ -269,7 +273,8 @@ class _Progress:
         if self._is_larger:
             return f"{outcome.width}x{outcome.height}"
         shared = ", shared by its channels" if outcome.shares_noise else ""
-        return f"sigma {outcome.sigma:.1f}{shared}"
+        stayed = ", as it was" if outcome.unchanged else ""
+        return f"sigma {outcome.sigma:.1f}{shared}{stayed}"
 
     def _covers(self, sigma: float) -> bool:
         low, high = self._trained

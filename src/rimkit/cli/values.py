@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import re
+from pathlib import Path
+
+IMAGES = frozenset({".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Endings of images, as `rimkit.data.images` has them, which is not imported here."""
 
 _LARGEST_SIGMA = 1020  # four times white, as `rimkit.problem` has it
 
@@ -25,6 +29,22 @@ def sigma(text: str) -> float | str:
     return value
 
 
+def path(text: str) -> Path:
+    """A file or a folder; an empty text, as of a variable that is not set, is the current one."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path was given")
+    return Path(text)
+
+
+def written(text: str) -> Path:
+    """A file of text to write, which takes the place of no image."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("- is no file: name one, or a pipe")
+    if (place := path(text)).suffix.lower() in IMAGES:
+        raise argparse.ArgumentTypeError(f"{text}: that is the name of an image, and this is text")
+    return place
+
+
 def scale(text: str) -> float:
     """How many times larger, from 1 to 4."""
     try:
@@ -43,7 +63,11 @@ def size(text: str) -> float:
         raise argparse.ArgumentTypeError(f'an amount such as 800MB or 2GB is needed, got "{text}"')
     number, letter, binary = match.groups()
     base = 1024 if binary else 1000
-    return float(number) * float(base ** " KMGT".index(letter.upper() or " "))
+    amount = float(number) * float(base ** " KMGT".index(letter.upper() or " "))
+    if amount < 1e6:
+        meant = "" if letter else f" (did you mean {number}MB?)"
+        raise argparse.ArgumentTypeError(f'"{text}" is less than a megabyte{meant}')
+    return amount
 
 
 def positive(text: str) -> int:

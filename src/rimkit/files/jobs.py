@@ -106,7 +106,8 @@ def plan(
     ------
     ValueError
         If the marks or the one source are missing, are no file or hold no images, an image has
-        several marks, two would be written to one place, or an output would overwrite an input.
+        several marks or is its own, two would be written to one place, or an output would overwrite
+        an input.
     """
     if output == Path("-"):
         raise ValueError("-o - is no file: name one, or a pipe")
@@ -221,6 +222,9 @@ def _plan_one(source: Path, output: Path | None, marks: Path | None, name: str) 
             dataclasses.replace(job, marks=_marks_of(job.source.relative_to(base), marks))
             for job in jobs
         ]
+        for job in jobs:
+            if job.marks and os.path.realpath(job.marks) == os.path.realpath(job.source):
+                raise ValueError(f"{job.source}: an image does not mark its own missing pixels")
     return jobs
 
 

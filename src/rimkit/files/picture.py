@@ -206,6 +206,14 @@ def format_of(path: Path) -> str:
     return kind
 
 
+def format_within(path: Path) -> str | None:
+    """Pillow's name of the format that an image file has, whatever its ending says."""
+    if tiff.is_tiff(path):
+        return "TIFF"
+    with Image.open(path) as image:
+        return image.format
+
+
 def _values(image: Image.Image, path: Path) -> Values:
     """Pixels (H, W) or (H, W, C) as they stand in the file: uint8, uint16 or float32."""
     if image.format == "PNG":

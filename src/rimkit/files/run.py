@@ -7,74 +7,31 @@ import dataclasses
 import itertools
 import math
 import os
+import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 from rimkit import atomic
 from rimkit.denoiser import Sigma
 from rimkit.files.jobs import Job
 from rimkit.files.losses import what_is_lost
 from rimkit.files.metadata import colours_alone
+from rimkit.files.outcome import Outcome, failure_of, outcome_of
 from rimkit.files.picture import (
     Picture,
     format_of,
+    format_within,
     read_picture,
     size_of,
     write_picture,
 )
-from rimkit.files.ways import Prepared, Restores, Way, way_of
+from rimkit.files.ways import BY_JPEG, Prepared, Restores, Way, way_of
 from rimkit.tasks import LEVELS
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 DONE = "it is there already"
 _MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
-
-
-_Status = Literal["restored", "skipped", "failed"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What became of one file.
-
-    Attributes
-    ----------
-    source, target
-        Which, and where it went or was to go.
-    status
-        ``"skipped"``: it was there already, is a result itself, or another process is at it.
-    reason
-        Why it was skipped or failed, in one line.
-    warnings
-        What one should know of a file that was restored.
-    sigma
-        Noise level that was used, in grey levels of 255.
-    shares_noise
-        Whether colours were denoised one by one, since they share their noise.
-    marks
-        The file that marks what is missing; None where nothing can be.
-    missing_share
-        Of the pixels, that were filled in; None where none can be missing.
-    width, height
-        Of the restored image in pixels, upright.
-    seconds
-        For reading, restoring and writing; of files that were restored together, a share.
-    """
-
-    source: str
-    target: str
-    status: _Status
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
-    sigma: float | None = None
-    shares_noise: bool = False
-    marks: str | None = None
-    missing_share: float | None = None
-    width: int | None = None
-    height: int | None = None
-    seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +75,12 @@ def restore_files(
     todo = []
     for job in jobs:
         if job.result_of is not None:
-            yield _outcome(job, "skipped", f"taken for the result of {job.result_of}")
+            yield outcome_of(job, "skipped", f"taken for the result of {job.result_of}")
         elif job.refusal:
-            yield _outcome(job, "failed", f"{job.source}: {job.refusal}")
+            yield outcome_of(job, "failed", f"{job.source}: {job.refusal}")
         elif not wishes.overwrite and os.path.exists(job.target):
             atomic.tidy(job.target)
-            yield _outcome(job, "skipped", DONE)
+            yield outcome_of(job, "skipped", DONE)
         else:
             todo.append((size_of(job.source), job))
     todo.sort(key=lambda item: item[0])  # stable: images of one size follow each other, by name
@@ -154,6 +111,7 @@ class _Opened:
 
     job: Job
     prepared: Prepared
+    is_copied: bool
     warnings: tuple[str, ...]
     claim: contextlib.ExitStack
     seconds: float
@@ -171,19 +129,29 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
         with contextlib.ExitStack() as stack:
             _check_target(job)
             if not stack.enter_context(atomic.claimed(job.target)):
-                return _outcome(job, "skipped", "another process is at it")
+                return outcome_of(job, "skipped", "another process is at it")
             if job.target.exists() and not wishes.overwrite:
-                return _outcome(job, "skipped", DONE)
+                return outcome_of(job, "skipped", DONE)
             picture = read_picture(job.source)
             if wishes.strip_metadata:
                 picture = dataclasses.replace(picture, metadata=colours_alone(picture.metadata))
             prepared = way.prepare(picture, wishes.sigma, job)
-            lost = what_is_lost(picture.metadata, format_of(job.target))
-            told = (*prepared.warnings, *lost)
+            is_copied = _is_copied(prepared, job, wishes)
+            told = list(prepared.warnings)
+            if not is_copied:
+                told += what_is_lost(picture.metadata, format_of(job.target))
+            if not is_copied and prepared.unchanged and format_of(job.target) == "JPEG":
+                told.append(BY_JPEG)
             claim = stack.pop_all()  # kept until the file is written
     except FAILURES as error:
-        return _failure(job, error)
-    return _Opened(job, prepared, told, claim, time.perf_counter() - began)
+        return failure_of(job, error)
+    return _Opened(job, prepared, is_copied, tuple(told), claim, time.perf_counter() - began)
+
+
+def _is_copied(prepared: Prepared, job: Job, wishes: Wishes) -> bool:
+    """Whether the result is the source itself: written again it might be another file."""
+    same = prepared.unchanged and not wishes.strip_metadata
+    return same and format_within(job.source) == format_of(job.target)
 
 
 def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]:
@@ -211,16 +179,17 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
                 if problem is not None:
                     raise problem
                 picture = pictures.pop(0)
-                write_picture(picture, opened.job.target, like=opened.job.source)
+                _write(picture, opened)
             except FAILURES as error:
-                outcome = _failure(opened.job, error)
+                outcome = failure_of(opened.job, error)
             else:
                 height, width = picture.values.shape[:2]
                 outcome = dataclasses.replace(
-                    _outcome(opened.job, "restored"),
+                    outcome_of(opened.job, "restored"),
                     warnings=opened.warnings,
                     sigma=opened.prepared.noisy[0].sigma * LEVELS,
                     shares_noise=opened.prepared.shares_noise,
+                    unchanged=opened.prepared.unchanged,
                     missing_share=opened.prepared.missing_share,
                     width=width,
                     height=height,
@@ -229,6 +198,15 @@ def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]
             waiting.pop(0).claim.close()
             work.finish(pixels)
             yield outcome
+
+
+def _write(picture: Picture, opened: _Opened) -> None:
+    job = opened.job
+    if not opened.is_copied:
+        write_picture(picture, job.target, like=job.source)
+        return
+    with job.source.open("rb") as source, atomic.replacing(job.target, like=job.source) as target:
+        shutil.copyfileobj(source, target)
 
 
 def _check_target(job: Job) -> None:
@@ -245,22 +223,6 @@ def _check_target(job: Job) -> None:
     folder = job.target.parent.resolve()  # which need not exist: another process may make it now
     if job.root is not None and not folder.is_relative_to(job.root.resolve()):
         raise ValueError(f"{folder}: this link leads out of the output folder {job.root}")
-
-
-def _outcome(job: Job, status: _Status, reason: str = "") -> Outcome:
-    marks = None if job.marks is None else str(job.marks)
-    return Outcome(str(job.source), str(job.target), status, reason, marks=marks)
-
-
-def _failure(job: Job, error: Exception) -> Outcome:
-    text = str(error)
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename or job.target}: {error.strerror}"
-    elif isinstance(error, MemoryError) or "allocate memory" in text:
-        text = "not enough memory for an image of this size"
-    if str(job.source) not in text and str(job.target) not in text:
-        text = f"{job.source}: {text}"
-    return _outcome(job, "failed", " ".join(text.split()))
 
 
 class _Work:

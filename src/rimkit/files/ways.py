@@ -18,7 +18,9 @@ from rimkit.tasks import LEVELS
 from rimkit.upscaler import Upscaler
 
 _MOST = 0.9  # of the pixels: a file that marks more may be none that marks
-_BY_JPEG = "JPEG changes what was to stay, too, if little: use .png"
+BY_JPEG = "JPEG changes what was to stay, too, if little: use .png"
+"""Said of files that are written again."""
+_UNITS = " (in grey levels of 255: a sigma of 0.1, where white is 1, is 25)"
 _VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
 
 
@@ -38,6 +40,8 @@ class Prepared:
         (H, W), booleans: where it has holes.
     shares_noise
         Whether its colours are denoised one by one, since they share their noise.
+    unchanged
+        Whether nothing is to be done to it.
     """
 
     picture: Picture
@@ -45,6 +49,7 @@ class Prepared:
     warnings: tuple[str, ...] = ()
     missing: Array | None = None
     shares_noise: bool = False
+    unchanged: bool = False
 
     @property
     def missing_share(self) -> float | None:
@@ -126,7 +131,7 @@ class _Clean:
 
     def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
         noisy = noisy_parts(picture, sigma)
-        kind = check_format(picture, job.target)
+        check_format(picture, job.target)
         colours, *alpha = noisy
         shared = shares_noise(colours.values, colours.sigma)
         denoiser = self.denoisers.of(colours.values, one_by_one=shared)
@@ -145,17 +150,27 @@ class _Clean:
                 "its channels share their noise, of which a model for colour keeps the most: one "
                 "for grey, as denoise-gray, takes it from each"
             )
+        is_channelwise = denoiser.channels == 1 < colours.values.shape[2]
+        if is_channelwise and not shared and 0 < colours.sigma >= least:
+            warnings.append(
+                "a model for grey sees each channel alone: one for colour, as denoise-color, takes "
+                "more of noise that differs between them"
+            )
         if sigma == "auto" and colours.sigma == 0:
             warnings.append("no noise was found in it; it stays as it is (--sigma says otherwise)")
         if 0 < colours.sigma < least:
             warnings.append(
                 f"its noise, sigma {colours.sigma * LEVELS:.3g}, is less than the model can take "
                 f"away ({least * LEVELS:.3g}); it stays as it is"
+                + (_UNITS if sigma != "auto" and colours.sigma * LEVELS < 1 else "")
             )
-        if kind == "JPEG" and (colours.sigma == 0 or colours.sigma < least):
-            warnings.append(_BY_JPEG)
-        one_by_one = shared and denoiser.channels == 1
-        return Prepared(picture, noisy, tuple(warnings), shares_noise=one_by_one)
+        return Prepared(
+            picture,
+            noisy,
+            tuple(warnings),
+            shares_noise=shared and denoiser.channels == 1,
+            unchanged=not alpha and (colours.sigma == 0 or colours.sigma < least),
+        )
 
     def capacity(self, prepared: Prepared) -> int:
         return self._denoiser(prepared).capacity(prepared.picture.colours)
@@ -201,7 +216,7 @@ class _Filled:
         if missing.mean() > _MOST:
             warnings.append(f"{job.marks} marks {missing.mean():.0%} of the pixels as missing")
         if kind == "JPEG" and self.inpainter.keeps:
-            warnings.append(_BY_JPEG)
+            warnings.append(BY_JPEG)
         noisy = (Noisy(picture.colours, self.inpainter.sigma),)
         return Prepared(picture, noisy, tuple(warnings), missing)
 

@@ -32,14 +32,15 @@ def save(
     path
         Where to; a safetensors file.
     training
-        What the model was trained for and how; kept in the metadata. None: what the model says
-        (its ``training_record``).
+        What the model was trained for and how, as JSON holds it; kept in the metadata. Its
+        ``task``, if it has one, is the table of a task: ``{"name": table_name, ...}`` with the
+        settings. None: what the model says (its ``training_record``).
 
     Raises
     ------
     ValueError
-        If configuration and weights of the model could not be read again, or the path does not end
-        as `rimkit.load` expects it.
+        If configuration, weights or training could not be read again, or the path does not end as
+        `rimkit.load` expects it.
     """
     if Path(path).suffix != ".safetensors":
         raise ValueError(f"{path}: a path of weights ends in .safetensors")
@@ -49,11 +50,12 @@ def save(
             "this configuration would not come back from a file: its network must be a subclass of "
             f"NetworkConfig with a table_name of its own, got {model.config}"
         )
-    metadata = {
-        "format": FORMAT,
-        "config": config,
-        "training": model.training_record if training is None else training,
-    }
+    record = model.training_record if training is None else training
+    _check_record(record)
+    try:
+        text = json.dumps({"format": FORMAT, "config": config, "training": record})
+    except TypeError as error:
+        raise ValueError(f"what is said of a training is JSON: {error}") from error
     state = {
         name.replace(_COMPILED, ""): value.detach().cpu().contiguous()
         for name, value in model.state_dict().items()
@@ -66,7 +68,16 @@ def save(
             f"{', '.join(sorted(state.keys() ^ expected))}"
         )
     with atomic.replacing(Path(path)) as file:
-        file.write(safetensors.torch.save(state, metadata={_KEY: json.dumps(metadata)}))
+        file.write(safetensors.torch.save(state, metadata={_KEY: text}))
+
+
+def _check_record(training: object, *, where: str = "") -> None:
+    task = training.get("task", {}) if isinstance(training, dict) else None
+    if not isinstance(task, dict) or not isinstance(task.get("name", ""), str):
+        raise ValueError(
+            f"{where}what is said of a training is a table, and so is its task, "
+            f'{{"name": ..., ...}}, got {training}'
+        )
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -92,9 +103,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds a configuration that is not JSON: {error}") from error
     if not isinstance(metadata, dict) or not isinstance(metadata.get("config"), dict):
         raise ValueError(f"{path} holds no configuration of a model")
-    training = metadata.setdefault("training", {})
-    if not isinstance(training, dict) or not isinstance(training.get("task", {}), dict):
-        raise ValueError(f"{path} says nothing sensible of its training: {training}")
+    _check_record(metadata.setdefault("training", {}), where=f"{path}: ")
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{path} has format {metadata.get('format')}, this rimkit reads format {FORMAT}: "

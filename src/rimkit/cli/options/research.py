@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rimkit.cli import values
@@ -33,7 +32,10 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
     _add_images(parser)
     parser.add_argument(
-        "--output", metavar="DIR", type=Path, help="default: runs/RECIPE, or runs/RECIPE-MODEL"
+        "--output",
+        metavar="DIR",
+        type=values.path,
+        help="default: runs/RECIPE, or runs/RECIPE-MODEL",
     )
     parser.add_argument(
         "--model",
@@ -77,7 +79,7 @@ def _add_evaluate(commands: Commands) -> None:
     )
     parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
     parser.add_argument(
-        "--data", metavar="DIR", type=Path, help="clean images of your own, below a folder"
+        "--data", metavar="DIR", type=values.path, help="clean images of your own, below a folder"
     )
     parser.add_argument(
         "--images", type=int, choices=[68, 100], help="how many test images (default: 100)"
@@ -97,9 +99,14 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument(
         "--quantised", action="store_true", help="also from images that were rounded to 8 bits"
     )
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="write the rows to a file, too")
     parser.add_argument(
-        "--per-image", metavar="FILE", type=Path, help="write the score of every image to a file"
+        "--csv", metavar="FILE", type=values.written, help="write the rows to a file, too"
+    )
+    parser.add_argument(
+        "--per-image",
+        metavar="FILE",
+        type=values.written,
+        help="write the score of every image to a file",
     )
 
 
@@ -116,7 +123,7 @@ def _add_reproduce(commands: Commands) -> None:
     parser.add_argument(
         "--output",
         metavar="DIR",
-        type=Path,
+        type=values.path,
         help="where the results are written (default: results; --images asks for another place)",
     )
     parser.add_argument(
@@ -155,7 +162,7 @@ def _add_experiments(commands: Commands) -> None:
     parser.add_argument("study", help="name of a study (recipe), or a .toml file")
     _add_images(parser)
     parser.add_argument(
-        "--output", metavar="DIR", type=Path, help="default: runs/experiments/STUDY"
+        "--output", metavar="DIR", type=values.path, help="default: runs/experiments/STUDY"
     )
     parser.add_argument(
         "--jobs", type=values.positive, default=1, help="trainings at a time (default: %(default)s)"
@@ -168,13 +175,17 @@ def _add_experiments(commands: Commands) -> None:
         default=[],
         help="leave the other choices out; repeatable",
     )
-    parser.add_argument("--text", metavar="FILE", type=Path, help="write the table to a file, too")
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="write every look to a file")
+    parser.add_argument(
+        "--text", metavar="FILE", type=values.written, help="write the table to a file, too"
+    )
+    parser.add_argument(
+        "--csv", metavar="FILE", type=values.written, help="write every look to a file"
+    )
     parser.add_argument(
         "--from",
         dest="read",
         metavar="FILE",
-        type=Path,
+        type=values.path,
         help="train nothing: make table and figure of what --csv wrote",
     )
     parser.add_argument(
@@ -187,7 +198,7 @@ def _add_experiments(commands: Commands) -> None:
     parser.add_argument(
         "--figure",
         metavar="FILE",
-        type=Path,
+        type=values.path,
         help="draw gains, or curves where a study looks more than once, to a PNG",
     )
 
@@ -206,7 +217,9 @@ def _add_bench(commands: Commands) -> None:
     parser.add_argument(
         "--rounds", type=values.positive, default=5, help="of all timings (default: %(default)s)"
     )
-    parser.add_argument("--text", metavar="FILE", type=Path, help="write what is printed to a file")
+    parser.add_argument(
+        "--text", metavar="FILE", type=values.written, help="write what is printed to a file"
+    )
     train = parser.add_argument_group("train")
     train.add_argument(
         "--networks",
@@ -234,7 +247,7 @@ def _add_bench(commands: Commands) -> None:
         type=values.scale,
         help="measure memory and time of rimkit restore --scale instead; sizes are the results'",
     )
-    restore.add_argument("--figure", metavar="FILE", type=Path, help="draw both to a PNG")
+    restore.add_argument("--figure", metavar="FILE", type=values.path, help="draw both to a PNG")
 
 
 def _add_data(commands: Commands) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rimkit.cli import values
@@ -30,13 +29,13 @@ def _add_restore(commands: Commands) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "sources", metavar="IN", type=Path, nargs="+", help="image files and folders"
+        "sources", metavar="IN", type=values.path, nargs="+", help="image files and folders"
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        type=Path,
+        type=values.path,
         help="file or folder, for several a folder (default: beside IN, as IN-restored, with "
         "--scale 2 IN-x2, with --missing IN-filled)",
     )
@@ -56,7 +55,7 @@ def _add_restore(commands: Commands) -> None:
     parser.add_argument(
         "--missing",
         metavar="MASK",
-        type=Path,
+        type=values.path,
         help="fill in pixels: an image of the same size, white where they are missing and black "
         "elsewhere, or a folder of such images by the names of those in IN",
     )
@@ -99,7 +98,10 @@ def _add_restore(commands: Commands) -> None:
         "it (default: %(default)s)",
     )
     parser.add_argument(
-        "--report", metavar="FILE", type=Path, help="write what became of each file as JSON"
+        "--report",
+        metavar="FILE",
+        type=values.written,
+        help="write what became of each file as JSON",
     )
     parser.add_argument(
         "--strip-metadata",
@@ -129,7 +131,7 @@ def _add_export(commands: Commands) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
-    parser.add_argument("output", metavar="OUT", type=Path, help="a .onnx file")
+    parser.add_argument("output", metavar="OUT", type=values.path, help="a .onnx file")
 
 
 def _add_serve(commands: Commands) -> None:
@@ -203,11 +205,14 @@ def _add_serve(commands: Commands) -> None:
     )
     export = parser.add_argument_group("without a server")
     export.add_argument(
-        "--export", metavar="DIR", type=Path, help="write the page as files, and serve nothing"
+        "--export",
+        metavar="DIR",
+        type=values.path,
+        help="write the page as files, and serve nothing",
     )
     export.add_argument(
         "--onnxruntime-web",
         metavar="DIR",
-        type=Path,
+        type=values.path,
         help="where its npm package lies unpacked (default: npm fetches it)",
     )
