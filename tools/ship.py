@@ -4,9 +4,9 @@ python tools/ship.py denoise-gray runs/denoise-gray results/table2-images.csv
 
 The scores are those of ``rimkit reproduce table2 --add runs/denoise-gray/weights.safetensors``, by
 image: of table1 for a colour denoiser, of table2 for what denoises grey images, of table3 for
-super-resolution, of inpainting for that. Those of rounded images are by the likelihood that the
-model learned. Weights of a training that was stopped early need ``--unfinished``, which their card
-says.
+super-resolution, of inpainting for that, and for random projections the curves of figure2, too.
+Those of rounded images are by the likelihood that the model learned. Weights of a training
+that was stopped early need ``--unfinished``, which their card says.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("name", choices=sorted(KINDS))
     parser.add_argument("run", type=Path, help="folder of the training")
     parser.add_argument(
-        "scores", type=Path, nargs="+", help="tableN-images.csv or inpainting-images.csv"
+        "scores",
+        type=Path,
+        nargs="+",
+        help="tableN-images.csv, inpainting-images.csv or figure2/NAME.npz",
     )
     parser.add_argument("--unfinished", action="store_true", help="of a training stopped early")
     options = parser.parse_args(arguments)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+import json
 import statistics
 from pathlib import Path
 
+import numpy as np
+
 from rimkit.data import bsds300
 from rimkit.evaluation.inpainting import HOLES
+from rimkit.evaluation.projections import PANELS, PER_IMAGE, TRAINED_STEPS
 from rimkit.evaluation.protocols import ROTH_BLACK
 from rimkit.evaluation.tables import SIGMAS
 from rimkit.reproduction.scores import KNOWS
 from rimkit.reproduction.super_resolution_methods import SCALES
+
+PSNR_OF_PATCHES = f"mean PSNR in dB after {TRAINED_STEPS} steps, sigma 1 in the units of y"
 
 ByImage = dict[str, tuple[float, float]]
 """PSNR in dB and SSIM by the name of the image."""
@@ -25,8 +31,8 @@ def mean_scores(
     Parameters
     ----------
     files
-        ``table1-images.csv``, ``table2-images.csv``, ``table3-images.csv`` or
-        ``inpainting-images.csv``.
+        ``table1-images.csv``, ``table2-images.csv``, ``table3-images.csv``,
+        ``inpainting-images.csv``, or the curves of a machine in ``figure2/``.
     settings
         Weights, steps and precision, as they stand in the files.
     knows_levels
@@ -40,6 +46,10 @@ def mean_scores(
     means: dict[str, str] = {}
     kinds = set()
     for file in files:
+        if file.suffix == ".npz":
+            kinds.add(f"of patches {PSNR_OF_PATCHES}")
+            means |= _projections(file, settings)
+            continue
         rows = list(csv.DictReader(file.read_text().splitlines()))
         if not rows or not {"settings", "image"} <= rows[0].keys():
             raise ValueError(
@@ -112,6 +122,24 @@ def _super_resolution(rows: list[dict[str, str]], file: Path, settings: str) -> 
         scored[row["image"]] = float(row["psnr"]), float(row["ssim"])
     scores = {f"x{scale:g}": found[scale] for scale in sorted(found)}
     return _by_kind(scores, _check(scores, file, settings))
+
+
+def _projections(file: Path, settings: str) -> dict[str, str]:
+    """Mean PSNR in every panel of Figure 2."""
+    with np.load(file) as kept:
+        said = json.loads(str(kept["about"]))["settings"]
+        curves = {panel: kept[f"{panel.ensemble}-{panel.p:g}"] for panel in PANELS}
+    weights, _, _ = settings.partition(",")
+    if not all(each.startswith(f"{weights},") for each in said.values()):
+        raise ValueError(f"{file} does not hold the scores of these weights ({settings})")
+    tests = [name for name in bsds300.checksums() if name.startswith("test/")]
+    if any(values.shape[1] != len(tests) for values in curves.values()):
+        raise ValueError(f"{file} does not hold all {len(tests)} images")
+    patches = f"{len(tests) * PER_IMAGE:,} patches"
+    return {
+        f"{patches}, {panel.title}": f"{means[:, TRAINED_STEPS].mean():.4f}"
+        for panel, (means, _) in curves.items()
+    }
 
 
 def _by_kind(scores: dict[str, ByImage], names: list[str]) -> dict[str, str]:

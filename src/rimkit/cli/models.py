@@ -25,8 +25,11 @@ def run(options: argparse.Namespace) -> int:
     print(f"recipe      {card.recipe}")
     print(f"seconds     {card.seconds:,}")
     print(f"licence     {card.licence}")
+    width = max(map(len, card.scores), default=0)
     for test, score in card.scores.items():
-        print(f"{test:<34} " + (f"{score:.4f}" if test.endswith("SSIM") else f"{score:.2f} dB"))
+        print(
+            f"{test:<{width}} " + (f"{score:.4f}" if test.endswith("SSIM") else f"{score:.2f} dB")
+        )
     return 0
 
 
