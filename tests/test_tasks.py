@@ -209,6 +209,7 @@ def test_tasks_are_read_from_tables() -> None:
         ({"name": "super-resolution", "sigma": 0}, "sigma is positive"),
         ({"name": "super-resolution", "scales": [0.5]}, "scales are at least 1"),
         ({"sigma": [10, 5]}, "sigma is a range"),
+        ({"sigma": [0, 2000]}, r"sigma is a range 0 <= low <= high <= 1020 \(grey levels\)"),
         ({"name": "random-projections", "p": [0.0]}, r"p lies in \(0, 1\]"),
         ({"name": "random-projections", "ensembles": ["gauss"]}, "'gaussian', 'binary'"),
         ({"name": "random-projections", "ensembles": []}, "some of gaussian, binary, fourier"),

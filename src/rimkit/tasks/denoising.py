@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rimkit import settings
-from rimkit.problem import Denoising, Problem
+from rimkit.problem import UNLIKELY, Denoising, Problem
 from rimkit.tasks.base import LEVELS, Measure, register
 
 Quantised = Literal["no", "unknown", "known", "half"]
@@ -42,8 +42,11 @@ class DenoisingTask:
     def __post_init__(self) -> None:
         settings.check_types(self, where="task")
         low, high = self.sigma
-        if not 0 <= low <= high < float("inf"):
-            raise ValueError(f"sigma is a range 0 <= low <= high, got {low} to {high}")
+        most = UNLIKELY * LEVELS
+        if not 0 <= low <= high <= most:
+            raise ValueError(
+                f"sigma is a range 0 <= low <= high <= {most:g} (grey levels), got {low} to {high}"
+            )
         if not all(0 <= sigma < float("inf") for sigma in self.validation_sigmas):
             raise ValueError(f"validation_sigmas are not negative, got {self.validation_sigmas}")
 
