@@ -210,8 +210,10 @@ def format_within(path: Path) -> str | None:
     """Pillow's name of the format that an image file has, whatever its ending says."""
     if tiff.is_tiff(path):
         return "TIFF"
-    with Image.open(path) as image:
-        return image.format
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as image:
+            return image.format
 
 
 def _values(image: Image.Image, path: Path) -> Values:
