@@ -48,7 +48,7 @@ def as_problem(physics: Any) -> Problem:
 def _operator(physics: Any) -> Operator:
     kind = type(physics)
     if kind.__module__.startswith("deepinv.") and kind.__name__ in ("Inpainting", "Demosaicing"):
-        with contextlib.suppress(TypeError, ValueError):  # none, or of weights: works as it stands
+        with contextlib.suppress(ValueError):  # none, or of weights: works as it stands
             return Mask(physics.mask)
     return physics  # type: ignore[no-any-return]
 

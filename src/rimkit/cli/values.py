@@ -7,9 +7,6 @@ import ipaddress
 import re
 from pathlib import Path
 
-IMAGES = frozenset({".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""Endings of images, as `rimkit.data.images` has them, which is not imported here."""
-
 _LARGEST_SIGMA = 1020  # four times white, as `rimkit.problem` has it
 
 
@@ -40,7 +37,9 @@ def written(text: str) -> Path:
     """A file of text to write, which takes the place of no image."""
     if text == "-":
         raise argparse.ArgumentTypeError("- is no file: name one, or a pipe")
-    if (place := path(text)).suffix.lower() in IMAGES:
+    from rimkit.data.images import SUFFIXES  # only here: --help need not wait for torch
+
+    if (place := path(text)).suffix.lower() in SUFFIXES:
         raise argparse.ArgumentTypeError(f"{text}: that is the name of an image, and this is text")
     return place
 

@@ -14,10 +14,10 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from rimkit import atomic
 from rimkit.files import png, png_chunks, tiff
+from rimkit.files.formats import FORMATS, format_of
 from rimkit.files.losses import takes_profile, takes_xmp
 from rimkit.files.metadata import DAMAGED, Metadata, Values, read_metadata, turned
 
-_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
 _LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; libjpeg's own limit is below the format's
 _DEEP_FORMATS = ("PNG", "TIFF")
@@ -189,33 +189,6 @@ def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None =
     return kind
 
 
-def format_of(path: Path) -> str:
-    """Pillow's name of the format that the ending of ``path`` asks for.
-
-    Raises
-    ------
-    ValueError
-        If it asks for none, or for one that cannot be written.
-    """
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in _FORMATS:
-        raise ValueError(
-            f"{path}: the ending {path.suffix or '(none)'} names no image format that can be "
-            f"written ({', '.join(sorted(_FORMATS))})"
-        )
-    return kind
-
-
-def format_within(path: Path) -> str | None:
-    """Pillow's name of the format that an image file has, whatever its ending says."""
-    if tiff.is_tiff(path):
-        return "TIFF"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
-            return image.format
-
-
 def _values(image: Image.Image, path: Path) -> Values:
     """Pixels (H, W) or (H, W, C) as they stand in the file: uint8, uint16 or float32."""
     if image.format == "PNG":
@@ -294,7 +267,7 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
 
 def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
     """Refuse what would come back as less than it was: other formats, frames."""
-    if image.format not in (*_FORMATS, "MPO") or image.format == "TIFF":  # no sound one: `is_tiff`
+    if image.format not in (*FORMATS, "MPO") or image.format == "TIFF":  # no sound one: `is_tiff`
         raise ValueError(f"{path}: {image.format} files are not supported; convert to PNG or TIFF")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":

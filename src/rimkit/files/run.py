@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rimkit import atomic
 from rimkit.denoiser import Sigma
+from rimkit.files.formats import format_of, format_within
 from rimkit.files.jobs import Job
 from rimkit.files.losses import what_is_lost
 from rimkit.files.metadata import colours_alone
 from rimkit.files.outcome import Outcome, failure_of, outcome_of
 from rimkit.files.picture import (
     Picture,
-    format_of,
-    format_within,
     read_picture,
     size_of,
     write_picture,

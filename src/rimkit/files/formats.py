@@ -1,0 +1,40 @@
+"""Formats of image files, by Pillow's names: which an ending asks for, and which a file has."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from PIL import Image
+
+from rimkit.files import tiff
+
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+"""What is read and written."""
+
+
+def format_of(path: Path) -> str:
+    """Pillow's name of the format that the ending of ``path`` asks for.
+
+    Raises
+    ------
+    ValueError
+        If it asks for none, or for one that cannot be written.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in FORMATS:
+        raise ValueError(
+            f"{path}: the ending {path.suffix or '(none)'} names no image format that can be "
+            f"written ({', '.join(sorted(FORMATS))})"
+        )
+    return kind
+
+
+def format_within(path: Path) -> str | None:
+    """Pillow's name of the format that an image file has, whatever its ending says."""
+    if tiff.is_tiff(path):
+        return "TIFF"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as image:
+            return image.format
