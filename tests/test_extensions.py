@@ -97,15 +97,18 @@ def test_the_command_line_imports_before_the_command_runs(
     assert "nothing" in capsys.readouterr().err  # the recipe is read, and there are no images
 
 
-@pytest.mark.parametrize("module", ["no_such_module", "no/such/file.py"])
+@pytest.mark.parametrize("module", ["no_such_module", "no/such/file.py", "text.png"])
 def test_what_cannot_be_imported_is_said(
-    own: Path, module: str, capsys: pytest.CaptureFixture[str]
+    own: Path, module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(own.parent)
+    Path("text.png").touch()
     assert main(["--import", module, "models"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("rimkit: ")
     assert Path(module).name in said
     assert "cannot be imported" in said
+    assert ("ends in .py" in said) == (module == "text.png")
 
 
 def test_two_files_of_one_name_are_not_mixed_up(own: Path, tmp_path: Path) -> None:

@@ -72,6 +72,15 @@ def test_complex_noise_has_sigma_on_both_parts() -> None:
     assert GaussianNoise(0.5).log_prob(z, y).item() == pytest.approx(expected.item())
 
 
+@pytest.mark.parametrize("noise", [PoissonNoise(0.1), QuantisedGaussianNoise(0.1)])
+@pytest.mark.parametrize("question", ["sample", "log_prob", "score"])
+def test_noise_of_real_values_says_so(noise: Noise, question: str) -> None:
+    z = torch.zeros(1, 4, dtype=torch.complex64)
+    given = [z] if question == "sample" else [z, z]
+    with pytest.raises(ValueError, match=r"Noise is noise of real values, got z \(1, 4\) of"):
+        getattr(noise, question)(*given)
+
+
 def test_poisson_has_variance_gain_times_z() -> None:
     z = torch.full((1, 1, 300, 300), 2.0)
     y = PoissonNoise(0.1).sample(z, generator=torch.Generator().manual_seed(0))

@@ -55,6 +55,14 @@ def most_taken(work: Callable[[], object]) -> int | None:
     return max(0, peak() - before)
 
 
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python's or of torch's, says that there is not enough memory."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("allocate memory", "out of memory"))
+    )
+
+
 def return_large_blocks() -> None:
     """Make this process hand every block of half a megabyte or more back once it is freed.
 

@@ -57,6 +57,8 @@ def _absolute(module: str) -> str:
 
 def _load(module: str) -> None:
     if not module.endswith(".py"):
+        if Path(module).is_file():
+            raise ImportError("a file of a module ends in .py")
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())
         importlib.import_module(module)

@@ -110,6 +110,7 @@ class QuantisedGaussianNoise:
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...)."""
+        _check_real(self, z)
         y = z + tree.per_sample(self.sigma, z) * _normal(z, generator)
         return (y.clamp(0, 1) * self.levels).round() / self.levels
 
@@ -154,6 +155,7 @@ class QuantisedGaussianNoise:
 
         It is where it lies to the right: there, differences of chances near 1 lose digits.
         """
+        _check_real(self, z)
         half = 0.5 / self.levels
         low = torch.where(y < half, -torch.inf, (y - half - z) / deviation)
         high = torch.where(y > 1 - half, torch.inf, (y + half - z) / deviation)
@@ -185,6 +187,7 @@ class PoissonNoise:
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...); negative z counts as zero."""
+        _check_real(self, z)
         gain = tree.per_sample(self.gain, z)
         return torch.poisson(z.clamp(min=0) / gain, generator=generator) * gain
 
@@ -194,6 +197,7 @@ class PoissonNoise:
         -inf where z <= 0 < y. Of y below zero, as where a dark level was taken off, nothing is said
         where z <= 0.
         """
+        _check_real(self, z)
         gain, z = tree.per_sample(self.gain, z), z.clamp(min=0)
         # Where y = 0 the first term is, and has a gradient of, zero: at z = 0, too.
         logarithm = torch.where((y == 0) | ((y < 0) & (z == 0)), 1.0, z).log()
@@ -205,6 +209,7 @@ class PoissonNoise:
         Where there is no variance and y is not positive, it is the limit at y = 0, -1 / gain, and
         below zero, where the likelihood is level, 0.
         """
+        _check_real(self, z)
         gain = tree.per_sample(self.gain, z)
         variance = gain * z.clamp(min=0) + variance_floor
         dark = (variance == 0) & (y <= 0)
@@ -239,6 +244,15 @@ def noise_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Tensor
     if not math.isfinite(value) or value < 0 or (value == 0 and not allow_zero):
         raise ValueError(f"{wanted}, got {value}")
     return value
+
+
+def _check_real(noise: Noise, z: Tensor) -> None:
+    """Raise where z is complex, of which this noise knows nothing."""
+    if z.is_complex():
+        raise ValueError(
+            f"{type(noise).__name__} is noise of real values, got z {tuple(z.shape)} of {z.dtype}; "
+            "GaussianNoise is for complex ones, too"
+        )
 
 
 def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rimkit import settings
 from rimkit.tasks import (
@@ -16,6 +17,31 @@ from rimkit.tasks import (
 )
 
 _LEAST = 44
+_Kind = TypeVar("_Kind")
+
+
+def task_table(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The table of the task in a ``training_record``; empty where nothing is said of it."""
+    table: Mapping[str, Any] = record.get("task", {})
+    return table
+
+
+def task_name(record: Mapping[str, Any]) -> str:
+    """Name of the task of this ``training_record``; denoising where it is not said."""
+    name: str = task_table(record).get("name", DenoisingTask.table_name)
+    return name
+
+
+def trained_range(record: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Least and largest sigma of a training in grey levels; None where nothing is said of it.
+
+    Of any task that has a ``sigma``, those of one's own included.
+    """
+    said = task_table(record).get("sigma")
+    values = said if isinstance(said, list | tuple) else [said]
+    if not values or not all(isinstance(value, int | float) for value in values):
+        return None
+    return float(min(values)), float(max(values))
 
 
 def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str) -> None:
@@ -30,11 +56,8 @@ def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str
     model
         What the error calls it.
     """
-    if "task" not in record:
-        return
-    name = record["task"].get("name", DenoisingTask.table_name)
-    if name != task.table_name:
-        raise ValueError(f"{model} is trained for {name}, not for {task.table_name}")
+    if "task" in record and task_name(record) != task.table_name:
+        raise ValueError(f"{model} is trained for {task_name(record)}, not for {task.table_name}")
 
 
 def said_if_unknown(task: type[Task], record: Mapping[str, Any], *, model: str) -> str:
@@ -52,12 +75,14 @@ def knows_levels(record: Mapping[str, Any]) -> bool:
 
     Then it is to be given it where y is rounded: it gains by it, mostly at high noise.
     """
-    return record.get("task", {}).get("quantised") in ("known", "half")
+    task = _task(DenoisingTask, task_table(record))
+    return task is not None and task.quantised in ("known", "half")
 
 
 def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
     """Whether a denoiser with this ``training_record`` never saw y as it is before rounding."""
-    return record.get("task", {}).get("quantised") in ("known", "unknown")
+    task = _task(DenoisingTask, task_table(record))
+    return task is not None and task.quantised in ("known", "unknown")
 
 
 def never_denoised(record: Mapping[str, Any]) -> bool:
@@ -67,7 +92,7 @@ def never_denoised(record: Mapping[str, Any]) -> bool:
     transform, with which y is the noisy image. Where the record says what the weights had learned
     from which the training started, that counts, too.
     """
-    tables = [record.get("task", {}), *(one.get("task", {}) for one in _before(record))]
+    tables = [task_table(record), *(one.get("task", {}) for one in _before(record))]
     return all(_is_of_projections_alone(table) for table in tables)
 
 
@@ -86,11 +111,8 @@ def least_sigma(record: Mapping[str, Any]) -> float:
     A forty-fourth of the largest that it was trained for (docs/decisions.md, 54): 1.25 grey levels
     for those in the package. 0 where the ``training_record`` says nothing.
     """
-    task = record.get("task", {})
-    if task.get("name", DenoisingTask.table_name) != DenoisingTask.table_name:
-        return 0.0
-    largest: float = max(task.get("sigma", (0.0,)))
-    return largest / _LEAST / LEVELS
+    task = _task(DenoisingTask, task_table(record))
+    return 0.0 if task is None else max(task.sigma) / _LEAST / LEVELS
 
 
 def trained_sigma(record: Mapping[str, Any]) -> float:
@@ -98,8 +120,8 @@ def trained_sigma(record: Mapping[str, Any]) -> float:
 
     The task's own where the ``training_record`` says nothing.
     """
-    sigma: float = record.get("task", {}).get("sigma", SuperResolutionTask.sigma)
-    return sigma / LEVELS
+    task = _task(SuperResolutionTask, task_table(record)) or SuperResolutionTask()
+    return task.sigma / LEVELS
 
 
 def inpainting_sigma(record: Mapping[str, Any]) -> float:
@@ -107,16 +129,33 @@ def inpainting_sigma(record: Mapping[str, Any]) -> float:
 
     The task's own where the ``training_record`` says nothing of it.
     """
-    task = record.get("task", {})
-    is_told = task.get("name") == InpaintingTask.table_name and "sigma" in task
-    low: float = (task["sigma"] if is_told else InpaintingTask.sigma)[0]
-    return low / LEVELS
+    task = _task(InpaintingTask, task_table(record)) or InpaintingTask()
+    return task.sigma[0] / LEVELS
+
+
+def _task(kind: type[_Kind], table: Mapping[str, Any]) -> _Kind | None:
+    """The task of a table, if it is of that kind; None of an empty table, which says nothing.
+
+    Settings that are not said have their defaults, and those that this version does not know, as a
+    newer one may have written them, are left out.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not of its type.
+    """
+    name: str = kind.table_name  # type: ignore[attr-defined]
+    fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    said = {key: value for key, value in table.items() if key in fields}
+    if not table or table.get("name", DenoisingTask.table_name) != name:
+        return None
+    return settings.from_table(kind, said, where="what the weights say of their task")
 
 
 def _is_of_projections_alone(table: Mapping[str, Any]) -> bool:
-    if table.get("name") != RandomProjectionsTask.table_name:
+    task = _task(RandomProjectionsTask, table)
+    if task is None:
         return False
-    task = settings.from_table(RandomProjectionsTask, table)
     whole = "fourier" in task.ensembles and min(task.fourier_most, max(task.p)) >= 1
     return not task.noisier and not whole
 

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import rimkit
@@ -146,6 +147,7 @@ def test_mistakes_are_one_line(
         (["restore", "a.png", "--scael=2"], "--scael=2; did you mean --scale? (see rimkit restore"),
         (["train", "denoise-gray", "--import", "m.py"], "m.py; it goes before the command (see ri"),
         (["models", "denoise-gray", "zzz"], "unrecognized arguments: zzz (see rimkit models --he"),
+        (["restore", "-dash.png"], "; -dash.png reads as an option: the file is ./-dash.png (see "),
         (["--zzz", "models"], "unrecognized arguments: --zzz (see rimkit --help)"),
         (["restore", ""], "an empty path was given"),
         (["restore", "a.png", "--missing", ""], "an empty path was given"),
@@ -158,8 +160,14 @@ def test_mistakes_are_one_line(
     ids=str,
 )
 def test_wrong_arguments_are_told_in_one_line(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-dash.png").touch()
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -179,6 +187,21 @@ def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         "rimkit: this needs lightning, of the extra train: pip install '.[train]' in a copy of the "
         "repository\n"
     )
+
+
+@pytest.mark.parametrize("size", [10**16, 10**18])
+def test_too_little_memory_is_one_line(
+    size: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rimkit.cli.models.run", lambda _: torch.empty(size, dtype=torch.uint8))
+    assert main(["models"]) == 1
+    assert capsys.readouterr().err == "rimkit: not enough memory\n"
+
+
+def test_other_errors_of_torch_are_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rimkit.cli.models.run", lambda _: torch.ones(2) + torch.ones(3))
+    with pytest.raises(RuntimeError, match="must match"):
+        main(["models"])
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])

@@ -73,6 +73,15 @@ def test_no_download_says_where_from(small: Path) -> None:
         bsds300.fetch(url=(small / "none.tgz").as_uri())
 
 
+def test_a_cache_that_cannot_be_written_says_what_to_do(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small / "file").touch()
+    monkeypatch.setenv(bsds300.CACHE, str(small / "file" / "cache"))
+    with pytest.raises(ValueError, match=r"cache cannot be written .*: set RIMKIT_CACHE to anoth"):
+        bsds300.fetch(url=(small / "none.tgz").as_uri())
+
+
 def test_absent_data_says_what_to_do(small: Path) -> None:
     with pytest.raises(ValueError, match=r"set RIMKIT_BSDS300 .*rimkit data bsds300"):
         bsds300.image_paths("test")

@@ -102,6 +102,26 @@ def test_problems_that_do_not(gain: Any) -> None:
     try_task(flat, batch=x, watched=x, joined=False)  # none is joined
 
 
+def test_settings_that_no_file_could_hold(
+    images: Path, overrides: list[str], tmp_path: Path
+) -> None:
+    task = Given(lambda x: (PROBLEM, PROBLEM.simulate(x)))
+    recipe = dataclasses.replace(load_recipe("denoise-gray", overrides=overrides), task=task)
+    with pytest.raises(ValueError, match="a recipe, its task included, is kept as JSON"):
+        train(recipe, training_paths(images), RunOptions(tmp_path / "run", progress=False))
+    assert not list(tmp_path.glob("run/*"))
+
+
+def test_what_is_watched_has_names() -> None:
+    class Unnamed(Given):
+        def validation(self) -> Any:
+            return [lambda x, generator: (PROBLEM, x)]
+
+    x = torch.rand(1, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"validation\(\) is a dict .* by name, got list"):
+        try_task(Unnamed(lambda x: (PROBLEM, x)), batch=x, watched=x, joined=False)
+
+
 def test_what_is_right_is_handed_on() -> None:
     x = torch.rand(2, 1, 4, 4)
     drawn = (PROBLEM, x)

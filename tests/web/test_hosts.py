@@ -118,6 +118,13 @@ def test_every_limit_reaches_what_it_limits(monkeypatch: pytest.MonkeyPatch) -> 
     assert given["hosts"] == ["localhost", "127.0.0.1", "::1", "127.0.0.1", "rim.example.org"]
 
 
+def test_a_server_that_could_take_no_image_does_not_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["serve", "--port", "0", "--memory", "20MB", "--model", "denoise-gray"]) == 1
+    assert "20 MB of memory are too little: denoise-gray takes" in capsys.readouterr().err
+
+
 def test_a_server_that_cannot_start_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -176,10 +176,19 @@ def test_what_a_model_was_trained_for_is_saved_again(saved: Path, tmp_path: Path
     assert weights.load(tmp_path / "again.safetensors").training_record == model.training_record
 
 
-@pytest.mark.parametrize("training", [[1, 2], {"task": "denoising"}])
-def test_a_training_that_says_nothing_sensible(saved: Path, training: object) -> None:
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ([1, 2], "is a table"),
+        ({"task": "denoising"}, "is a table"),
+        ({"seconds": "long"}, "has seconds as a number, got 'long'"),
+        ({"start": [{"seconds": 5}]}, r"has start as a table, got \["),
+        ({"precision": 16}, "has precision as a text, got 16"),
+    ],
+)
+def test_a_training_that_says_nothing_sensible(saved: Path, training: object, message: str) -> None:
     rewrite(saved, lambda _, metadata: metadata.update(training=training))
-    with pytest.raises(ValueError, match="what is said of a training is a table"):
+    with pytest.raises(ValueError, match=f"what is said of a training {message}"):
         weights.load(saved)
 
 

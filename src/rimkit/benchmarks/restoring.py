@@ -29,6 +29,7 @@ from rimkit.problem import Denoising
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask
 from rimkit.tiling import plan, reach, solve_tiled
+from rimkit.trained import task_name
 
 SIGMA = 25 / 255
 _MEMORY = {"all at once": 8e9, "500 MB": 5e8, "150 MB": 1.5e8}
@@ -180,8 +181,7 @@ def _in_onnxruntime(name: str) -> RIM:
 
 
 def _denoises(name: str) -> bool:
-    task = weights.load(name).training_record.get("task", {})
-    return bool(task.get("name", DenoisingTask.table_name) == DenoisingTask.table_name)
+    return task_name(weights.load(name).training_record) == DenoisingTask.table_name
 
 
 def _denoising(denoiser: Denoiser, y: npt.NDArray[np.float32]) -> Callable[[], object]:

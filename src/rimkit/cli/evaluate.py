@@ -40,7 +40,7 @@ from rimkit.provenance import stamp, version
 from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
-from rimkit.trained import check_trained_for, knows_levels, said_if_unknown
+from rimkit.trained import check_trained_for, knows_levels, said_if_unknown, task_name, task_table
 from rimkit.weights.record import parameter_count, title
 
 _TIMED = 10  # images, at sigma 25
@@ -68,7 +68,7 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
             "task says the problems, and --per-image writes the scores"
         )
     table = model.training_record.get("recipe", {})
-    task = task_from_table(model.training_record.get("task", {}))
+    task = task_from_table(task_table(model.training_record))
     paths = list_images(options.data)
     for path in paths:  # before the first is solved
         if min(load_bytes(path, channels=1).shape[1:]) < SMALLEST:
@@ -106,7 +106,7 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
 
 def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
     record = model.training_record
-    if record.get("task", {}).get("name") != RandomProjectionsTask.table_name:  # which denoise, too
+    if task_name(record) != RandomProjectionsTask.table_name:  # which denoise, too
         check_trained_for(DenoisingTask, record, model=options.model)
     channels = model.config.network.channels
     images = list(load_test_images(options.images or 100, channels=channels))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import rimkit
 from rimkit import extensions
+from rimkit.allocation import is_lack_of_memory
 from rimkit.cli.options import research, using
 from rimkit.cli.options.parser import Parser
 
@@ -39,15 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"this needs {error.name}, of the extra {extra}: pip install '.[{extra}]' "
             "in a copy of the repository"
         )
-    except ValueError as error:
-        return fail("; ".join([str(error), *getattr(error, "__notes__", ())]))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return fail(f"{where}{error.strerror or error}")
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not is_lack_of_memory(error):
+            raise
+        return fail(_explained(error))
     except KeyboardInterrupt:
         fail("interrupted")
         return _INTERRUPTED
     return code
+
+
+def _explained(error: Exception) -> str:
+    if is_lack_of_memory(error):
+        return "not enough memory"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    return "; ".join([str(error), *getattr(error, "__notes__", ())])
 
 
 def fail(message: str) -> int:

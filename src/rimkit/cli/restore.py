@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -31,7 +32,7 @@ from rimkit.precision import Precision, slow
 from rimkit.rim import RIM
 from rimkit.signals import handled, hang_up
 from rimkit.tasks import LEVELS, DenoisingTask, InpaintingTask, SuperResolutionTask, Task
-from rimkit.trained import check_trained_for, said_if_unknown, trained_sigma
+from rimkit.trained import check_trained_for, said_if_unknown, trained_range, trained_sigma
 from rimkit.upscaler import Upscaler
 
 _NAMES: dict[type[Task], tuple[str, ...]] = {
@@ -224,8 +225,7 @@ class _Progress:
     """A bar over all pixels, with the time left, and lines above it."""
 
     def __init__(self, model: RIM, options: argparse.Namespace) -> None:
-        trained = model.training_record.get("task", {}).get("sigma")
-        self._trained = (trained, trained) if isinstance(trained, int | float) else trained
+        self._trained = trained_range(model.training_record)
         self._is_larger = options.scale is not None
         self._quiet = options.quiet
         self._bar = tqdm(
@@ -259,8 +259,8 @@ class _Progress:
             tqdm.write(line, file=sys.stdout)
         for warning in outcome.warnings:
             self._warn(f"{outcome.source}: {warning}")
-        if self._trained and not self._covers(outcome.sigma or 0):
-            low, high = self._trained
+        low, high = self._trained or (0.0, math.inf)
+        if not low - _ROUNDING <= (outcome.sigma or 0) <= high + _ROUNDING:
             trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
             self._warn(
                 f"{outcome.source}: sigma {outcome.sigma:.4g} is outside what the model was "
@@ -275,10 +275,6 @@ class _Progress:
         shared = ", shared by its channels" if outcome.shares_noise else ""
         stayed = ", as it was" if outcome.unchanged else ""
         return f"sigma {outcome.sigma:.1f}{shared}{stayed}"
-
-    def _covers(self, sigma: float) -> bool:
-        low, high = self._trained
-        return bool(low - _ROUNDING <= sigma <= high + _ROUNDING)
 
     def _warn(self, message: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr):

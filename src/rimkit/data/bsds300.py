@@ -76,11 +76,11 @@ def fetch(*, url: str = URL) -> Path:
     Raises
     ------
     ValueError
-        If the download fails, or an image is missing or has a wrong checksum; then nothing is kept.
+        If the download fails, an image is missing or has a wrong checksum, or the cache folder
+        cannot be written; then nothing is kept.
     """
     target = cache_folder() / "bsds300"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    with _scratch(target.parent) as scratch:
         archive = Path(scratch) / "images.tgz"
         try:
             with urllib.request.urlopen(url, timeout=60) as source, archive.open("wb") as sink:  # noqa: S310
@@ -96,6 +96,16 @@ def fetch(*, url: str = URL) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         images.rename(target)
     return target
+
+
+def _scratch(cache: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=cache)
+    except OSError as error:
+        raise ValueError(
+            f"{cache} cannot be written ({error.strerror}): set {CACHE} to another folder"
+        ) from error
 
 
 def _unpack(bundle: tarfile.TarFile, folder: Path) -> None:

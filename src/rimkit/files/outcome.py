@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from rimkit.allocation import is_lack_of_memory
 from rimkit.files.jobs import Job
 
 Status = Literal["restored", "skipped", "failed"]
@@ -67,7 +68,7 @@ def failure_of(job: Job, error: Exception) -> Outcome:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename or job.target}: {error.strerror}"
-    elif isinstance(error, MemoryError) or "allocate memory" in text:
+    elif is_lack_of_memory(error):
         text = "not enough memory for an image of this size"
     if str(job.source) not in text and str(job.target) not in text:
         text = f"{job.source}: {text}"

@@ -23,6 +23,7 @@ from rimkit.trained import (
     knows_levels,
     never_denoised,
     saw_less_contrast,
+    task_name,
     trained_on_rounded_alone,
 )
 from rimkit.weights import record
@@ -78,7 +79,7 @@ def ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
             if name in setup.models:
                 raise ValueError(f"{name} takes {theirs} channels, these images have {channels}")
             continue
-        if model.training_record.get("task", {}).get("name") == _PROJECTIONS:
+        if task_name(model.training_record) == _PROJECTIONS:
             methods.append(_for_projections(name, model))
         else:
             check_trained_for(DenoisingTask, model.training_record, model=name)

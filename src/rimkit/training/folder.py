@@ -100,7 +100,13 @@ def check_free(folder: Path) -> None:
 
 
 def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    """Write down what goes into a new training."""
+    """Write down what goes into a new training.
+
+    Raises
+    ------
+    ValueError
+        If settings of its task are not what JSON holds: nobody could read them again.
+    """
     _write(folder, recipe, read)
 
 
@@ -177,6 +183,10 @@ def _updates(checkpoint: Path) -> int:
 
 
 def _write(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    for name, table in ((RECIPE, settings.to_table(recipe)), (_INPUTS, read)):
+    try:
+        said = json.dumps(settings.to_table(recipe), indent=1)
+    except TypeError as error:
+        raise ValueError(f"a recipe, its task included, is kept as JSON: {error}") from error
+    for name, text in ((RECIPE, said), (_INPUTS, json.dumps(read, indent=1))):
         with atomic.replacing(folder / name) as file:
-            file.write(json.dumps(table, indent=1).encode() + b"\n")
+            file.write(text.encode() + b"\n")

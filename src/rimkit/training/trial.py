@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -55,10 +57,13 @@ def try_task(task: Task, *, batch: Tensor, watched: Tensor, joined: bool) -> Non
     ------
     Exception
         Whatever the task raises, with a note on what was measured; a ValueError if a y does not fit
-        its problem, or a problem changes where its samples are joined.
+        its problem, a problem changes where its samples are joined, or ``validation()`` is no dict.
     """
     _try(task.draw, batch, "training patches", "", joined=joined)
-    for name, measure in task.validation().items():
+    watch: object = task.validation()
+    if not isinstance(watch, Mapping):
+        raise ValueError(f"validation() is a dict of measurements by name, got {_kind(watch)}")
+    for name, measure in watch.items():
         where = (
             f" for {name!r}: images are looked at whole, up to 256x256, unless the task says "
             "on_patches"

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -20,6 +21,7 @@ from rimkit.web.routes import router
 from rimkit.web.solvers import offers
 from rimkit.web.studio import Studio
 
+_LEAST_SIDE = 256  # of an image that every solver is to take
 _LONGEST_WISH = 300_000  # bytes: MOST_RUNS numbers of two million pixels, and some
 _LONGEST = 20_000  # of what else is sent
 
@@ -42,10 +44,17 @@ def create_app(
     Raises
     ------
     ValueError
-        If a model cannot be loaded, or two have one name.
+        If a model cannot be loaded, two have one name, or the memory is too little for any image
+        that somebody would send.
     """
     limits = limits if limits is not None else Limits()
     offered = offers(models, memory=limits.memory)
+    for offer in offered.values():
+        if offer.together(np.zeros((_LEAST_SIDE, _LEAST_SIDE, offer.channels), np.uint8)) < 1:
+            raise ValueError(
+                f"{limits.memory / 1e6:g} MB of memory are too little: {offer.name} takes not even "
+                f"an image of {_LEAST_SIDE}x{_LEAST_SIDE} in them"
+            )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ from rimkit.tasks import (
     RandomProjectionsTask,
     SuperResolutionTask,
 )
-from rimkit.trained import inpainting_sigma
+from rimkit.trained import inpainting_sigma, task_name
 from rimkit.web.problems import ROUNDING
 from rimkit.weights import record
 
@@ -119,8 +119,7 @@ def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
 
 def trained_kinds(training_record: Mapping[str, Any]) -> tuple[str, ...]:
     """Kinds of problems, as in `rimkit.web.problems`, that a model was trained for."""
-    task = training_record.get("task", {}).get("name", DenoisingTask.table_name)
-    return _TASKS.get(task, ())
+    return _TASKS.get(task_name(training_record), ())
 
 
 def seen_sigma(training_record: Mapping[str, Any]) -> float:

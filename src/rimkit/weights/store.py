@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import numbers
 import os
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from rimkit.rim import RIM, RIMConfig
 
 FORMAT = 1
 _KEY = "rimkit"
+_SAID: dict[str, tuple[type, str]] = {  # what a training says beside its task: others may say more
+    **dict.fromkeys(("recipe", "start", "read"), (dict, "as a table")),
+    **dict.fromkeys(("updates", "seconds", "finished"), (numbers.Real, "as a number")),
+    **dict.fromkeys(("images", "precision"), (str, "as a text")),
+}
 _COMPILED = "_orig_mod."  # what torch.compile puts before the names of weights
 
 
@@ -72,12 +78,18 @@ def save(
 
 
 def _check_record(training: object, *, where: str = "") -> None:
-    task = training.get("task", {}) if isinstance(training, dict) else None
+    record: dict[str, Any] = training if isinstance(training, dict) else {"task": None}
+    task = record.get("task", {})
     if not isinstance(task, dict) or not isinstance(task.get("name", ""), str):
         raise ValueError(
             f"{where}what is said of a training is a table, and so is its task, "
             f'{{"name": ..., ...}}, got {training}'
         )
+    for key, (kind, words) in _SAID.items():
+        if key in record and not isinstance(record[key], kind):
+            raise ValueError(
+                f"{where}what is said of a training has {key} {words}, got {record[key]!r}"
+            )
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

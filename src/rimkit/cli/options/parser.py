@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,10 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 class Parser(argparse.ArgumentParser):
     """Parses a command's options; parsers of commands are of the same class."""
 
+    _given: Sequence[str] = ()
+
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
         """Parse what all must be known of: a command says itself what it does not know."""
+        self._given = sys.argv[1:] if args is None else args
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             name = unknown[0].partition("=")[0]
@@ -27,6 +32,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, and exit with 2."""
+        for word in self._given:
+            if word.startswith("-") and os.path.lexists(word):
+                message += f"; {word} reads as an option: the file is ./{word}"
         self.exit(2, f"rimkit: {message} (see {self.prog} --help)\n")
 
 
