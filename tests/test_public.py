@@ -16,6 +16,7 @@ SOURCE = Path(rimkit.__file__).parent
 ORDER = [
     "signals",
     "atomic",
+    "sheets",
     "settings",
     "tree",
     "metrics",

@@ -30,3 +30,12 @@ def computes_in_bfloat16() -> bool:
     """Whether the processor multiplies in bf16, and so runs networks faster in it."""
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16", False))
+
+
+def default_precision(accelerator: str) -> str:
+    """Of a training: ``"bf16-mixed"`` where an accelerator computes in bf16, else ``"32-true"``."""
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = computes_in_bfloat16()
+    return "bf16-mixed" if fast else "32-true"

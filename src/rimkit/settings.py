@@ -83,6 +83,23 @@ def _plain(item: Any) -> Any:
     return to_table(item) if dataclasses.is_dataclass(item) else item
 
 
+def make_known(cls: type[Any], known: dict[str, type[Any]], *, kind: str) -> None:
+    """Let tables name a class by its ``table_name``, or the same class written again in a notebook.
+
+    Raises
+    ------
+    ValueError
+        If another class has that name; it says what ``kind`` of thing both are.
+    """
+    name: str = cls.table_name
+    other = known.get(name, cls)
+    if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ValueError(
+            f"a {kind} is called {name!r} already: {other.__qualname__} of {other.__module__}"
+        )
+    known[name] = cls
+
+
 def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Values of nested tables by their whole keys, such as ``optimizer.rate``."""
     values: dict[str, Any] = {}

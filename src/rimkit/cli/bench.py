@@ -21,10 +21,9 @@ from rimkit.benchmarks.restoring import SIGMA, measure_size, measure_speed, tile
 from rimkit.benchmarks.throughput import WORKLOADS, measure
 from rimkit.benchmarks.updates import time_update
 from rimkit.cli.values import size as size_in_bytes
-from rimkit.precision import fastest_precision, worthwhile_precisions
+from rimkit.precision import default_precision, fastest_precision, worthwhile_precisions
 from rimkit.provenance import stamp, version
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import default_precision
 
 _STEPS = (10, 20, 50, 100)
 _SEGMENT = 10

@@ -26,19 +26,13 @@ from rimkit.evaluation.protocols import (
     seconds_of,
     solver_restore,
 )
-from rimkit.evaluation.tables import (
-    SIGMAS,
-    format_rows,
-    measured_row,
-    published_rows,
-    write_csv,
-    write_rows,
-)
+from rimkit.evaluation.tables import SIGMAS, format_rows, measured_row, published_rows, write_rows
 from rimkit.metrics import SMALLEST
 from rimkit.precision import slow
 from rimkit.provenance import stamp, version
 from rimkit.reproduction.scores import KNOWS
 from rimkit.rim import RIM
+from rimkit.sheets import write_csv
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table
 from rimkit.trained import check_trained_for, knows_levels, said_if_unknown, task_name, task_table
 from rimkit.weights.record import parameter_count, title

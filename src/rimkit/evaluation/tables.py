@@ -1,18 +1,15 @@
-"""Tables of scores, as text and as CSV."""
+"""Tables of scores: published rows and measured ones."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from rimkit import atomic
 from rimkit.evaluation.protocols import ROTH_BLACK, Condition, ImageScore, psnr_of
 from rimkit.evaluation.published import PublishedScore
 from rimkit.evaluation.statistics import Comparison, Mean, bootstrap_mean
+from rimkit.sheets import columns, write_csv
 
 SIGMAS = (15.0, 25.0, 50.0)
 
@@ -118,19 +115,6 @@ def format_rows(
     return columns([[cells[i] for i in keep] for cells in lines])
 
 
-def columns(lines: Sequence[Sequence[str]]) -> str:
-    """Lay cells out in columns, the first to the left, with a rule below the first line."""
-    widths = [max(len(cells[i]) for cells in lines) for i in range(len(lines[0]))]
-    texts = [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ).rstrip()
-        for cells in lines
-    ]
-    return "\n".join([texts[0], "-" * max(map(len, texts)), *texts[1:]])
-
-
 def difference_cell(result: Comparison, *, digits: int = 2) -> str:
     """A paired difference: its mean, between what 95 % of resampled means lie, images won."""
     mean, low, high = (
@@ -159,35 +143,6 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
         for (images, condition), mean in row.psnr.items()
     ]
     write_csv(lines, path)
-
-
-def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write dictionaries as CSV; a cell stays empty where one has no such key."""
-    text = io.StringIO(newline="")
-    names = dict.fromkeys(name for line in lines for name in line)
-    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    with atomic.replacing(path) as file:
-        file.write(text.getvalue().encode())
-
-
-def read_csv(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
-    """Read what `write_csv` wrote; nothing where there is no file.
-
-    Raises
-    ------
-    ValueError
-        If a line lacks one of the columns ``names``.
-    """
-    if not path.exists():
-        return []
-    lines = list(csv.DictReader(path.read_text().splitlines()))
-    if any(line.get(name) is None for line in lines for name in names):
-        raise ValueError(
-            f"{path}: not every line has the columns {', '.join(names)}; mend it, or move it away"
-        )
-    return lines
 
 
 def _heading(images: int, condition: Condition) -> str:

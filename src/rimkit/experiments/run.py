@@ -21,13 +21,14 @@ from rimkit.benchmarks.updates import time_update
 from rimkit.data.images import Bytes
 from rimkit.experiments.result import Look, Result, read_log
 from rimkit.experiments.study import Choice, Study
+from rimkit.precision import default_precision
 from rimkit.signals import handled
 from rimkit.solver import DivergenceError
 from rimkit.training import folder
 from rimkit.training.callbacks import LAST
 from rimkit.training.data import load_images, split_images
 from rimkit.training.recipe import Recipe
-from rimkit.training.run import RunOptions, default_precision, inputs_of, train
+from rimkit.training.run import RunOptions, inputs_of, train
 from rimkit.weights import store
 
 _COSTS = "seconds-per-update.json"

@@ -50,13 +50,7 @@ class NetworkConfig(abc.ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "table_name" in cls.__dict__:
-            other = _KNOWN.setdefault(cls.table_name, cls)
-            if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-                raise ValueError(
-                    f"a network is called {cls.table_name!r} already: {other.__qualname__} of "
-                    f"{other.__module__}"
-                )
-            _KNOWN[cls.table_name] = cls  # written again, as in a notebook
+            settings.make_known(cls, _KNOWN, kind="network")
 
     def __post_init__(self) -> None:
         settings.check_types(self, where="network")

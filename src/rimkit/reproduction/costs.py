@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rimkit.evaluation.protocols import memory_of, seconds_of
-from rimkit.evaluation.tables import columns
+from rimkit.sheets import columns
 
 _BYTES = 4  # a parameter in a file: float32
 

@@ -20,17 +20,11 @@ from rimkit.evaluation.protocols import (
 )
 from rimkit.evaluation.published import PublishedScore
 from rimkit.evaluation.statistics import compare
-from rimkit.evaluation.tables import (
-    SIGMAS,
-    columns,
-    format_rows,
-    measured_row,
-    published_rows,
-    write_rows,
-)
+from rimkit.evaluation.tables import SIGMAS, format_rows, measured_row, published_rows, write_rows
 from rimkit.reproduction.denoising_methods import as_learned, by_channel, installed, ours
 from rimkit.reproduction.scores import DenoisingMethod, Scores
 from rimkit.reproduction.setup import Setup, check_names
+from rimkit.sheets import columns
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
 _TIMED = 3  # images

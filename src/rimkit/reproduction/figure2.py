@@ -15,7 +15,6 @@ from rimkit.evaluation.projections import (
     psnr_by_step,
 )
 from rimkit.evaluation.protocols import CleanImage, load_test_images
-from rimkit.evaluation.tables import write_csv
 from rimkit.reproduction.costs import Priced, costs
 from rimkit.reproduction.curves import Walker, Walks
 from rimkit.reproduction.figure2_panels import draw
@@ -30,6 +29,7 @@ from rimkit.reproduction.walkers import (
     settings_of,
     versions_of,
 )
+from rimkit.sheets import write_csv
 
 _TIMED = Panel("gaussian", 0.2)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from rimkit.evaluation.projections import TRAINED_STEPS, Panel
 from rimkit.evaluation.statistics import Comparison, compare, or_lowest
-from rimkit.evaluation.tables import columns
 from rimkit.reproduction.curves import Curve, Walks, average
+from rimkit.sheets import columns
 
 _CLAIM = ("rim", "ffn", "gdn")
 """From the best to the worst, as the paper has them."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rimkit.evaluation.projections import PATCH, PER_IMAGE, STEPS, TRAINED_STEPS, Panel
 from rimkit.evaluation.statistics import Comparison, compare, or_lowest
-from rimkit.evaluation.tables import columns
 from rimkit.reproduction.curves import Curve, Walks, average
 from rimkit.reproduction.figure2_orders import (
     claimed,
@@ -19,6 +18,7 @@ from rimkit.reproduction.figure2_orders import (
     variance,
 )
 from rimkit.reproduction.walkers import CLASSICAL
+from rimkit.sheets import columns
 
 _HEADINGS = (
     "seeds",

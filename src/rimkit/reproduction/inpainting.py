@@ -11,7 +11,7 @@ from pathlib import Path
 from rimkit.evaluation.inpainting import DENSITY, HOLES, STROKES, WIDTH, Holes, score
 from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images, seconds_of
 from rimkit.evaluation.statistics import bootstrap_mean, compare
-from rimkit.evaluation.tables import columns, difference_cell, write_csv
+from rimkit.evaluation.tables import difference_cell
 from rimkit.reproduction.inpainting_cuts import ROWS, draw, example
 from rimkit.reproduction.inpainting_methods import (
     BIHARMONIC,
@@ -24,6 +24,7 @@ from rimkit.reproduction.inpainting_methods import (
 )
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
+from rimkit.sheets import columns, write_csv
 
 _PROTOCOL = 1
 _VALUES = ("psnr_db", "ssim")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rimkit.evaluation.tables import read_csv, write_csv
 from rimkit.provenance import version
+from rimkit.sheets import read_csv, write_csv
 
 
 class Kept:

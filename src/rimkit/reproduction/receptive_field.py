@@ -11,10 +11,10 @@ from torch import Tensor
 from rimkit import weights
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
-from rimkit.evaluation.tables import columns
 from rimkit.problem import Denoising, Problem
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
+from rimkit.sheets import columns
 from rimkit.tasks import LEVELS
 from rimkit.training.data import split_images, training_paths
 

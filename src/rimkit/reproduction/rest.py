@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from rimkit import weights
 from rimkit.evaluation.projections import Measured, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage, Condition, load_image, noisy
-from rimkit.evaluation.tables import SIGMAS, columns
+from rimkit.evaluation.tables import SIGMAS
 from rimkit.problem import Denoising
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.rim import RIM
+from rimkit.sheets import columns
 from rimkit.tasks import LEVELS, DenoisingTask
 from rimkit.trained import check_trained_for
 from rimkit.training.data import split_images, training_paths

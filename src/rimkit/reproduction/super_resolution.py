@@ -12,7 +12,7 @@ from rimkit.evaluation import published
 from rimkit.evaluation.protocols import seconds_of
 from rimkit.evaluation.statistics import bootstrap_mean, compare
 from rimkit.evaluation.super_resolution import Pair, load_pairs, score_luma
-from rimkit.evaluation.tables import columns, difference_cell, write_csv
+from rimkit.evaluation.tables import difference_cell
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.super_resolution_methods import (
@@ -24,6 +24,7 @@ from rimkit.reproduction.super_resolution_methods import (
     machines,
     total_variation,
 )
+from rimkit.sheets import columns, write_csv
 
 _PROTOCOL = 1
 _TIMED = 3  # images

@@ -12,7 +12,6 @@ from rimkit import weights
 from rimkit.evaluation.projections import STEPS, psnr_by_step
 from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
-from rimkit.evaluation.tables import columns
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.precision import computes_in_bfloat16
 from rimkit.reproduction.costs import Priced, costs
@@ -29,6 +28,7 @@ from rimkit.reproduction.walkers import (
     machine_names,
     network_precision,
 )
+from rimkit.sheets import columns
 from rimkit.solver import Solver
 from rimkit.tasks import RandomProjectionsTask
 from rimkit.trained import check_trained_for, saw_less_contrast

@@ -55,13 +55,7 @@ def register(task: type[T]) -> type[T]:
     ValueError
         If another task has that name.
     """
-    name: str = task.table_name  # type: ignore[attr-defined]
-    other = TASKS.get(name, task)
-    if (other.__module__, other.__qualname__) != (task.__module__, task.__qualname__):
-        raise ValueError(
-            f"a task is called {name!r} already: {other.__qualname__} of {other.__module__}"
-        )
-    TASKS[name] = task  # written again, as in a notebook
+    settings.make_known(task, TASKS, kind="task")
     return task
 
 

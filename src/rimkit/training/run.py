@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import CSVLogger
 from rimkit import settings, weights
 from rimkit.allocation import ready_for_updates
 from rimkit.data.images import bytes_to_unit, list_images
-from rimkit.precision import computes_in_bfloat16
+from rimkit.precision import default_precision
 from rimkit.rim import RIM
 from rimkit.training import folder
 from rimkit.training.callbacks import (
@@ -115,6 +115,47 @@ def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: Run
 def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
+    data = _data(recipe, training, held_out)
+    resumed = options.resume and recipe.start_from
+    start = folder.saved_start(options.folder) if resumed else _start(recipe)
+    read = folder.inputs(training, held_out, precision=options.precision, start=start)
+    checkpoint, update = None, 0
+    if options.resume:
+        read = folder.on_processes(read, folder.saved_processes(options.folder))
+        checkpoint, update = folder.resume(options.folder, recipe, read)
+    trainer = _trainer(recipe, options, start=update)
+    if not options.resume:
+        folder.check_free(options.folder)  # on every process: none waits for one that gave up
+    if not options.resume and trainer.is_global_zero:
+        folder.begin(options.folder, recipe, folder.on_processes(read, trainer.world_size))
+    ready_for_updates(recipe.unroll.segment)
+    module = RIMTraining(recipe)
+    if recipe.start_from and checkpoint is None:
+        _take_weights(module.model, recipe.start_from)
+    if checkpoint is not None and update >= recipe.optimizer.updates:
+        _take_end(module, checkpoint)  # it ended before its weights were written
+    else:
+        _fit(trainer, module, data, checkpoint)
+        update = trainer.global_step
+    file = options.folder / folder.WEIGHTS
+    if trainer.is_global_zero:
+        said = {
+            "task": settings.to_table(recipe.task),
+            "recipe": record.shown(settings.to_table(recipe)),
+            "precision": options.precision,
+            "images": f"{len(training)} for training, {len(held_out)} held out",
+            "read": count_images([*training, *held_out]),
+            **({} if start is None else {"start": start}),
+            "updates": update,
+            "seconds": round(module.seconds, 1),
+            "finished": update >= recipe.optimizer.updates,
+        }
+        store.save(module.model, file, training=said)
+    return file
+
+
+def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchData:
+    """Load the images, on which every problem of the task is tried once."""
     channels, patch = recipe.model.network.channels, recipe.data.patch
     images = load_images(training, channels=channels, smallest=patch)
     smallest = patch if recipe.on_patches else 8
@@ -126,16 +167,13 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
         watched=data.val_dataloader().dataset[0],
         joined=recipe.places > 0,
     )
-    resumed = options.resume and recipe.start_from
-    start = folder.saved_start(options.folder) if resumed else _start(recipe)
-    read = folder.inputs(training, held_out, precision=options.precision, start=start)
-    checkpoint, update = None, 0
-    if options.resume:
-        read = folder.on_processes(read, folder.saved_processes(options.folder))
-        checkpoint, update = folder.resume(options.folder, recipe, read)
-    over = update >= recipe.optimizer.updates  # it ended before its weights were written
+    return data
+
+
+def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Trainer:
+    """Return a trainer on the devices that were asked for; as many as before where it resumes."""
     try:
-        trainer = build_trainer(recipe, options, start=update)
+        trainer = build_trainer(recipe, options, start=start)
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"these devices cannot be used: {error}") from error
     processes = trainer.world_size
@@ -144,42 +182,18 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             f"{options.folder} holds a training on {before} processes, these are {processes}: "
             "its patches and batches would be others"
         )
-    if not options.resume:
-        folder.check_free(options.folder)  # on every process: none waits for one that gave up
-    if not options.resume and trainer.is_global_zero:
-        folder.begin(options.folder, recipe, folder.on_processes(read, processes))
-    ready_for_updates(recipe.unroll.segment)
-    module = RIMTraining(recipe)
-    if recipe.start_from and checkpoint is None:
-        _take_weights(module.model, recipe.start_from)
-    if over and checkpoint is not None:
-        _take_end(module, checkpoint)
-    else:
-        try:
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as error:  # which Lightning makes of a Ctrl-C that nobody caught
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from error
-            raise
-        update = trainer.global_step
-    file = options.folder / folder.WEIGHTS
-    if trainer.is_global_zero:
-        store.save(
-            module.model,
-            file,
-            training={
-                "task": settings.to_table(recipe.task),
-                "recipe": record.shown(settings.to_table(recipe)),
-                "precision": options.precision,
-                "images": f"{len(training)} for training, {len(held_out)} held out",
-                "read": count_images([*training, *held_out]),
-                **({} if start is None else {"start": start}),
-                "updates": update,
-                "seconds": round(module.seconds, 1),
-                "finished": update >= recipe.optimizer.updates,
-            },
-        )
-    return file
+    return trainer
+
+
+def _fit(
+    trainer: lightning.Trainer, module: RIMTraining, data: PatchData, checkpoint: Path | None
+) -> None:
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as error:  # which Lightning makes of a Ctrl-C that nobody caught
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextlib.contextmanager
@@ -251,15 +265,6 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
 
 def _start(recipe: Recipe) -> dict[str, Any] | None:
     return record.start_of(recipe.start_from) if recipe.start_from else None
-
-
-def default_precision(accelerator: str) -> str:
-    """``"bf16-mixed"`` where an accelerator computes in bf16, else ``"32-true"``."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = computes_in_bfloat16()
-    return "bf16-mixed" if fast else "32-true"
 
 
 def _take_weights(model: RIM, name: str) -> None:
