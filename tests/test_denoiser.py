@@ -109,6 +109,11 @@ def test_a_model_in_training_is_refused(model: RIM) -> None:
         run(model.train(), uniform(12, 13, 1).numpy(), 0.1)
 
 
+def test_a_model_elsewhere_is_refused(model: RIM) -> None:
+    with pytest.raises(ValueError, match="on the processor, the model is on meta: move it"):
+        Denoiser(model.to("meta"))
+
+
 def test_nothing_to_remove_leaves_every_bit(model: RIM) -> None:
     image = uniform(12, 13, 3).numpy()
     assert np.array_equal(run(model, image, 0.0), image)

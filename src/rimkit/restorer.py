@@ -71,7 +71,7 @@ class Part(Protocol):
 
 
 class Restorer:
-    """A model, and how it is run on images of any size.
+    """A model, and how it is run on images of any size, on the processor.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ class Restorer:
     Raises
     ------
     ValueError
-        If the model is in training mode, there are no steps, the precision has another name, or the
-        memory is no number of bytes.
+        If the model is in training mode or on another device, there are no steps, the precision has
+        another name, or the memory is no number of bytes.
     """
 
     def __init__(
@@ -109,6 +109,12 @@ class Restorer:
     ) -> None:
         if model.training:
             raise ValueError("the model is in training mode: call model.eval() first")
+        place = next(model.parameters(), torch.zeros(())).device
+        if place.type != "cpu":
+            raise ValueError(
+                f"images of any size are restored on the processor, the model is on {place}: move "
+                "it, or call solve with tensors there"
+            )
         if steps is not None and steps < 1:
             raise ValueError(f"steps is a whole number from 1, got {steps!r}")
         if precision not in (known := ("auto", *get_args(Precision))):

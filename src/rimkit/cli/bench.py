@@ -29,14 +29,17 @@ _STEPS = (10, 20, 50, 100)
 _SEGMENT = 10
 _BUDGET = "2GB"
 _BUDGETS_OF_SCALE = ("2GB", "600MB")
+_OF = {"compiled": "train", "scale": "restore", "figure": "restore"}
 _FIGURE_PIXELS = 300**2
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure what training or restoring costs, and print it."""
     version()  # of the code that measures
-    figure = options.figure if options.what == "restore" else None
-    for path in filter(None, (options.text, figure)):
+    for name, what in _OF.items():
+        if getattr(options, name) and options.what != what:
+            raise ValueError(f"--{name} is an option of bench {what}")
+    for path in filter(None, (options.text, options.figure)):
         atomic.check_place(path)
     if options.what == "train":
         text = _train(options)

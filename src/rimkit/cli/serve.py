@@ -31,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
         for line in export_site(options.export, models, package=options.onnxruntime_web):
             print(line)
         return 0
+    if options.onnxruntime_web is not None:
+        raise ValueError("--onnxruntime-web is for a page as files: with --export")
     limits = Limits(
         pixels=options.pixels,
         memory=options.memory,
