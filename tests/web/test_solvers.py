@@ -103,9 +103,18 @@ def test_classical_solvers_keep_to_the_memory(solver: str) -> None:
         assert offers([], memory=share * held * values.size)[solver].together(values) == together
 
 
-@pytest.mark.parametrize("solver", ["denoise-gray", "total-variation", "gradient-descent"])
-def test_what_does_not_fit_into_the_memory_is_refused(serve: Serve, solver: str) -> None:
-    with serve(memory=1e6) as client:
+@pytest.mark.parametrize(
+    ("solver", "models", "memory"),  # which is enough for the smallest image that must fit
+    [
+        ("denoise-gray", ("denoise-gray",), 64e6),
+        ("total-variation", (), 14e6),
+        ("gradient-descent", (), 14e6),
+    ],
+)
+def test_what_does_not_fit_into_the_memory_is_refused(
+    serve: Serve, solver: str, models: tuple[str, ...], memory: float
+) -> None:
+    with serve(models=models, memory=memory) as client:
         status, events, _ = restored(client, "sample-cat", solver=solver)
     assert status == "failed"
     assert f"too large for {solver} here" in events[-1]["detail"]
