@@ -46,7 +46,6 @@ _NOISE = (
     ".*recommended to use .*sync_dist=True.*",
 )
 
-
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
 """Of the network in training: iterate, link and likelihood are in float32 in each."""
 
@@ -116,8 +115,7 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     data = _data(recipe, training, held_out)
-    resumed = options.resume and recipe.start_from
-    start = folder.saved_start(options.folder) if resumed else _start(recipe)
+    start = folder.saved_start(options.folder) if options.resume else _start(recipe)
     read = folder.inputs(training, held_out, precision=options.precision, start=start)
     checkpoint, update = None, 0
     if options.resume:
@@ -158,8 +156,7 @@ def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchDa
     """Load the images, on which every problem of the task is tried once."""
     channels, patch = recipe.model.network.channels, recipe.data.patch
     images = load_images(training, channels=channels, smallest=patch)
-    smallest = patch if recipe.on_patches else 8
-    watched = load_images(held_out, channels=channels, smallest=smallest)
+    watched = load_images(held_out, channels=channels, smallest=patch if recipe.on_patches else 8)
     data = PatchData(recipe, images=images, held_out=watched)
     try_task(
         recipe.task,
@@ -176,11 +173,11 @@ def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Tr
         trainer = build_trainer(recipe, options, start=start)
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"these devices cannot be used: {error}") from error
-    processes = trainer.world_size
-    if options.resume and processes != (before := folder.saved_processes(options.folder)):
+    before = folder.saved_processes(options.folder) if options.resume else trainer.world_size
+    if trainer.world_size != before:
         raise ValueError(
-            f"{options.folder} holds a training on {before} processes, these are {processes}: "
-            "its patches and batches would be others"
+            f"{options.folder} holds a training on {before} processes, these are "
+            f"{trainer.world_size}: its patches and batches would be others"
         )
     return trainer
 
