@@ -58,16 +58,16 @@ def mean_scores(
             )
         if "scale" in rows[0]:
             kinds.add("mean over 100 images, luma")
-            means |= _super_resolution(_own(rows, settings + ", sigma "), file, settings)
+            means |= _super_resolution(_with_sigma(rows, settings), file, settings)
         elif "holes" in rows[0]:
             kinds.add(f"mean over {ROTH_BLACK} images, all pixels and channels")
-            means |= _inpainting(_own(rows, settings + ", sigma "), file, settings)
+            means |= _inpainting(_with_sigma(rows, settings), file, settings)
         else:
             kinds.add("mean PSNR in dB, and mean SSIM")
             rounded = settings + KNOWS if knows_levels else settings
             own = [
                 row
-                for row in _own(rows, settings)
+                for row in rows
                 if row["settings"] == (rounded if row["quantised"] == "yes" else settings)
             ]
             if knows_levels:
@@ -76,13 +76,9 @@ def mean_scores(
     return means, "; ".join(sorted(kinds))
 
 
-def _own(rows: list[dict[str, str]], settings: str) -> list[dict[str, str]]:
-    # The grey model on each channel has the same settings.
-    return [
-        row
-        for row in rows
-        if row["settings"].startswith(settings) and not row["method"].endswith(", by channel")
-    ]
+def _with_sigma(rows: list[dict[str, str]], settings: str) -> list[dict[str, str]]:
+    """Where images have no noise, settings go on with the sigma that the machine is told."""
+    return [row for row in rows if row["settings"].startswith(f"{settings}, sigma ")]
 
 
 def _denoising(rows: list[dict[str, str]], file: Path, settings: str) -> dict[str, str]:

@@ -234,9 +234,7 @@ def test_a_model_that_knows_of_levels_is_scored_so(ship: ModuleType, tmp_path: P
 
 
 def by_channel(run: Path, scores: Path) -> None:
-    scores.write_text(
-        scores.read_text().replace("rimkit weights,", '"rimkit weights, by channel",')
-    )
+    scores.write_text(scores.read_text().replace("steps, float32", "steps, float32, by channel"))
 
 
 def only_knowing(run: Path, scores: Path) -> None:

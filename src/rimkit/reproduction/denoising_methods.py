@@ -44,6 +44,10 @@ Chosen on held-out images: results/contrast.txt.
 
 QUIETLY = f", noise of at most {QUIET:g} levels"
 """Ends the settings of a machine that gets no more."""
+
+BY_CHANNEL = ", by channel"
+"""Ends the settings of a grey model that restores every channel of a colour image by itself."""
+
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
 _TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
 _PROJECTIONS = RandomProjectionsTask.table_name
@@ -98,7 +102,10 @@ def by_channel(name: str) -> DenoisingMethod:
     """A grey model on every channel."""
     method = as_learned(name)
     return dataclasses.replace(
-        method, name=f"{method.name}, by channel", restore=_each_channel(method.restore)
+        method,
+        name=method.name + BY_CHANNEL,
+        restore=_each_channel(method.restore),
+        settings=method.settings + BY_CHANNEL,
     )
 
 
