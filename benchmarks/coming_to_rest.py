@@ -15,9 +15,9 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from rimkit.data.splits import training_paths
 from rimkit.networks import CompactConfig, CompactNetwork, State
 from rimkit.networks.cells import conv, start_at_rest
-from rimkit.training.data import training_paths
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, train
 

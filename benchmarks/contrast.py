@@ -14,10 +14,10 @@ import rimkit
 from rimkit.contrast import AtContrast
 from rimkit.data.images import bytes_to_unit
 from rimkit.data.patches import seeded
+from rimkit.data.splits import held_out_paths, load_images
 from rimkit.metrics import psnr
+from rimkit.pixels import LEVELS
 from rimkit.provenance import stamp
-from rimkit.tasks import LEVELS
-from rimkit.training.data import load_images, split_images, training_paths
 from rimkit.weights import record
 
 SIGMAS = (15.0, 25.0, 50.0)
@@ -34,7 +34,7 @@ def denoised(model: rimkit.RIM, x: torch.Tensor, sigma: float, most: float) -> f
 
 def main() -> None:
     print(f"contrast.py: {stamp()}\n")
-    held_out = split_images(training_paths(), held_out_every=20)[1]
+    held_out = held_out_paths()
     images = load_images(held_out, channels=1, smallest=SIDE)
     x = torch.stack([bytes_to_unit(image)[:, :SIDE, :SIDE] for image in images])
     for name in sys.argv[1:] or ["random-projections"]:

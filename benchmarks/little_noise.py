@@ -11,11 +11,11 @@ import torch
 import rimkit
 from rimkit.data.images import bytes_to_unit
 from rimkit.data.patches import seeded
+from rimkit.data.splits import held_out_paths, load_images
 from rimkit.denoiser import Denoiser
 from rimkit.metrics import psnr
+from rimkit.pixels import LEVELS
 from rimkit.provenance import stamp
-from rimkit.tasks import LEVELS
-from rimkit.training.data import load_images, split_images, training_paths
 
 SIGMAS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 SIDE = 128
@@ -30,7 +30,7 @@ def gains(model: rimkit.RIM, x: torch.Tensor, sigma: float, levels: int | None) 
 
 def main() -> None:
     print(f"little_noise.py: {stamp()}\n")
-    held_out = split_images(training_paths(), held_out_every=20)[1]
+    held_out = held_out_paths()
     for name in ("denoise-gray", "denoise-color"):
         model = rimkit.load(name)
         channels = model.config.network.channels

@@ -18,10 +18,10 @@ from torch import Tensor
 
 import rimkit
 from rimkit.data.images import bytes_to_unit, load_bytes
+from rimkit.data.splits import held_out_paths
 from rimkit.estimation import noise_apart
 from rimkit.metrics import psnr
 from rimkit.provenance import stamp
-from rimkit.training.data import split_images, training_paths
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -59,7 +59,7 @@ def batch(values: Bytes) -> Tensor:
 
 
 def main() -> None:
-    held_out = split_images(training_paths(), held_out_every=20)[1]
+    held_out = held_out_paths()
     images = [middle(load_bytes(path, channels=3).transpose(1, 2, 0)) for path in held_out]
     print(f"{stamp()}\n\n{len(images)} images")
     heads = ("least", "median", "most", "noisy", *MODELS)

@@ -13,13 +13,13 @@ from torch import Tensor
 import rimkit
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
-from rimkit.training.data import split_images, training_paths
+from rimkit.data.splits import held_out_paths
 
 SIGMA = 25 / 255
 
 
 def crops() -> Tensor:
-    _, held_out = split_images(training_paths(), held_out_every=20)
+    held_out = held_out_paths()
     return torch.stack(
         [bytes_to_unit(load_bytes(path, channels=1))[:, 32:288, 32:288] for path in held_out]
     )

@@ -10,11 +10,11 @@ import statistics
 import sys
 from collections.abc import Sequence
 
+from rimkit.data.splits import held_out_paths
 from rimkit.evaluation.inpainting import HOLES, Holes, Seen, score
 from rimkit.evaluation.protocols import CleanImage, load_image
 from rimkit.provenance import stamp
 from rimkit.reproduction.inpainting_methods import InpaintingMethod, first_guess, total_variation
-from rimkit.training.data import split_images, training_paths
 
 WEIGHTS = (15.0, 30.0, 45.0, 60.0, 90.0, 120.0, 240.0)
 NOISY_WEIGHTS = (5.0, 6.5, 8.0, 10.0, 12.0)
@@ -24,7 +24,7 @@ CROP = slice(96, 224)
 
 
 def crops(every: int) -> list[CleanImage]:
-    paths = split_images(training_paths(), held_out_every=20)[1][::every]
+    paths = held_out_paths()[::every]
     whole = [load_image(path, channels=3) for path in paths]
     return [CleanImage(image.name, image.x[..., CROP, CROP]) for image in whole]
 

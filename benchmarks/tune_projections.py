@@ -18,12 +18,12 @@ from torch import Tensor
 
 from rimkit import tree
 from rimkit.classical import GradientDescent, TotalVariation, curvature
+from rimkit.data.splits import held_out_paths, training_paths
 from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage, load_image
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.provenance import stamp
 from rimkit.reproduction.tuned import Descent, Variation, key
-from rimkit.training.data import split_images, training_paths
 
 SHARES = (0.25, 1.0)  # of one over the curvature
 DESCENT_STEPS = 150
@@ -49,7 +49,7 @@ CROPS = 4
 
 @functools.cache
 def held_out() -> list[CleanImage]:
-    paths = split_images(training_paths(), held_out_every=20)[1]
+    paths = held_out_paths()
     return [load_image(path, channels=1) for path in paths]
 
 

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 
 from rimkit.data.images import load_bytes
+from rimkit.data.splits import held_out_paths, training_paths
 from rimkit.evaluation.super_resolution import Pair, difference_sigma, make_pair, score_luma
 from rimkit.provenance import stamp
 from rimkit.reproduction.super_resolution_methods import SCALES, interpolation, total_variation
-from rimkit.training.data import split_images, training_paths
 
 WEIGHTS = (15.0, 50.0, 150.0, 500.0)
 
@@ -26,7 +26,7 @@ def training_pairs(scale: float, *, every: int) -> Iterator[Pair]:
 
 def held_out_pairs(scale: float) -> Iterator[Pair]:
     """Crops: total variation is slow."""
-    for path in split_images(training_paths(), held_out_every=20)[1]:
+    for path in held_out_paths():
         image = load_bytes(path, channels=3).transpose(1, 2, 0)[48:240, 48:240]
         yield make_pair(path.stem, image, scale)
 

@@ -16,6 +16,7 @@ from rimkit.inplace import InPlace, views
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Window
 from rimkit.pixels import (
+    LEVELS,
     Array,
     check_alike,
     check_image,
@@ -67,7 +68,7 @@ def known_levels(model: RIM, values: Array) -> int | None:
     return white(values) if knows else None
 
 
-_SHOWS = 3 / 255
+_SHOWS = 3 / LEVELS
 """So much noise says more of what channels share than texture does."""
 _APART = 0.25
 """Channels whose noise is less apart share it (``benchmarks/shared_noise.py``)."""

@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rimkit.pixels import LEVELS
+
 SMALLEST = 11
 """Side in pixels of the window of `ssim`, and so of the smallest image that has one."""
 
-HIGHEST = 10 * math.log10(12 * 255**2)
+HIGHEST = 10 * math.log10(12 * LEVELS**2)
 """Most that a patch of an 8-bit image scores, in dB: its truth was rounded, and is no surer.
 
 Without it a white patch that is restored without any error makes every mean infinite.

@@ -12,6 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Array = npt.NDArray[Any]
+Bytes = npt.NDArray[np.uint8]
+
+LEVELS = 255
+"""Grey levels between black and white: sigma = 25 on the outside is 25 / LEVELS inside."""
 
 ROWS = 64
 """How many rows are looked at together where a copy of all would be too much."""
@@ -73,6 +77,13 @@ def to_unit(values: Array) -> Tensor:
     """(H, W, C) of any kind to (C, H, W) of float32 with white 1."""
     planes = np.ascontiguousarray(np.moveaxis(values, 2, 0), dtype=np.float32)
     return torch.from_numpy(planes) / white(values)
+
+
+def from_unit(x: Tensor) -> Bytes:
+    """(C, H, W) with white 1 to (H, W, C) of 8 bits, clamped and rounded."""
+    values = np.empty((*x.shape[1:], len(x)), np.uint8)
+    write_unit(values, x)
+    return values
 
 
 def write_unit(values: Array, x: Tensor) -> None:

@@ -15,11 +15,12 @@ from rimkit import operators, tree
 from rimkit.noises import GaussianNoise, Noise, QuantisedGaussianNoise
 from rimkit.operators import Downsampling, Identity, Operator, Window
 from rimkit.operators.checks import check_precision
+from rimkit.pixels import LEVELS
 
 UNLIKELY = 4.0
 """A larger sigma is hardly one where white is 1: mostly such are in grey levels of 255."""
 
-_ROUNDING = 1 / (255 * 12**0.5)  # of a uniform error of one grey level
+_ROUNDING = 1 / (LEVELS * 12**0.5)  # of a uniform error of one grey level
 
 
 @tree.register

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from rimkit import settings
+from rimkit.pixels import LEVELS
 from rimkit.tasks import (
-    LEVELS,
     DenoisingTask,
     InpaintingTask,
     RandomProjectionsTask,

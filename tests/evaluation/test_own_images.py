@@ -37,7 +37,7 @@ def test_the_problems_are_those_that_the_task_is_watched_on() -> None:
     assert list(score_task(solver, task, [IMAGE])) == scores
     renamed = dataclasses.replace(IMAGE, name="b")
     assert next(iter(score_task(solver, task, [renamed]))).start != scores[0].start
-    head, first, *_ = to_text(scores).splitlines()
+    head, _, first, *_ = to_text(scores).splitlines()
     assert head.split() == ["problem", "start", "PSNR", "SSIM"]
     assert first.split()[:3] == ["sigma_15", f"{scores[0].start:.2f}", f"{scores[0].psnr:.2f}"]
 
@@ -108,6 +108,7 @@ def test_a_model_is_scored_on_images_of_ones_own(
     arguments = ["evaluate", str(file), "--data", str(own)]
     assert main([*arguments, "--per-image", str(table)]) == 0
     printed = capsys.readouterr().out.splitlines()
+    assert set(printed.pop(1)) == {"-"}
     assert [line.split()[0] for line in printed] == ["problem", "x2", "x3", "means", "rimkit"]
     assert printed[-1].startswith(f"rimkit evaluate: {version()}; ")
     with table.open() as lines:

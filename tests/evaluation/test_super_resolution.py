@@ -13,8 +13,8 @@ from rimkit.evaluation.super_resolution import (
     luma,
     make_pair,
     score_luma,
-    to_bytes,
 )
+from rimkit.pixels import from_unit
 
 SIZES = {2: (320, 480), 2.5: (320, 480), 3: (321, 480), 3.7: (318, 481), 4: (320, 480)}
 
@@ -52,7 +52,7 @@ def test_scores_leave_the_border_out() -> None:
 
 def test_estimates_are_rounded_and_clipped() -> None:
     x = torch.tensor([-0.1, 0.4 / 255, 0.6 / 255, 2.0]).view(1, 1, 1, 4).expand(1, 3, 1, 4)
-    assert to_bytes(x)[0, :, 2].tolist() == [0, 0, 1, 255]
+    assert from_unit(x[0])[0, :, 2].tolist() == [0, 0, 1, 255]
 
 
 @pytest.mark.parametrize("scale", [2, 3, 3.7])

@@ -20,13 +20,13 @@ from tests.training.conftest import SMALL, images  # noqa: F401
 from rimkit import weights
 from rimkit.benchmarks.updates import UpdateTime
 from rimkit.cli.main import main
+from rimkit.data.splits import training_paths
 from rimkit.experiments import run
 from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.result import Look, Result, read_log
 from rimkit.experiments.run import run_study
 from rimkit.experiments.study import Choice, Study, load_study, study_names
 from rimkit.solver import DivergenceError
-from rimkit.training.data import training_paths
 from rimkit.training.recipe import Recipe
 from rimkit.training.run import RunOptions, train
 from rimkit.weights import store

@@ -19,7 +19,6 @@ pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
 
 from rimkit import weights
 from rimkit.classical import TotalVariation
-from rimkit.data.images import Bytes
 from rimkit.evaluation.inpainting import FOUR_FIFTHS, HOLES, STROKES, Seen, score
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.holes import Holed
@@ -27,6 +26,7 @@ from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise, Noise
 from rimkit.operators.filling import fill
+from rimkit.pixels import Bytes
 from rimkit.problem import Problem
 from rimkit.reproduction import figure4, inpainting, inpainting_cuts, inpainting_methods
 from rimkit.reproduction.inpainting_methods import BIHARMONIC, FIRST_GUESS, TOTAL_VARIATION

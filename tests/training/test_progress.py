@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from lightning.pytorch.callbacks import TQDMProgressBar
 
+from rimkit.data.splits import training_paths
 from rimkit.experiments.result import read_log
 from rimkit.training import progress
-from rimkit.training.data import training_paths
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, train
 

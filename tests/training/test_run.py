@@ -27,11 +27,12 @@ from torch import Tensor
 from rimkit import GaussianNoise, Mask, Problem, weights
 from rimkit.data.images import load_bytes
 from rimkit.data.patches import PatchBatches, Share
+from rimkit.data.splits import split_images, training_paths
 from rimkit.networks import NETWORKS
 from rimkit.tasks import Measure
 from rimkit.training import folder
 from rimkit.training.callbacks import Stop
-from rimkit.training.data import PatchData, split_images, training_paths
+from rimkit.training.data import PatchData
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, build_trainer, train
@@ -44,7 +45,7 @@ import sys
 from pathlib import Path
 import lightning, torch
 from rimkit.training import run
-from rimkit.training.data import training_paths
+from rimkit.data.splits import training_paths
 from rimkit.training.recipe import load_recipe
 
 class SaveGradient(lightning.Callback):

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from rimkit import Denoising, tree
+from rimkit.data.splits import training_paths
 from rimkit.noises import GaussianNoise
 from rimkit.problem import Problem
 from rimkit.tasks import Measure
-from rimkit.training.data import training_paths
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import RunOptions, train
 from rimkit.training.trial import measured, try_task

@@ -18,12 +18,13 @@ from rimkit.data import bsds300
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.evaluation.inpainting import HOLES, score
 from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
-from rimkit.evaluation.super_resolution import load_pairs, score_luma, to_bytes
+from rimkit.evaluation.super_resolution import load_pairs, score_luma
 from rimkit.holes import Holed
 from rimkit.inpainter import Inpainter
 from rimkit.metrics import psnr
 from rimkit.noises import GaussianNoise
 from rimkit.operators import DenseProjection
+from rimkit.pixels import from_unit
 from rimkit.problem import Denoising, Problem
 from rimkit.reproduction.scores import settings_of
 from rimkit.rim import RIM
@@ -103,7 +104,7 @@ def test_super_resolution_scores_what_was_committed() -> None:
     sigma = trained_sigma(model.training_record)
     for scale in (2.0, 3.7):
         (pair,) = load_pairs(scale, 1)
-        x = to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
+        x = from_unit(model.solve(pair.y, pair.problem(sigma)).x[0])
         found = score_luma(x, pair)[0]
         assert found == pytest.approx(committed[pair.image, scale], abs=0.01)
 

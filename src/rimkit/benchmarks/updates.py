@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from rimkit.allocation import ready_for_updates
-from rimkit.data.images import Bytes
 from rimkit.data.patches import PatchBatches
+from rimkit.pixels import Bytes
 from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients
 from rimkit.training.recipe import Recipe
 

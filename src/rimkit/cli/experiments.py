@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rimkit import atomic
+from rimkit.data.splits import training_paths
 from rimkit.experiments.report import from_csv, summarise, to_csv, to_text
 from rimkit.experiments.result import Result
 from rimkit.experiments.run import run_study
 from rimkit.experiments.study import Study, load_study
 from rimkit.provenance import stamp, version
-from rimkit.training.data import training_paths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

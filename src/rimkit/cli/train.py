@@ -10,9 +10,9 @@ import lightning
 import torch
 
 from rimkit.cli.main import say
+from rimkit.data.splits import training_paths
 from rimkit.networks import ablated
 from rimkit.precision import slow
-from rimkit.training.data import training_paths
 from rimkit.training.folder import ended_after, saved_precision, saved_recipe
 from rimkit.training.recipe import Recipe, load_recipe
 from rimkit.training.run import RunOptions, train

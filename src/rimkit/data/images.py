@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-SUFFIXES = frozenset({".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+from rimkit.pixels import LEVELS, Bytes
 
-Bytes = npt.NDArray[np.uint8]
+SUFFIXES = frozenset({".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _EIGHT_BIT = ("1", "L", "LA", "P", "RGB", "RGBA")
 
@@ -112,4 +111,4 @@ def rgb2gray(rgb: Bytes) -> Bytes:
 def bytes_to_unit(images: Bytes | Sequence[Bytes]) -> Tensor:
     """8-bit arrays of one shape to floats in [0, 1], stacked if they come as a list."""
     array = np.ascontiguousarray(images) if isinstance(images, np.ndarray) else np.stack(images)
-    return torch.from_numpy(array).float() / 255
+    return torch.from_numpy(array).float() / LEVELS

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from rimkit.data.images import Bytes, bytes_to_unit
+from rimkit.data.images import bytes_to_unit
+from rimkit.pixels import Bytes
 
 _OF_CONTRAST = 1  # so that its numbers are not those of anything else
 

@@ -11,16 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rimkit.data.images import Bytes
 from rimkit.data.patches import seeded
 from rimkit.evaluation.protocols import CleanImage
-from rimkit.evaluation.super_resolution import to_bytes
 from rimkit.metrics import psnr, ssim
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask
-from rimkit.pixels import to_unit
+from rimkit.pixels import LEVELS, Bytes, from_unit, to_unit
 from rimkit.problem import Problem
-from rimkit.tasks import LEVELS
 from rimkit.tasks.inpainting import stroke_count
 
 _SEED = 61
@@ -69,7 +66,7 @@ class Holes:
         operator = self.draw((height, width), generator)
         noise = GaussianNoise(self.sigma / LEVELS)
         y = operator.A(noise.sample(image.x, generator=generator))
-        return Seen(image.name, self, to_bytes(image.x), operator.mask, y)
+        return Seen(image.name, self, from_unit(image.x[0]), operator.mask, y)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +113,8 @@ class Seen:
 
         Where there is no noise, what is seen is put back.
         """
-        return to_bytes(x if self.holes.sigma else torch.where(self.mask > 0, self.y, x))
+        kept = x if self.holes.sigma else torch.where(self.mask > 0, self.y, x)
+        return from_unit(kept[0])
 
 
 def score(estimate: Bytes, seen: Seen) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from rimkit.data.patches import seeded, spread_patches
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import HIGHEST, psnr, ssim
 from rimkit.precision import Precision
+from rimkit.sheets import columns
 from rimkit.solver import Solver
 from rimkit.tasks import Task
 
@@ -109,12 +110,12 @@ def score_task(
 
 def to_text(scores: Sequence[OwnScore]) -> str:
     """Return a table with a line for every problem: means over the images."""
-    lines = [f"{'problem':<24}{'start':>8}{'PSNR':>8}{'SSIM':>8}"]
+    lines = [["problem", "start", "PSNR", "SSIM"]]
     for name in dict.fromkeys(score.problem for score in scores):
         own = [score for score in scores if score.problem == name]
         start, mean, similar = (
             statistics.mean(getattr(score, which) for score in own)
             for which in ("start", "psnr", "ssim")
         )
-        lines.append(f"{name:<24}{start:>8.2f}{mean:>8.2f}{similar:>8.4f}")
-    return "\n".join(lines)
+        lines.append([name, f"{start:.2f}", f"{mean:.2f}", f"{similar:.4f}"])
+    return columns(lines)

@@ -16,10 +16,10 @@ from rimkit.data import bsds300
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
 from rimkit.metrics import psnr, ssim
+from rimkit.pixels import LEVELS
 from rimkit.precision import Precision
 from rimkit.problem import Denoising
 from rimkit.solver import Solver
-from rimkit.tasks import LEVELS
 
 ROTH_BLACK = 68
 """The first 68 test images, in the order of their names, are the set of Roth and Black (2005)."""

@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 
 from rimkit.data import bsds300
-from rimkit.data.images import Bytes, load_bytes
+from rimkit.data.images import load_bytes
 from rimkit.metrics import psnr, ssim
 from rimkit.operators import matlab_imresize
-from rimkit.pixels import to_unit
+from rimkit.pixels import LEVELS, Bytes, to_unit
 from rimkit.problem import Problem, SuperResolution
-from rimkit.tasks import LEVELS
 
 # MATLAB's rgb2ycbcr, for colours of 255 levels.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
@@ -82,12 +81,6 @@ def bicubic(pair: Pair) -> Bytes:
     """
     height, width = pair.truth.shape[:2]
     return matlab_imresize(pair.small, pair.scale)[:height, :width]
-
-
-def to_bytes(x: Tensor) -> Bytes:
-    """Round an estimate (1, 3, H, W) to 8 bits: (H, W, 3)."""
-    values = (x[0].clamp(0, 1) * LEVELS).round().byte()
-    return values.permute(1, 2, 0).contiguous().numpy()
 
 
 def luma(image: Bytes) -> Bytes:

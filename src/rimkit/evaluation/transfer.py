@@ -14,8 +14,8 @@ from rimkit.evaluation.projections import Measured
 from rimkit.evaluation.protocols import CleanImage, Condition, noisy
 from rimkit.noises import GaussianNoise, PoissonNoise
 from rimkit.operators import Blur, FourierMask, Identity, Mask, gaussian_kernel, line_mask
+from rimkit.pixels import LEVELS
 from rimkit.problem import Denoising, Problem
-from rimkit.tasks import LEVELS
 
 _SEED = 47
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rimkit.experiments.result import LATE, Look, Result
+from rimkit.experiments.result import Look, Result
 from rimkit.experiments.study import Choice, Study
+from rimkit.training.log import LATE
 
 _PLACE = ("group", "choice", "set", "seed", "update", "minutes")
 

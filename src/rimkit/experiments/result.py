@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rimkit.experiments.study import Choice
-
-LATE = "_late"
-"""Ends the name of a validation problem after ``late`` times as many steps."""
+from rimkit.training.log import LATE, PSNR, own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +26,7 @@ class Look:
     @property
     def own(self) -> dict[str, float]:
         """After the machine's own number of steps, by the name of the validation problem."""
-        late = {name + LATE for name in self.psnr}
-        return {name: db for name, db in self.psnr.items() if name not in late}
+        return {name: self.psnr[name] for name in own(self.psnr)}
 
     @property
     def mean(self) -> float:
@@ -67,7 +64,6 @@ def read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
     columns
         What else of the log is wanted, by its names there.
     """
-    prefix = "val/psnr_"
     looks: dict[int, dict[str, float]] = {}
     others: dict[int, dict[str, float]] = {}
     for log in sorted(folder.glob("log/*/metrics.csv")):
@@ -77,7 +73,7 @@ def read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
         for row in csv.DictReader(lines):
             update = int(row["step"]) + 1
             values = {name: float(value) for name, value in row.items() if value}
-            psnr = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
+            psnr = {n.removeprefix(PSNR): v for n, v in values.items() if n.startswith(PSNR)}
             if psnr:
                 looks[update] = psnr
             others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)

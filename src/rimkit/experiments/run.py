@@ -18,15 +18,16 @@ import torch
 
 from rimkit import atomic, extensions, settings
 from rimkit.benchmarks.updates import time_update
-from rimkit.data.images import Bytes
+from rimkit.data.splits import load_images, split_images
 from rimkit.experiments.result import Look, Result, read_log
 from rimkit.experiments.study import Choice, Study
+from rimkit.pixels import Bytes
 from rimkit.precision import default_precision
 from rimkit.signals import handled
 from rimkit.solver import DivergenceError
 from rimkit.training import folder
 from rimkit.training.callbacks import LAST
-from rimkit.training.data import load_images, split_images
+from rimkit.training.log import LATE
 from rimkit.training.recipe import Recipe
 from rimkit.training.run import RunOptions, inputs_of, train
 from rimkit.weights import store
@@ -239,7 +240,7 @@ def _diverged(
 ) -> Result:
     """What is known of a training that did not come to its end: NaN there."""
     updates = recipe.optimizer.updates
-    problems = [name for known in recipe.task.validation() for name in (known, f"{known}_late")]
+    problems = [name for known in recipe.task.validation() for name in (known, known + LATE)]
     end = Look(updates, dict.fromkeys(problems, math.nan), dict.fromkeys(study.columns, math.nan))
     looks = [look for look in read_log(place, study.columns) if look.update < updates]
     return Result(choice, seed, math.nan if cost is None else cost, updates, [*looks, end])

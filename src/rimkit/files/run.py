@@ -26,7 +26,7 @@ from rimkit.files.picture import (
     write_picture,
 )
 from rimkit.files.ways import BY_JPEG, Prepared, Restores, Way, way_of
-from rimkit.tasks import LEVELS
+from rimkit.pixels import LEVELS
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 DONE = "it is there already"

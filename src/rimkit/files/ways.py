@@ -13,8 +13,7 @@ from rimkit.files.metadata import resized
 from rimkit.files.picture import Picture, check_format
 from rimkit.holes import Holed
 from rimkit.inpainter import Inpainter
-from rimkit.pixels import Array
-from rimkit.tasks import LEVELS
+from rimkit.pixels import LEVELS, Array
 from rimkit.upscaler import Upscaler
 
 _MOST = 0.9  # of the pixels: a file that marks more may be none that marks

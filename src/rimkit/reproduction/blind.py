@@ -19,10 +19,10 @@ from rimkit.evaluation.protocols import (
     solver_restore,
 )
 from rimkit.evaluation.statistics import compare
+from rimkit.pixels import LEVELS
 from rimkit.reproduction.scores import DenoisingMethod, Scores, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.sheets import columns
-from rimkit.tasks import LEVELS
 from rimkit.trained import knows_levels
 
 _MODELS = ("denoise-gray", "denoise-color")

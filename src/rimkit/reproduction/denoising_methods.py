@@ -13,11 +13,12 @@ from rimkit import baselines, weights
 from rimkit.contrast import AtContrast
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation.protocols import Condition, Restore, solver_restore
+from rimkit.pixels import LEVELS
 from rimkit.reproduction.scores import KNOWS, DenoisingMethod, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
 from rimkit.solver import Solver
-from rimkit.tasks import LEVELS, DenoisingTask, RandomProjectionsTask
+from rimkit.tasks import DenoisingTask, RandomProjectionsTask
 from rimkit.trained import (
     check_trained_for,
     knows_levels,

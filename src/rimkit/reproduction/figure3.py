@@ -8,6 +8,7 @@ from rimkit.evaluation.protocols import Condition, load_image, noisy
 from rimkit.metrics import psnr
 from rimkit.reproduction.denoising_methods import grey_methods
 from rimkit.reproduction.setup import Setup, check_names
+from rimkit.sheets import columns
 
 _IMAGE = "253027"
 _CONDITION = Condition(50.0, quantised=True)
@@ -30,11 +31,10 @@ def figure3(setup: Setup) -> str:
     setup.save(figure, "figure3.png")
     found = {name: psnr(picture, image.x).item() for name, picture in pictures.items()}
     found |= {f"{name} in the paper": db for name, db in _PUBLISHED.items()}
-    width = max(map(len, found)) + 2
-    lines = [f"{name:<{width}}{db:.2f} dB" for name, db in found.items()]
+    lines = [["", "PSNR in dB"], *([name, f"{db:.2f}"] for name, db in found.items())]
     return setup.write(
         "figure3.txt",
         f"Test image {_IMAGE} at sigma {_CONDITION.sigma:g}, clipped and rounded to 8 bits; the\n"
         "image of the paper's figure is not named, so its numbers are of another one. The picture\n"
-        "shows a cut-out, the numbers are those of the whole image.\n\n" + "\n".join(lines) + "\n",
+        "shows a cut-out, the numbers are those of the whole image.\n\n" + columns(lines) + "\n",
     )

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rimkit import plot
-from rimkit.data.images import Bytes
 from rimkit.evaluation import published
 from rimkit.evaluation.super_resolution import Pair, bicubic, load_pairs, score_luma
 from rimkit.operators import Window
-from rimkit.pixels import to_unit
+from rimkit.pixels import Bytes, to_unit
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.super_resolution_methods import interpolation, machines
 from rimkit.sheets import columns

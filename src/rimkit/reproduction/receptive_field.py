@@ -11,12 +11,12 @@ from torch import Tensor
 from rimkit import weights
 from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
+from rimkit.data.splits import held_out_paths
+from rimkit.pixels import LEVELS
 from rimkit.problem import Denoising, Problem
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
 from rimkit.sheets import columns
-from rimkit.tasks import LEVELS
-from rimkit.training.data import split_images, training_paths
 
 _MODEL = "denoise-gray"
 _SIDE = 129
@@ -62,7 +62,7 @@ def receptive_field(setup: Setup) -> str:
 
 
 def _crops() -> Tensor:
-    _, held_out = split_images(training_paths(), held_out_every=20)
+    held_out = held_out_paths()
     corner = slice(96, 96 + _SIDE)
     return torch.stack(
         [bytes_to_unit(load_bytes(path, channels=1))[:, corner, corner] for path in held_out]

@@ -9,16 +9,17 @@ import torch
 from matplotlib.figure import Figure
 
 from rimkit import weights
+from rimkit.data.splits import held_out_paths
 from rimkit.evaluation.projections import Measured, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage, Condition, load_image, noisy
 from rimkit.evaluation.tables import SIGMAS
+from rimkit.pixels import LEVELS
 from rimkit.problem import Denoising
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.rim import RIM
 from rimkit.sheets import columns
-from rimkit.tasks import LEVELS, DenoisingTask
+from rimkit.tasks import DenoisingTask
 from rimkit.trained import check_trained_for
-from rimkit.training.data import split_images, training_paths
 
 _MODELS = ("denoise-gray", "denoise-color")
 _TIMES = 10
@@ -37,7 +38,7 @@ def rest(setup: Setup) -> str:
     models = [weights.load(name) for name in names]
     for name, model in zip(names, models, strict=True):
         check_trained_for(DenoisingTask, model.training_record, model=name)
-    _, paths = split_images(training_paths(), held_out_every=20)
+    paths = held_out_paths()
     lines = [["model", "sigma", "own steps", "best step", f"{_TIMES} times", "below the best"]]
     figure = Figure(figsize=(4 * len(names), 3.4), layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]

@@ -14,13 +14,13 @@ from torch import Tensor
 from rimkit import weights
 from rimkit.evaluation.protocols import CleanImage, Condition, load_test_images, noisy
 from rimkit.metrics import psnr
+from rimkit.pixels import LEVELS
 from rimkit.precision import worthwhile_precisions
 from rimkit.problem import Denoising, Problem
 from rimkit.reproduction.denoising_methods import installed, self_ensemble
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
 from rimkit.sheets import columns
-from rimkit.tasks import LEVELS
 
 _MODEL = "denoise-gray"
 _CONDITION = Condition(25.0)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 from rimkit import weights
 from rimkit.classical import TotalVariation
-from rimkit.data.images import Bytes
-from rimkit.evaluation.super_resolution import Pair, bicubic, to_bytes
+from rimkit.evaluation.super_resolution import Pair, bicubic
+from rimkit.pixels import LEVELS, Bytes, from_unit
 from rimkit.reproduction.method import Method
 from rimkit.reproduction.scores import settings_of
 from rimkit.reproduction.setup import Setup
-from rimkit.tasks import LEVELS, SuperResolutionTask
+from rimkit.tasks import SuperResolutionTask
 from rimkit.trained import check_trained_for, trained_sigma
 from rimkit.weights import record
 
@@ -52,7 +52,7 @@ def total_variation(weight: float | None = None) -> UpscalingMethod:
     def restore(pair: Pair) -> Bytes:
         chosen = TV_WEIGHTS[pair.scale] if weight is None else weight
         solver = TotalVariation(weight=chosen, steps=TV_STEPS)
-        return to_bytes(solver.solve(pair.y, pair.problem(sigma / LEVELS)).x)
+        return from_unit(solver.solve(pair.y, pair.problem(sigma / LEVELS)).x[0])
 
     by_scale = ", ".join(f"{value:g} at x{scale:g}" for scale, value in TV_WEIGHTS.items())
     chosen = by_scale if weight is None else f"{weight:g}"
@@ -78,7 +78,7 @@ def _machine(name: str, scales: Sequence[float]) -> UpscalingMethod:
     sigma = trained_sigma(model.training_record)
 
     def restore(pair: Pair) -> Bytes:
-        return to_bytes(model.solve(pair.y, pair.problem(sigma)).x)
+        return from_unit(model.solve(pair.y, pair.problem(sigma)).x[0])
 
     settings = f"{settings_of(name, model)}, sigma {sigma * LEVELS:g} of 255"
     parameters = record.parameter_count(model)

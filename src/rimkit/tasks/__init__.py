@@ -1,6 +1,6 @@
 """Named tasks: how the operator, the noise and so y are drawn, for training and for validation."""
 
-from rimkit.tasks.base import DEFAULT, LEVELS, TASKS, Measure, Task, register, task_from_table
+from rimkit.tasks.base import DEFAULT, TASKS, Measure, Task, register, task_from_table
 from rimkit.tasks.denoising import DenoisingTask, Quantised
 from rimkit.tasks.inpainting import InpaintingTask
 from rimkit.tasks.random_projections import ENSEMBLES, Ensemble, RandomProjectionsTask
@@ -9,7 +9,6 @@ from rimkit.tasks.super_resolution import SuperResolutionTask
 __all__ = [
     "DEFAULT",
     "ENSEMBLES",
-    "LEVELS",
     "TASKS",
     "DenoisingTask",
     "Ensemble",

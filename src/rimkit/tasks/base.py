@@ -13,9 +13,6 @@ from rimkit.problem import Problem
 
 T = TypeVar("T")
 
-LEVELS = 255
-"""Grey levels between black and white: sigma = 25 on the outside is 25 / LEVELS inside."""
-
 Measure = Callable[[Tensor, torch.Generator], tuple[Problem, Tensor]]
 """From clean images x (N, C, H, W) in [0, 1] to a problem and its y."""
 

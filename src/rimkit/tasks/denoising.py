@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from rimkit import settings
+from rimkit.pixels import LEVELS
 from rimkit.problem import UNLIKELY, Denoising, Problem
-from rimkit.tasks.base import LEVELS, Measure, register
+from rimkit.tasks.base import Measure, register
 
 Quantised = Literal["no", "unknown", "known", "half"]
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from rimkit import settings
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask
+from rimkit.pixels import LEVELS
 from rimkit.problem import Problem
-from rimkit.tasks.base import LEVELS, Measure, register
+from rimkit.tasks.base import Measure, register
 
 _NOISY = 10.0  # grey levels: the one level above the least at which a training is watched
 

@@ -15,8 +15,9 @@ from rimkit import settings, tree
 from rimkit.noises import GaussianNoise
 from rimkit.operators import DenseProjection, FourierProjection, LinearOperator
 from rimkit.operators.rows import row_count
+from rimkit.pixels import LEVELS
 from rimkit.problem import Denoising, Problem
-from rimkit.tasks.base import LEVELS, Measure, register
+from rimkit.tasks.base import Measure, register
 
 Ensemble = Literal["gaussian", "binary", "fourier"]
 

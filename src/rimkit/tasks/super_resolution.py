@@ -12,8 +12,9 @@ from torch import Tensor
 
 from rimkit import settings
 from rimkit.operators import matlab_imresize
+from rimkit.pixels import LEVELS
 from rimkit.problem import Problem, SuperResolution
-from rimkit.tasks.base import LEVELS, Measure, register
+from rimkit.tasks.base import Measure, register
 
 
 @register

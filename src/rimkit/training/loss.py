@@ -9,9 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from rimkit.pixels import LEVELS
+
 DistanceName = Literal["mse", "l1", "log-mse"]
 
-_PERFECT = (0.1 / 255) ** 2
+_PERFECT = (0.1 / LEVELS) ** 2
 """The square of a tenth of a grey level: a mean square that counts as none."""
 
 

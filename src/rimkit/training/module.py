@@ -22,6 +22,7 @@ from rimkit.problem import Problem
 from rimkit.rim import RIM
 from rimkit.solver import DivergenceError
 from rimkit.tasks import Measure
+from rimkit.training.log import LATE, PSNR
 from rimkit.training.loss import motion, trajectory_loss
 from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, Recipe
@@ -154,9 +155,9 @@ class RIMTraining(lightning.LightningModule):
                         scores[step] = found.clamp(max=most).mean()
             except DivergenceError:
                 pass  # which the log says by NaN; the training may get over it
-            for label, step in ((name, own), (f"{name}_late", late)):
+            for label, step in ((name, own), (name + LATE, late)):
                 score = scores[step].to(self.device)  # where ranks exchange what they found
-                self.log(f"val/psnr_{label}", score, prog_bar=label == name, sync_dist=True)
+                self.log(PSNR + label, score, prog_bar=label == name, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Say to the log after which update this was, counted from 0.

@@ -9,7 +9,7 @@ import time
 import lightning
 from lightning.pytorch.callbacks import ProgressBar, TQDMProgressBar
 
-_PSNR, _LATE = "val/psnr_", "_late"
+from rimkit.training.log import PSNR, own
 
 
 def progress_bar() -> ProgressBar:
@@ -72,10 +72,10 @@ class Lines(ProgressBar):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Say the PSNR of every problem after the machine's own number of steps."""
+        scores = trainer.callback_metrics
         found = ", ".join(
-            f"{name.removeprefix(_PSNR)} {float(psnr):.2f}"
-            for name, psnr in trainer.callback_metrics.items()
-            if name.startswith(_PSNR) and not name.endswith(_LATE)
+            f"{name.removeprefix(PSNR)} {float(scores[name]):.2f}"
+            for name in own([name for name in scores if name.startswith(PSNR)])
         )
         self._say(f"held-out images after {trainer.global_step:,} updates, PSNR in dB: {found}")
 

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from rimkit import settings
+from rimkit.data.splits import HELD_OUT_EVERY
 from rimkit.networks import CompactConfig
 from rimkit.rim import RIMConfig
 from rimkit.tasks import DEFAULT, DenoisingTask, Task, task_from_table
@@ -34,7 +35,7 @@ class DataRecipe:
 
     patch: int = 48
     batch: int = 8
-    held_out_every: int = 20
+    held_out_every: int = HELD_OUT_EVERY
     contrast: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from lightning.pytorch.loggers import CSVLogger
 from rimkit import settings, weights
 from rimkit.allocation import ready_for_updates
 from rimkit.data.images import bytes_to_unit, list_images
+from rimkit.data.splits import count_images, load_images, split_images
 from rimkit.precision import default_precision
 from rimkit.rim import RIM
 from rimkit.training import folder
@@ -30,7 +31,7 @@ from rimkit.training.callbacks import (
     Stop,
     moving_average,
 )
-from rimkit.training.data import PatchData, count_images, load_images, split_images
+from rimkit.training.data import PatchData
 from rimkit.training.module import RIMTraining, build_optimizer
 from rimkit.training.progress import progress_bar
 from rimkit.training.recipe import Recipe

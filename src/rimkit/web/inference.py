@@ -20,10 +20,9 @@ from rimkit.files.metadata import colours_alone
 from rimkit.files.picture import Picture, write_picture
 from rimkit.files.ways import noisy_parts
 from rimkit.metrics import psnr
-from rimkit.pixels import Array, write_unit
+from rimkit.pixels import LEVELS, Array, write_unit
 from rimkit.rim import RIM
 from rimkit.solver import Iterate, Solver
-from rimkit.tasks import LEVELS
 from rimkit.web import looks
 from rimkit.web.limits import Limits
 from rimkit.web.problems import Degradation, Measured, Painted, Photograph, measure

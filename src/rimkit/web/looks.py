@@ -6,25 +6,21 @@ import io
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from rimkit.pixels import Array, write_unit
+from rimkit.pixels import Array, Bytes, from_unit
 
 _CHANNELS = 64
 _SIDE = 768  # of the sheet of channels, about
 SHEET_BYTES = _SIDE**2
 
 
-def values_of(x: Tensor, dtype: np.dtype[np.generic] | type = np.uint8) -> Array:
+def values_of(x: Tensor) -> Bytes:
     """Return (P, C, H, W) as the pixels (H, W, P C) of a file."""
-    planes = x.reshape(-1, *x.shape[-2:])
-    values = np.empty((*planes.shape[1:], len(planes)), dtype)
-    write_unit(values, planes)
-    return values
+    return from_unit(x.reshape(-1, *x.shape[-2:]))
 
 
 def png(values: Array) -> bytes:

@@ -18,9 +18,8 @@ from rimkit.denoiser import noise_level
 from rimkit.holes import GuessedMask, Holed, mask_of
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, FastProjection, Mask, gaussian_kernel
-from rimkit.pixels import Array, to_unit, without_noise
+from rimkit.pixels import LEVELS, Array, to_unit, without_noise
 from rimkit.problem import Denoising, Problem, SuperResolution
-from rimkit.tasks import LEVELS
 
 ROUNDING = 1 / 12**0.5
 """Noise, in grey levels, of what is not noisy: it was rounded."""

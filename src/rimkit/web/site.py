@@ -14,8 +14,8 @@ from rimkit import weights
 from rimkit.data.bsds300 import cache_folder
 from rimkit.onnx import export as onnx_export
 from rimkit.onnx.contents import contents_of
+from rimkit.pixels import LEVELS
 from rimkit.rim import RIM
-from rimkit.tasks import LEVELS
 from rimkit.trained import knows_levels, least_sigma
 from rimkit.web.app import static_folder
 from rimkit.web.limits import Limits

@@ -10,11 +10,10 @@ from typing import Any
 from rimkit import weights
 from rimkit.classical import GradientDescent, TotalVariation
 from rimkit.denoiser import Denoiser, known_levels
-from rimkit.pixels import Array
+from rimkit.pixels import LEVELS, Array
 from rimkit.rim import RIM
 from rimkit.solver import Solver
 from rimkit.tasks import (
-    LEVELS,
     DenoisingTask,
     InpaintingTask,
     RandomProjectionsTask,
