@@ -23,7 +23,7 @@ from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr
 from rimkit.evaluation.protocols import CleanImage, load_image
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.provenance import stamp
-from rimkit.reproduction.tuned import Descent, Variation, key
+from rimkit.reproduction.tuned import Descent, Variation
 
 SHARES = (0.25, 1.0)  # of one over the curvature
 DESCENT_STEPS = 150
@@ -117,8 +117,7 @@ def main(count: int) -> None:
     descents, variations = {}, {}
     problems: list[Panel | Transfer] = [*TRANSFERS, *reversed(PANELS)]
     for problem in problems:
-        name = key(problem)
-        floor = problem.variance_floor if isinstance(problem, Transfer) else 0.0
+        name, floor = problem.name, problem.variance_floor
         kind = problem.name if isinstance(problem, Transfer) else problem.ensemble
         m = measured(problem, count)
         descents[name], first = tune_descent(m, floor)

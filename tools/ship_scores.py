@@ -124,7 +124,7 @@ def _projections(file: Path, settings: str) -> dict[str, str]:
     """Mean PSNR in every panel of Figure 2."""
     with np.load(file) as kept:
         said = json.loads(str(kept["about"]))["settings"]
-        curves = {panel: kept[f"{panel.ensemble}-{panel.p:g}"] for panel in PANELS}
+        curves = {panel: kept[panel.name] for panel in PANELS}
     weights, _, _ = settings.partition(",")
     if not all(each.startswith(f"{weights},") for each in said.values()):
         raise ValueError(f"{file} does not hold the scores of these weights ({settings})")

@@ -9,6 +9,11 @@ import torch
 Precision = Literal["float32", "bfloat16"]
 
 
+def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
+    """A block in which networks run in a precision, on a device of this type (``device.type``)."""
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+
+
 def fastest_precision() -> Precision:
     """In which networks run fastest: bfloat16 where the processor multiplies in it."""
     return worthwhile_precisions()[-1]

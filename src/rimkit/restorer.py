@@ -15,7 +15,7 @@ from rimkit.allocation import give_back
 from rimkit.ensemble import SelfEnsemble
 from rimkit.footprint import bytes_per_pixel
 from rimkit.operators import Window
-from rimkit.precision import Precision, fastest_precision
+from rimkit.precision import Precision, computing_in, fastest_precision
 from rimkit.problem import Problem
 from rimkit.rim import RIM
 from rimkit.tiling import Tile, blend, check_can_be_cut, plan, reach
@@ -213,7 +213,7 @@ class Restorer:
         return iterate.x
 
     def _computing(self) -> contextlib.AbstractContextManager[object]:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self._precision == "bfloat16")
+        return computing_in(self._precision)
 
 
 class _Progress:

@@ -20,12 +20,15 @@ from rimkit.classical import GradientDescent
 from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.networks import CompactConfig
+from rimkit.precision import Precision
 from rimkit.reproduction import figure2, kept_curves, tuned, walkers
-from rimkit.reproduction.curves import Curve, Walker, Walks, average
+from rimkit.reproduction.curves import Curve, Walks, average
 from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
 from rimkit.reproduction.kept_curves import Curves
+from rimkit.reproduction.method import Settings
 from rimkit.reproduction.setup import Setup
+from rimkit.reproduction.walkers import Walker
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import Solver
 from rimkit.weights import store
@@ -61,8 +64,8 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     monkeypatch.setattr(walkers.weights, "model_names", list)
     monkeypatch.setattr(kept_curves, "measure", lambda *which: measure(*which, count=3))
     for panel, size in zip(TWO, (1e-4, 2e-4), strict=True):
-        monkeypatch.setitem(tuned.DESCENTS, tuned.key(panel), tuned.Descent(size, 3))
-        monkeypatch.setitem(tuned.VARIATIONS, tuned.key(panel), tuned.Variation(20.0, 4))
+        monkeypatch.setitem(tuned.DESCENTS, panel.name, tuned.Descent(size, 3))
+        monkeypatch.setitem(tuned.VARIATIONS, panel.name, tuned.Variation(20.0, 4))
     models = [
         write_model(tmp_path / f"{name}.safetensors", seed)
         for seed, name in enumerate(["rim-seed0", "rim-seed1", "gdn"])
@@ -76,7 +79,7 @@ def test_every_panel_has_its_classical_solvers() -> None:
         assert tuned.gradient_descent(panel).steps > 0
         assert tuned.total_variation(panel).weight > 0
         for walker in walkers.classical():
-            assert walker.steps(panel) == walker.solver(panel).steps
+            assert walkers.steps_of(walker, panel) == walker.solver(panel).steps
 
 
 def test_classical_solvers_have_the_settings_that_were_found() -> None:
@@ -97,7 +100,7 @@ def test_curves_are_those_that_were_committed(panel: Panel, tmp_path: Path) -> N
     found = Curves(tmp_path, say=lambda _: None).of(walker, [panel], list(load_test_images(1)))
     curve = found.curves[panel]
     with np.load(ROOT / "results" / "figure2" / f"{walker.label}.npz") as kept:
-        committed = kept[tuned.key(panel)][:, :1]
+        committed = kept[panel.name][:, :1]
     for values, expected in zip((curve.means, curve.squares), committed, strict=True):
         np.testing.assert_allclose(values[:, [0, -1]], expected[:, [0, -1]], rtol=1e-4)
 
@@ -166,7 +169,7 @@ def test_more_images_go_on_where_fewer_ended(setup: Setup, monkeypatch: pytest.M
     for panel in TWO:
         means = whole.curves[panel].means[:2]
         assert np.array_equal(fewer.curves[panel].means, means, equal_nan=True)
-    other = dataclasses.replace(walker, settings=lambda _: "another weight")
+    other = dataclasses.replace(walker, settings=lambda _: Settings("another weight", "float32"))
     kept.of(other, TWO[:1], few[:1])  # what has other settings takes the place of what was there
     assert seen == ["1", "2"] * 2 + ["0"]
 
@@ -230,17 +233,17 @@ def test_curves_stay_on_a_processor_with_another_precision(setup: Setup) -> None
     kept = Curves(setup.output / "figure2", say=setup.say)
     one, other = (
         dataclasses.replace(
-            walkers.classical()[1], settings=lambda _, said=said: f"a model, {said}"
+            walkers.classical()[1], settings=lambda _, said=said: Settings("a model", said)
         )
         for said in ("network in bfloat16", "float32")
     )
     first = kept.of(one, TWO[:1], images(2))
     again = kept.of(other, TWO[:1], images(2))
-    assert again.settings[TWO[0]] == "a model, network in bfloat16"
+    assert str(again.settings[TWO[0]]) == "a model, network in bfloat16"
     assert np.array_equal(again.curves[TWO[0]].means, first.curves[TWO[0]].means, equal_nan=True)
     for walker in (other, one):  # the second measures nothing
         more = kept.of(walker, TWO[:1], images(3))
-        assert more.settings[TWO[0]] == "a model, network in bfloat16 or float32"
+        assert str(more.settings[TWO[0]]) == "a model, network in bfloat16 or float32"
 
 
 def test_curves_of_a_machine_do_not_give_way_to_another_of_its_name(setup: Setup) -> None:
@@ -248,7 +251,7 @@ def test_curves_of_a_machine_do_not_give_way_to_another_of_its_name(setup: Setup
     one, other = (
         dataclasses.replace(
             walkers.classical()[1],
-            settings=lambda _, digest=digest: f"weights {digest}, float32",
+            settings=lambda _, digest=digest: Settings(f"weights {digest}", "float32"),
             parameters=7,
         )
         for digest in ("0a", "0b")
@@ -286,18 +289,23 @@ def test_what_is_kept_stands_in_the_figure_where_it_is_whole(
 def test_machines_walk_in_bfloat16_and_classical_solvers_from_grey(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walkers, "computes_in_bfloat16", lambda: True)
-    seen: list[tuple[str, bool]] = []
+    monkeypatch.setattr("rimkit.precision.computes_in_bfloat16", lambda: True)
+    monkeypatch.setattr(walkers, "STEPS", 2)
+    seen: list[tuple[str, Precision]] = []
 
-    def spied(solver: Solver, which: Measured, *, steps: int, bfloat16: bool) -> Tensor:
-        seen.append((type(which.problem.operator).__name__, bfloat16))
+    def spied(solver: Solver, which: Measured, *, steps: int, precision: Precision) -> Tensor:
+        seen.append((type(which.problem.operator).__name__, precision))
         return psnr_by_step(solver, which, steps=steps)
 
     monkeypatch.setattr(kept_curves, "psnr_by_step", spied)
     kept = Curves(setup.output / "figure2", say=setup.say)
     for walker in (walkers.learned(setup)[0], *walkers.classical()):
-        kept.of(dataclasses.replace(walker, steps=lambda _: 2), TWO[:1], images(1))
-    assert seen == [("DenseProjection", True), ("FromGrey", False), ("FromGrey", False)]
+        kept.of(walker, TWO[:1], images(1))
+    assert seen == [
+        ("DenseProjection", "bfloat16"),
+        ("FromGrey", "float32"),
+        ("FromGrey", "float32"),
+    ]
 
 
 def test_means_and_deviations_are_those_over_all_patches() -> None:
@@ -316,8 +324,7 @@ def test_a_solver_that_diverges_is_not_a_crash(setup: Setup) -> None:
     wild = Walker(
         "wild",
         lambda _: GradientDescent(step_size=1e6),
-        lambda _: 20,
-        lambda _: "wild, for a test",
+        lambda _: Settings("wild, for a test", "float32"),
         parameters=7,
     )
     walks = Curves(setup.output / "figure2", say=setup.say).of(wild, TWO[:1], images(2))

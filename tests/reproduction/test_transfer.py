@@ -22,8 +22,8 @@ from rimkit.reproduction import (
     tuned,
     walkers,
 )
+from rimkit.reproduction.method import SolverMethod
 from rimkit.reproduction.setup import Setup
-from rimkit.reproduction.walkers import CLASSICAL
 from rimkit.trained import never_denoised, saw_less_contrast
 
 SOME = tuple(p for p in TRANSFERS if p.name in ("inpaint-5", "deblur", "frequencies", "counts"))
@@ -87,16 +87,19 @@ def _but_for_costs(text: str) -> list[str]:
 def test_every_machine_is_drawn_and_said_where_a_classical_solver_is_better(setup: Setup) -> None:
     (image,) = images(1)
     still, total = GradientDescent(step_size=1e-9, steps=1), TotalVariation(weight=10.0, steps=3)
-    solvers = {
-        "gradient descent": (lambda _: still, False),
-        "total variation": (lambda _: total, False),
-        "good": (lambda _: total, False),
-        "bad": (lambda _: still, False),
-    }
-    figure = transfer_cuts.draw(image, solvers, classical=CLASSICAL)
+    methods = [
+        SolverMethod(name, lambda _, solver=solver: solver, lambda _: None, parameters)
+        for name, solver, parameters in (
+            ("gradient descent", still, None),
+            ("total variation", total, None),
+            ("good", total, 7),
+            ("bad", still, 7),
+        )
+    ]
+    figure = transfer_cuts.draw(image, methods)
     assert len(figure.axes) == len(SOME) * 6
     titles = [axis.get_title() for axis in figure.axes[:6]]  # half of the pixels are missing
-    assert [title.splitlines()[0] for title in titles[2:]] == list(solvers)
+    assert [title.splitlines()[0] for title in titles[2:]] == [m.name for m in methods]
     assert [title.splitlines()[2:] for title in titles[2:]] == [
         *([], [], [], ["below total variation"])
     ]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import cast
 
 import torch
 
 from rimkit.allocation import peak, ready_for_updates, resident
 from rimkit.networks import NETWORKS
-from rimkit.precision import Precision
+from rimkit.precision import Precision, computing_in
 from rimkit.problem import Denoising
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.loss import trajectory_loss
@@ -51,7 +52,7 @@ def peak_memory_of_update(
     return float(done.stdout)
 
 
-def main(network: str, precision: str, steps: int, segment: int, batch: int) -> None:
+def main(network: str, precision: Precision, steps: int, segment: int, batch: int) -> None:
     """Print the megabytes of an update in this process."""
     ready_for_updates(segment)
     torch.manual_seed(0)
@@ -60,7 +61,7 @@ def main(network: str, precision: str, steps: int, segment: int, batch: int) -> 
     problem = Denoising(torch.full((batch,), 0.1))
     y = problem.simulate(x)
     idle = resident()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+    with computing_in(precision):
         start = model.init(y, problem)
         unrolled = unroll(model, start, y, problem, steps=steps, segment=segment or None)
         loss = trajectory_loss(unrolled.estimates, x, weights=[1.0] * steps)
@@ -69,4 +70,4 @@ def main(network: str, precision: str, steps: int, segment: int, batch: int) -> 
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
+    main(sys.argv[1], cast("Precision", sys.argv[2]), *map(int, sys.argv[3:]))

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rimkit.benchmarks.plain_networks import plain_twin
 from rimkit.networks import NETWORKS, NetworkConfig, State, UpdateNetwork
-from rimkit.precision import Precision
+from rimkit.precision import Precision, computing_in
 from rimkit.problem import Denoising, Problem
 from rimkit.rim import RIM, RIMConfig
 from rimkit.training.loss import trajectory_loss
@@ -178,7 +178,7 @@ def _update(
 ) -> None:
     """The loss of a rollout and its gradient."""
     model.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+    with computing_in(precision):
         unrolled = unroll(model, model.init(y, problem), y, problem, steps=steps)
         loss = trajectory_loss(unrolled.estimates, x, weights=[1.0] * steps)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -13,7 +13,7 @@ import torch
 from rimkit.data.patches import seeded, spread_patches
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import HIGHEST, psnr, ssim
-from rimkit.precision import Precision
+from rimkit.precision import Precision, computing_in
 from rimkit.sheets import columns
 from rimkit.solver import Solver
 from rimkit.tasks import Task
@@ -94,7 +94,7 @@ def score_task(
             try:
                 problem, y = measure(x, generator)
                 doing = "solving"
-                with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                with computing_in(precision, y.device.type):
                     with torch.no_grad():
                         start = solver.init(y, problem)
                     found = solver.solve(y, problem, steps=steps, start=start).x

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import HIGHEST, psnr
 from rimkit.operators import LinearOperator, independent_reals
 from rimkit.operators.rows import row_count
+from rimkit.precision import Precision, computing_in
 from rimkit.problem import Problem
 from rimkit.solver import DivergenceError, Solver
 from rimkit.tasks import ENSEMBLES, Ensemble, RandomProjectionsTask
@@ -38,8 +39,16 @@ _PLACES, _MEASUREMENTS = 41, 43
 class Panel:
     """A panel of Figure 2: an ensemble, and the share p of rows."""
 
+    variance_floor: ClassVar[float] = 0.0
+    """What classical solvers add to the noise variance."""
+
     ensemble: Ensemble
     p: float
+
+    @property
+    def name(self) -> str:
+        """Short, for files and settings."""
+        return f"{self.ensemble}-{self.p:g}"
 
     @property
     def title(self) -> str:
@@ -128,7 +137,7 @@ def measure(image: CleanImage, panel: Panel, *, count: int = PER_IMAGE) -> Measu
 
 @torch.no_grad()
 def psnr_by_step(
-    solver: Solver, measured: Measured, *, steps: int, bfloat16: bool = False
+    solver: Solver, measured: Measured, *, steps: int, precision: Precision = "float32"
 ) -> Tensor:
     """PSNR in dB of every sample, at the start and after every step: (steps + 1, N) in float64.
 
@@ -141,13 +150,12 @@ def psnr_by_step(
         What is run on what.
     steps
         How many.
-    bfloat16
-        Whether a machine's network runs in bf16; iterate and likelihood do not. Not for solvers
-        that have no network.
+    precision
+        Of a machine's network; iterate and likelihood are in that of y.
     """
     truth = measured.truth
     values = torch.full((steps + 1, truth.shape[0]), torch.nan, dtype=torch.float64)
-    with torch.autocast(truth.device.type, torch.bfloat16, enabled=bfloat16):
+    with computing_in(precision, truth.device.type):
         start = solver.init(measured.y, measured.problem)
         values[0] = psnr(start.x, truth).clamp(max=HIGHEST)
         walk = solver.iterate(measured.y, measured.problem, steps=steps, start=start)

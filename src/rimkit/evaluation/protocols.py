@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from rimkit.allocation import most_taken
@@ -17,7 +16,7 @@ from rimkit.data.images import bytes_to_unit, load_bytes
 from rimkit.data.patches import seeded
 from rimkit.metrics import psnr, ssim
 from rimkit.pixels import LEVELS
-from rimkit.precision import Precision
+from rimkit.precision import Precision, computing_in
 from rimkit.problem import Denoising
 from rimkit.solver import Solver
 
@@ -150,7 +149,7 @@ def solver_restore(
     def restore(y: Tensor, condition: Condition) -> Tensor:
         levels = LEVELS if knows_levels and condition.quantised else None
         problem = Denoising(condition.sigma / LEVELS, levels=levels)
-        with torch.autocast(y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        with computing_in(precision, y.device.type):
             return solver.solve(y, problem, steps=steps).x
 
     return restore

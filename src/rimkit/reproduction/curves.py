@@ -1,56 +1,17 @@
-"""PSNR by step on random projections: who is measured, and what was found."""
+"""PSNR by step on random projections: what was found."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from rimkit.evaluation.projections import Panel
-from rimkit.solver import Solver
+from rimkit.reproduction.method import Settings
 
 Values = npt.NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True)
-class Walker:
-    """A solver in Figure 2.
-
-    Attributes
-    ----------
-    name
-        What it is called; the seeds of one way to train share it.
-    solver
-        From a panel to the solver.
-    steps
-        From a panel to how many are measured.
-    settings
-        From a panel to all that its values depend on, but for the patches.
-    bfloat16
-        Whether its network runs in bf16.
-    from_grey
-        Whether it is told how bright images are, and starts there.
-    parameters
-        How many it has; None if it has none that are learned.
-    seed
-        Of its training, where there are several.
-    """
-
-    name: str
-    solver: Callable[[Panel], Solver]
-    steps: Callable[[Panel], int]
-    settings: Callable[[Panel], str]
-    bfloat16: bool = False
-    from_grey: bool = False
-    parameters: int | None = None
-    seed: int | None = None
-
-    @property
-    def label(self) -> str:
-        """Its name and the seed, as in the names of its files."""
-        return self.name if self.seed is None else f"{self.name}-seed{self.seed}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,12 +58,12 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Walks:
-    """What a walker did in every panel, and what is to be known of it once it is gone.
+    """What a solver did in every panel, and what is to be known of it once it is gone.
 
     Attributes
     ----------
     name, parameters, seed
-        As in `Walker`.
+        As in `SolverMethod`.
     settings
         By panel: all that its values depend on.
     measured_by
@@ -114,7 +75,7 @@ class Walks:
     name: str
     parameters: int | None
     seed: int | None
-    settings: Mapping[Panel, str]
+    settings: Mapping[Panel, Settings]
     measured_by: Sequence[str]
     curves: Mapping[Panel, Curve]
 

@@ -16,17 +16,19 @@ from rimkit.evaluation.projections import (
 )
 from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.reproduction.costs import Priced, costs
-from rimkit.reproduction.curves import Walker, Walks
+from rimkit.reproduction.curves import Walks
 from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
 from rimkit.reproduction.kept_curves import Curves
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.walkers import (
     CLASSICAL,
+    Walker,
     by_name,
     classical,
     learned,
     settings_of,
+    steps_of,
     versions_of,
 )
 from rimkit.sheets import write_csv
@@ -74,14 +76,13 @@ def _priced(asked: Sequence[Walker], image: CleanImage) -> list[Priced]:
     measured = measure(image, _TIMED)
     priced = []
     for walker in asked:
-        learned = walker.parameters is not None
-        steps = TRAINED_STEPS if learned else walker.steps(_TIMED)
+        steps = TRAINED_STEPS if walker.learned else steps_of(walker, _TIMED)
         run = functools.partial(
             psnr_by_step,
             walker.solver(_TIMED),
-            measured.from_grey() if walker.from_grey else measured,
+            measured if walker.learned else measured.from_grey(),
             steps=steps,
-            bfloat16=walker.bfloat16,
+            precision=walker.precision,
         )
         priced.append(Priced(walker.label, walker.parameters, steps, run))
     return priced

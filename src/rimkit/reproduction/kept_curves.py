@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import zipfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -17,12 +16,12 @@ from rimkit import atomic
 from rimkit.evaluation.projections import PER_IMAGE, Panel, measure, psnr_by_step
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.provenance import version
-from rimkit.reproduction.curves import Curve, Walker, Walks
+from rimkit.reproduction.curves import Curve, Walks
+from rimkit.reproduction.method import Settings
+from rimkit.reproduction.walkers import Walker, steps_of
 
 _PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # another number where values would differ
 _MIXED = "network in bfloat16 or float32"
-_WEIGHTS = re.compile(r"weights ([0-9a-f]+)")
-_PRECISION = re.compile(rf", ({_MIXED}|network in bfloat16|float32)(?=;|$)")
 
 
 class Curves:
@@ -47,29 +46,27 @@ class Curves:
         Raises
         ------
         ValueError
-            If the file of this walker is damaged, or holds curves of other weights.
+            If the file of this walker is damaged, or holds curves of another machine.
         """
         file = self._folder / f"{walker.label}.npz"
         kept = _read(file) if file.exists() else _Kept(walker.name, None, None, {}, {}, {})
         kept = dataclasses.replace(kept, parameters=walker.parameters, seed=walker.seed)
         for panel in panels:
-            key, settings = _key(panel), walker.settings(panel) + _PROTOCOL
-            there = kept.settings.get(key, "")
-            if walker.parameters is not None and _weights_of(there) not in (
-                "",
-                _weights_of(settings),
-            ):
-                raise ValueError(
-                    f"{file} holds another machine of this name: give the new one a name of its "
-                    "own, or move the file away"
-                )
-            if _but_for_precision(there) != _but_for_precision(settings):
+            key, settings = panel.name, walker.settings(panel)
+            there = kept.settings.get(key)
+            # What is whole is not run again where processors compute in another precision.
+            if there is None or there.solver != settings.solver:
+                if there is not None and walker.learned:
+                    raise ValueError(
+                        f"{file} holds another machine of this name: give the new one a name of "
+                        "its own, or move the file away"
+                    )
                 there = kept.settings[key] = settings
                 kept.measured_by.pop(key, None)
-                kept.values[key] = np.empty((2, 0, walker.steps(panel) + 1), np.float32)
+                kept.values[key] = np.empty((2, 0, steps_of(walker, panel) + 1), np.float32)
             missing = len(images) - kept.images(key)
             if missing > 0 and there != settings:
-                kept.settings[key] = _PRECISION.sub(f", {_MIXED}", settings)
+                kept.settings[key] = dataclasses.replace(settings, precision=_MIXED)
             while kept.images(key) < len(images):
                 values = _measure(walker, panel, images[kept.images(key)])
                 kept.values[key] = np.concatenate([kept.values[key], values], axis=1)
@@ -113,7 +110,7 @@ class _Kept:
     name: str
     parameters: int | None
     seed: int | None
-    settings: dict[str, str]
+    settings: dict[str, Settings]
     measured_by: dict[str, list[str]]
     values: dict[str, npt.NDArray[np.float32]]
 
@@ -126,19 +123,17 @@ class _Kept:
             versions.append(version)
 
     def covers(self, panel: Panel, images: int) -> bool:
-        key = _key(panel)
-        there = self.settings.get(key, "").endswith(_PROTOCOL)
-        return there and self.images(key) >= images
+        return panel.name in self.settings and self.images(panel.name) >= images
 
     def walks(self, panels: Sequence[Panel], images: int) -> Walks:
         return Walks(
             self.name,
             self.parameters,
             self.seed,
-            {panel: self.settings[_key(panel)].removesuffix(_PROTOCOL) for panel in panels},
-            [v for panel in panels for v in self.measured_by.get(_key(panel), [])],
+            {panel: self.settings[panel.name] for panel in panels},
+            [v for panel in panels for v in self.measured_by.get(panel.name, [])],
             {
-                panel: Curve(*self.values[_key(panel)][:, :images].astype(np.float64))
+                panel: Curve(*self.values[panel.name][:, :images].astype(np.float64))
                 for panel in panels
             },
         )
@@ -147,6 +142,7 @@ class _Kept:
         if file.exists():
             self._take_from(_read(file))
         about = {name: getattr(self, name) for name in _ABOUT}
+        about["settings"] = {key: f"{each}{_PROTOCOL}" for key, each in self.settings.items()}
         with atomic.replacing(file) as stream:
             np.savez_compressed(stream, about=np.array(json.dumps(about)), **self.values)  # type: ignore[arg-type]
 
@@ -155,8 +151,7 @@ class _Kept:
         for key, settings in other.settings.items():
             own = self.settings.get(key)
             if own is None or (
-                _but_for_precision(own) == _but_for_precision(settings)
-                and other.images(key) > self.images(key)
+                own.solver == settings.solver and other.images(key) > self.images(key)
             ):
                 self.settings[key], self.values[key] = settings, other.values[key]
                 self.measured_by[key] = other.measured_by[key]
@@ -173,6 +168,12 @@ def _read(file: Path) -> _Kept:
             about = json.loads(str(stored["about"]))
             unknown = {key: [_UNKNOWN] for key in values}
             about["measured_by"] = unknown | about.get("measured_by", {})
+            about["settings"] = {
+                key: _settings(text.removesuffix(_PROTOCOL))
+                for key, text in about["settings"].items()
+                if text.endswith(_PROTOCOL)  # of another one nothing is worth reading
+            }
+            values = {key: each for key, each in values.items() if key in about["settings"]}
             return _Kept(**{name: about[name] for name in _ABOUT}, values=values)
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"{file} holds no curves of Figure 2: move it away ({error})") from error
@@ -181,26 +182,16 @@ def _read(file: Path) -> _Kept:
 def _measure(walker: Walker, panel: Panel, image: CleanImage) -> npt.NDArray[np.float32]:
     """Means of the values and of their squares over the patches of an image: (2, 1, steps + 1)."""
     measured = measure(image, panel)
-    if walker.from_grey:
+    if not walker.learned:
         measured = measured.from_grey()
-    values = psnr_by_step(
-        walker.solver(panel), measured, steps=walker.steps(panel), bfloat16=walker.bfloat16
-    )
-    if walker.parameters is None:
+    steps = steps_of(walker, panel)
+    values = psnr_by_step(walker.solver(panel), measured, steps=steps, precision=walker.precision)
+    if not walker.learned:
         values[1:-1] = torch.nan  # of hundreds of steps that nobody asks for
     return np.stack([values.mean(1).numpy(), values.square().mean(1).numpy()])[:, None].astype("f4")
 
 
-def _but_for_precision(settings: str) -> str:
-    """What is whole is not run again where processors compute in another precision."""
-    return _PRECISION.sub("", settings)
-
-
-def _weights_of(settings: str) -> str:
-    """The checksum of a machine's weights; empty if there is none."""
-    found = _WEIGHTS.search(settings)
-    return found[1] if found else ""
-
-
-def _key(panel: Panel) -> str:
-    return f"{panel.ensemble}-{panel.p:g}"
+def _settings(text: str) -> Settings:
+    """From what `Settings` says of itself where there is nothing besides."""
+    solver, _, precision = text.rpartition(", ")
+    return Settings(solver, precision)

@@ -15,7 +15,7 @@ from rimkit import weights
 from rimkit.evaluation.protocols import CleanImage, Condition, load_test_images, noisy
 from rimkit.metrics import psnr
 from rimkit.pixels import LEVELS
-from rimkit.precision import worthwhile_precisions
+from rimkit.precision import Precision, computing_in, worthwhile_precisions
 from rimkit.problem import Denoising, Problem
 from rimkit.reproduction.denoising_methods import installed, self_ensemble
 from rimkit.reproduction.setup import Setup
@@ -41,7 +41,7 @@ def seconds(setup: Setup) -> str:
     axis = figure.subplots()
     lowest = math.inf
     for precision in worthwhile_precisions():
-        path = _walks(model, images, bfloat16=precision == "bfloat16")
+        path = _walks(model, images, precision)
         name = f"rimkit {_MODEL}, {precision}"
         lines += [
             [name, str(step), f"{s:.3f}", f"{db:.2f}"] for step, (s, db) in enumerate(path, start=1)
@@ -83,10 +83,10 @@ def seconds(setup: Setup) -> str:
     return setup.write("seconds.txt", title + columns(lines) + "\n")
 
 
-def _walks(model: RIM, images: list[CleanImage], *, bfloat16: bool) -> list[Point]:
+def _walks(model: RIM, images: list[CleanImage], precision: Precision) -> list[Point]:
     """After every step: mean seconds since the start, and mean PSNR."""
     problem = Denoising(_CONDITION.sigma / LEVELS)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    with torch.no_grad(), computing_in(precision):
         _walk(model, noisy(images[0], _CONDITION), problem)  # warms up
         paths = []
         for image in images:

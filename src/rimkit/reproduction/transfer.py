@@ -13,10 +13,10 @@ from rimkit.evaluation.projections import STEPS, psnr_by_step
 from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
-from rimkit.precision import computes_in_bfloat16
 from rimkit.reproduction.costs import Priced, costs
 from rimkit.reproduction.denoising_methods import QUIETLY, quietly
 from rimkit.reproduction.kept import Kept
+from rimkit.reproduction.method import Settings, SolverMethod, network_precision, settings_lines
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.transfer_cuts import draw, solved
 from rimkit.reproduction.tuned import gradient_descent, total_variation
@@ -26,7 +26,6 @@ from rimkit.reproduction.walkers import (
     TOTAL_VARIATION,
     load_grey,
     machine_names,
-    network_precision,
 )
 from rimkit.sheets import columns
 from rimkit.solver import Solver
@@ -40,33 +39,7 @@ _TIMED = TRANSFERS[0]
 _LATE = 5  # images on which a machine goes on to ``STEPS``: most of the work
 _PROTOCOL = 1
 
-
-@dataclasses.dataclass(frozen=True)
-class TransferMethod:
-    """What solves every problem.
-
-    Attributes
-    ----------
-    name
-        In the table.
-    solver
-        From a problem to the solver.
-    settings
-        From a problem to all that its scores depend on.
-    parameters
-        How many a machine has: its network runs in bf16 where that is fast, and it goes on beyond
-        its own steps on some images. None if nothing is learned.
-    """
-
-    name: str
-    solver: Callable[[Transfer], Solver]
-    settings: Callable[[Transfer], str]
-    parameters: int | None = None
-
-    @property
-    def bfloat16(self) -> bool:
-        """Whether its network runs in bf16."""
-        return self.parameters is not None and computes_in_bfloat16()
+_Method = SolverMethod[Transfer]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +77,7 @@ def transfer(setup: Setup) -> str:
     file = setup.output / "transfer-images.csv"
     kept = Kept(file, place=("problem", "image"), values=_VALUES, protocol=_PROTOCOL)
     scores = {method.name: _scored(method, images, kept, setup) for method in methods}
-    solvers = {method.name: (method.solver, method.bfloat16) for method in methods}
-    setup.save(draw(images[0], solvers, classical=CLASSICAL), "transfer.png")
+    setup.save(draw(images[0], methods), "transfer.png")
     parts = [
         f"The first {len(images)} grey test images; mean PSNR in dB after a method's own steps,",
         "all from the same start.",
@@ -123,44 +95,39 @@ def transfer(setup: Setup) -> str:
         "",
     ]
     for method in methods:
-        settings = {problem.title: method.settings(problem) for problem in TRANSFERS}
-        same = len(set(settings.values())) == 1
-        lines = [f"{title}: {text}" for title, text in settings.items()]
-        parts += [f"{method.name}: {settings[TRANSFERS[0].title]}"] if same else lines
+        parts += settings_lines(method.name, {p.title: method.settings(p) for p in TRANSFERS})
     parts += ["", costs(f"an image, {_TIMED.title}", _priced(methods, images[0]))]
     return setup.write("transfer.txt", "\n".join(parts) + "\n")
 
 
-def _machine(name: str) -> TransferMethod:
+def _machine(name: str) -> _Method:
     model = load_grey(name)
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
-    digest = weights.sha256(name)[:16]
-    plain = f"weights {digest}, {model.steps} and {STEPS} steps, {network_precision()}"
+    said = f"weights {weights.sha256(name)[:16]}, {model.steps} and {STEPS} steps"
     faint = saw_less_contrast(model.training_record)  # and is asked so, as in Table 2
 
     def solver(problem: Transfer) -> Solver:
         return quietly(model, problem.noise) if faint else model
 
-    def settings(problem: Transfer) -> str:
-        return plain if solver(problem) is model else plain + QUIETLY
+    def settings(problem: Transfer) -> Settings:
+        besides = "" if solver(problem) is model else QUIETLY
+        return Settings(said, network_precision(), besides)
 
     title = record.called(name, model.training_record)
-    return TransferMethod(title, solver, settings, record.parameter_count(model))
+    return _Method(title, solver, settings, record.parameter_count(model))
 
 
-def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> TransferMethod:
-    def settings(problem: Transfer) -> str:
+def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> _Method:
+    def settings(problem: Transfer) -> Settings:
         solver = tuned(problem)
         floor = problem.variance_floor
-        said = f"{name}, {setting} {getattr(solver, setting):g}, {solver.steps} steps, float32"
-        return said + (f", variance floor {floor:g}" if floor else "")
+        said = f"{name}, {setting} {getattr(solver, setting):g}, {solver.steps} steps"
+        return Settings(said, "float32", f", variance floor {floor:g}" if floor else "")
 
-    return TransferMethod(name, tuned, settings)
+    return _Method(name, tuned, settings)
 
 
-def _scored(
-    method: TransferMethod, images: Sequence[CleanImage], kept: Kept, setup: Setup
-) -> Scores:
+def _scored(method: _Method, images: Sequence[CleanImage], kept: Kept, setup: Setup) -> Scores:
     """Score a method; what is kept is not measured again."""
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
@@ -170,7 +137,7 @@ def _scored(
         scores[problem.name] = []
         for number, image in enumerate(images):
             place = {"problem": problem.name, "image": image.name}
-            late = method.parameters is not None and number < _LATE
+            late = method.learned and number < _LATE
             measure = functools.partial(_measured, method, problem, image, late=late)
             line = kept.score(method.name, settings, place, measure)
             scores[problem.name].append(Score(*(float(line[name]) for name in _VALUES)))
@@ -179,24 +146,23 @@ def _scored(
 
 
 def _measured(
-    method: TransferMethod, problem: Transfer, image: CleanImage, *, late: bool
+    method: _Method, problem: Transfer, image: CleanImage, *, late: bool
 ) -> dict[str, str]:
     solver = method.solver(problem)
     steps = max(STEPS, solver.steps) if late else solver.steps
     measured = problem.measure(image)
-    walk = psnr_by_step(solver, measured, steps=steps, bfloat16=method.bfloat16)[:, 0]
+    walk = psnr_by_step(solver, measured, steps=steps, precision=method.precision)[:, 0]
     values = (walk[0], walk[solver.steps], walk[STEPS] if late else math.nan)
     return {name: f"{value:.4f}" for name, value in zip(_VALUES, values, strict=True)}
 
 
-def _priced(methods: Sequence[TransferMethod], image: CleanImage) -> list[Priced]:
+def _priced(methods: Sequence[_Method], image: CleanImage) -> list[Priced]:
     """What the methods do with one problem, each in its own steps."""
     measured = _TIMED.measure(image)
     priced = []
     for method in methods:
-        solver = method.solver(_TIMED)
-        run = functools.partial(solved, solver, measured, bfloat16=method.bfloat16)
-        priced.append(Priced(method.name, method.parameters, solver.steps, run))
+        run = functools.partial(solved, method, _TIMED, measured)
+        priced.append(Priced(method.name, method.parameters, method.solver(_TIMED).steps, run))
     return priced
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import torch
@@ -14,40 +14,39 @@ from rimkit.evaluation.projections import Measured
 from rimkit.evaluation.protocols import CleanImage
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.metrics import psnr
-from rimkit.solver import DivergenceError, Solver
+from rimkit.precision import computing_in
+from rimkit.reproduction.method import SolverMethod
+from rimkit.solver import DivergenceError
 
 _SIDE = 112  # of a cut-out, in pixels
 
-Solvers = Mapping[str, tuple[Callable[[Transfer], Solver], bool]]
-"""By name: from a problem to the solver, and whether its network runs in bf16."""
 
+def draw(image: CleanImage, methods: Sequence[SolverMethod[Transfer]]) -> Figure:
+    """Draw a row for every problem: truth, measurement, and what each method makes of it.
 
-def draw(image: CleanImage, solvers: Solvers, *, classical: Collection[str]) -> Figure:
-    """Draw a row for every problem: truth, measurement, and what each solver makes of it.
-
-    Titles say the PSNR of the whole image, and of a machine where a classical solver, of which
-    these are the names, is better.
+    Titles say the PSNR of the whole image, and of a machine where a classical solver before it is
+    better.
     """
     with mpl.rc_context({"font.size": 8}):
-        shape = (len(TRANSFERS), 2 + len(solvers))
+        shape = (len(TRANSFERS), 2 + len(methods))
         figure = Figure(figsize=(1.75 * shape[1], 2.15 * shape[0]), layout="constrained")
         axes = figure.subplots(*shape, squeeze=False)
         for row, problem in zip(axes, TRANSFERS, strict=True):
-            plot.compare(_row(problem, image, solvers, classical), axes=list(row))
+            plot.compare(_row(problem, image, methods), axes=list(row))
     return figure
 
 
-def solved(solver: Solver, measured: Measured, *, bfloat16: bool) -> Tensor | None:
+def solved(method: SolverMethod[Transfer], problem: Transfer, measured: Measured) -> Tensor | None:
     """The estimate after the solver's own steps; None if it diverged."""
     try:
-        with torch.autocast(measured.truth.device.type, torch.bfloat16, enabled=bfloat16):
-            return solver.solve(measured.y, measured.problem).x
+        with computing_in(method.precision, measured.truth.device.type):
+            return method.solver(problem).solve(measured.y, measured.problem).x
     except DivergenceError:
         return None
 
 
 def _row(
-    problem: Transfer, image: CleanImage, solvers: Solvers, classical: Collection[str]
+    problem: Transfer, image: CleanImage, methods: Sequence[SolverMethod[Transfer]]
 ) -> dict[str, Tensor]:
     """Titles and cut-outs."""
     measured = problem.measure(image)
@@ -56,16 +55,16 @@ def _row(
     seen, word = (y, "measured") if is_image else (measured.problem.initial(y), "zero-filled")
     pictures = {f"{problem.title}\ntruth": truth, f"{word}\n{_decibels(seen, truth)}": seen}
     best, best_name = float("-inf"), ""
-    for name, (solver_of, bfloat16) in solvers.items():
-        x = solved(solver_of(problem), measured, bfloat16=bfloat16)
+    for method in methods:
+        name, x = method.name, solved(method, problem, measured)
         if x is None:
             pictures[f"{name}\ndiverged"] = torch.ones_like(truth)
             continue
         value = psnr(x, truth).item()
         title = f"{name}\n{value:.2f} dB"
-        if name not in classical and value < best:
+        if method.learned and value < best:
             title += f"\nbelow {best_name}"
-        if name in classical and value > best:
+        if not method.learned and value > best:
             best, best_name = value, name
         pictures[title] = x
     window = _middle(truth.shape[2]), _middle(truth.shape[3])

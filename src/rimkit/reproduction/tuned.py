@@ -73,18 +73,13 @@ VARIATIONS: dict[str, Variation] = {
 
 def gradient_descent(problem: Panel | Transfer) -> GradientDescent:
     """Gradient descent with the settings of a problem."""
-    step_size, steps = DESCENTS[key(problem)]
-    floor = problem.variance_floor if isinstance(problem, Transfer) else 0.0
+    step_size, steps = DESCENTS[problem.name]
+    floor = problem.variance_floor
     return GradientDescent(step_size=step_size, steps=steps, variance_floor=floor)
 
 
 def total_variation(problem: Panel | Transfer) -> TotalVariation:
     """Total variation with the settings of a problem."""
-    weight, steps = VARIATIONS[key(problem)]
-    floor = problem.variance_floor if isinstance(problem, Transfer) else 0.0
+    weight, steps = VARIATIONS[problem.name]
+    floor = problem.variance_floor
     return TotalVariation(weight=weight, steps=steps, variance_floor=floor)
-
-
-def key(problem: Panel | Transfer) -> str:
-    """A problem's name among the settings."""
-    return problem.name if isinstance(problem, Transfer) else f"{problem.ensemble}-{problem.p:g}"

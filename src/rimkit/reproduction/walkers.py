@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from rimkit import weights
 from rimkit.evaluation.projections import GREY, STEPS, Panel
-from rimkit.precision import computes_in_bfloat16
-from rimkit.reproduction.curves import Walker, Walks
+from rimkit.reproduction.curves import Walks
+from rimkit.reproduction.method import Settings, SolverMethod, network_precision, settings_lines
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.tuned import gradient_descent, total_variation
 from rimkit.rim import RIM
@@ -25,6 +25,9 @@ GRADIENT_DESCENT, TOTAL_VARIATION = "gradient descent", "total variation"
 CLASSICAL = (GRADIENT_DESCENT, TOTAL_VARIATION)
 
 _SEED = re.compile(r"(.+)-seed(\d+)")
+Walker = SolverMethod[Panel]
+"""What is measured step by step."""
+
 _Named = TypeVar("_Named", bound=Walker | Walks)
 
 
@@ -89,9 +92,9 @@ def load_grey(name: str) -> RIM:
     return model
 
 
-def network_precision() -> str:
-    """What machines' networks run in here, in words."""
-    return "network in bfloat16" if computes_in_bfloat16() else "float32"
+def steps_of(walker: Walker, panel: Panel) -> int:
+    """How many are measured: of a classical solver those it is tuned for."""
+    return STEPS if walker.learned else walker.solver(panel).steps
 
 
 def classical() -> list[Walker]:
@@ -111,48 +114,36 @@ def _machine(name: str) -> Walker:
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     short = record.short_name(name)
     found = _SEED.fullmatch(short)
-    settings = f"weights {weights.sha256(name)[:16]}, {STEPS} steps, {network_precision()}"
-    if beyond := record.beyond_protocol(model.training_record):
-        settings += f"; {beyond}"
+    seen = record.beyond_protocol(model.training_record)
+    said = f"weights {weights.sha256(name)[:16]}{f' ({seen})' if seen else ''}, {STEPS} steps"
+    settings = Settings(said, network_precision())
     return Walker(
         name=found[1] if found else short,
         solver=lambda _: model,
-        steps=lambda _: STEPS,
         settings=lambda _: settings,
-        bfloat16=computes_in_bfloat16(),
         parameters=record.parameter_count(model),
         seed=int(found[2]) if found else None,
     )
 
 
 def _classical(name: str, tuned: Callable[[Panel], Solver], setting: str) -> Walker:
-    def settings(panel: Panel) -> str:
+    def settings(panel: Panel) -> Settings:
         solver = tuned(panel)
-        value = getattr(solver, setting)
-        said = f"{name}, {setting} {value:g}, {solver.steps} steps"
-        return f"{said} from grey of {GREY:g}, float32"
+        said = f"{name}, {setting} {getattr(solver, setting):g}, {solver.steps} steps"
+        return Settings(f"{said} from grey of {GREY:g}", "float32")
 
-    return Walker(
-        name=name,
-        solver=tuned,
-        steps=lambda panel: tuned(panel).steps,
-        settings=settings,
-        from_grey=True,
-    )
+    return Walker(name, tuned, settings)
 
 
 def settings_of(everyone: Sequence[Walks], panels: Sequence[Panel]) -> list[str]:
     """What the values of walks depend on, one line for each that differs."""
-    lines = []
-    for walks in everyone:
-        title = _title(walks)
-        values = {panel: walks.settings[panel] for panel in panels}
-        if len(set(values.values())) == 1:
-            value = values[panels[0]]
-            lines.append(value if value.startswith(title) else f"{title}: {value}")
-        else:
-            lines += [f"{panel.title}: {value}" for panel, value in values.items()]
-    return lines
+    return [
+        line
+        for walks in everyone
+        for line in settings_lines(
+            _title(walks), {panel.title: walks.settings[panel] for panel in panels}
+        )
+    ]
 
 
 def versions_of(everyone: Sequence[Walks]) -> list[str]:
