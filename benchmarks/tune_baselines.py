@@ -6,6 +6,7 @@ Run: python benchmarks/tune_baselines.py > results/tune-baselines.txt
 """
 
 import statistics
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ def own_total_variation(y: Array, sigma: float, *, strength: float) -> Array:
     )
 
 
-STRENGTHS = {
+STRENGTHS: dict[Callable[..., Array], tuple[float, ...]] = {
     own_total_variation: (5.0, 7.0, 9.0, 11.0, 13.0),
     baselines.total_variation: (0.6, 0.7, 0.8, 0.9, 1.0, 1.2),
     baselines.non_local_means: (0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
