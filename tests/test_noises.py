@@ -156,6 +156,19 @@ def test_bins_of_any_width_keep_their_digits(sigma: float, levels: int) -> None:
         torch.testing.assert_close(single, noise.score(near, here), rtol=1e-5, atol=error)
 
 
+@pytest.mark.parametrize("sigma", [0.041, 0.08, 0.2])
+def test_near_y_the_short_way_keeps_six_digits(sigma: float) -> None:
+    noise = QuantisedGaussianNoise(sigma)
+    z = torch.linspace(-0.2, 1.2, 2801, dtype=torch.float64)[None]
+    y = torch.full_like(z, round(0.4 * 255) / 255)
+    z = z[(z - y).abs() < 6 * sigma][None]
+    y = y[:, : z.shape[1]]
+    every = torch.full_like(z, sigma)
+    long = noise._bent_score(z, y, every)
+    torch.testing.assert_close(noise.score(z, y), long, rtol=4e-6, atol=0)
+    assert not torch.equal(noise.score(z, y), long)  # it was taken
+
+
 def test_a_black_pixel_may_have_been_anything_below() -> None:
     noise = QuantisedGaussianNoise(0.1)
     y, z = torch.zeros(1, 3), torch.tensor([[-0.5, 0.0, 0.2]])
