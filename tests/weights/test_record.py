@@ -47,10 +47,12 @@ def test_a_missing_part_is_said(part: Ablation, words: str) -> None:
 def test_the_start_counts() -> None:
     training = {"updates": 10, "seconds": 600, "recipe": {"start_from": "denoise-gray"}}
     assert record.seconds_of(training) == 600
-    assert "10 minutes of training (and those of its start)" in record.described(model(training))
+    assert "10 minutes of training after those of its start" in record.described(model(training))
     training["start"] = {"seconds": 1200}
     assert record.seconds_of(training) == 1800
-    assert "30 minutes of training (20 before its start)" in record.described(model(training))
+    assert "10 updates, 10 minutes of training after 20 of its start" in record.described(
+        model(training)
+    )
 
 
 def test_what_a_start_hands_on(tmp_path: Path) -> None:

@@ -57,13 +57,12 @@ def described(model: RIM) -> str:
     parts = [name, f"{parameter_count(model):,} parameters of {size:.1f} MB"]
     if "updates" in record:
         parts.append(updates_of(record))
-    seconds = seconds_of(record)
-    if seconds is not None:
-        parts.append(f"{seconds / 60:.0f} minutes of training")
+    if "seconds" in record:
+        parts.append(f"{record['seconds'] / 60:.0f} minutes of training")
         if "seconds" in record.get("start", {}):
-            parts[-1] += f" ({record['start']['seconds'] / 60:.0f} before its start)"
+            parts[-1] += f" after {record['start']['seconds'] / 60:.0f} of its start"
         elif started_from(record):
-            parts[-1] += " (and those of its start)"  # a name in the package may be another's
+            parts[-1] += " after those of its start"  # a name in the package may be another's
     return ", ".join(parts)
 
 
