@@ -165,8 +165,10 @@ def test_near_y_the_short_way_keeps_six_digits(sigma: float) -> None:
     y = y[:, : z.shape[1]]
     every = torch.full_like(z, sigma)
     long = noise._bent_score(z, y, every)
-    torch.testing.assert_close(noise.score(z, y), long, rtol=4e-6, atol=0)
-    assert not torch.equal(noise.score(z, y), long)  # it was taken
+    torch.testing.assert_close(noise.score(z, y), long, rtol=1e-12, atol=1e-12)
+    short = noise.score(z.float(), y.float())
+    torch.testing.assert_close(short.double(), long, rtol=4e-6, atol=2e-7 / sigma**2)
+    assert not torch.equal(short, noise._bent_score(z.float(), y.float(), every.float()))
 
 
 def test_a_black_pixel_may_have_been_anything_below() -> None:

@@ -131,15 +131,16 @@ class QuantisedGaussianNoise:
         (phi(a) - phi(b)) / (Phi(b) - Phi(a)) / standard deviation, with density and distribution
         of a standard normal at the edges a < b of the bin. Where the density hardly bends within a
         bin, as near y in most of a photograph, that is the Gaussian score times 1 - (b - a)^2 / 12
-        to six digits: single precision has no more, and in narrow bins, as those of 16 bits, the
-        difference of chances has none.
+        to six digits, which single precision has no more of; in narrow bins, as those of 16 bits,
+        the difference of chances has none, in double precision neither.
         """
         _check_real(self, z)
         deviation = (tree.per_sample(self.sigma, z) ** 2 + variance_floor) ** 0.5
         deviation = torch.as_tensor(deviation, dtype=z.dtype, device=z.device)
         half, width = 0.5 / self.levels, 1 / (self.levels * deviation)
         # How far y may be: the next term is (b - a)^4 / 720 times 2 + ((y - z) / deviation)^2.
-        near = torch.where(width < _FLAT, _BENT * deviation / width, 0.0)
+        flat = _NARROW if z.dtype == torch.float64 else _FLAT  # which has digits for the long way
+        near = torch.where(width < flat, _BENT * deviation / width, 0.0)
         near = torch.where(width < _NARROW, torch.inf, near)
         residual = y - z
         score: Tensor = residual * ((1 - width**2 / 12) / deviation**2)
