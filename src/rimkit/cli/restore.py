@@ -32,12 +32,7 @@ from rimkit.pixels import LEVELS
 from rimkit.precision import Precision, slow
 from rimkit.rim import RIM
 from rimkit.signals import handled, hang_up
-from rimkit.tasks import (
-    DenoisingTask,
-    InpaintingTask,
-    SuperResolutionTask,
-    Task,
-)
+from rimkit.tasks import DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, said_if_unknown, trained_range, trained_sigma
 from rimkit.upscaler import Upscaler
 

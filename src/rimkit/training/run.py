@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +31,10 @@ from rimkit.training.callbacks import (
 from rimkit.training.data import PatchData
 from rimkit.training.module import RIMTraining, build_optimizer
 from rimkit.training.progress import progress_bar
+from rimkit.training.quiet import quiet
 from rimkit.training.recipe import Recipe
 from rimkit.training.trial import try_task
 from rimkit.weights import record, store
-
-# What Lightning warns of and nobody need mend: batches are drawn in well under a millisecond, a run
-# that resumes has a folder that is not empty, and the last is between Lightning and torch.
-_NOISE = (
-    ".*does not have many workers.*",
-    "Checkpoint directory .* exists and is not empty.*",
-    ".*LeafSpec.*deprecated.*",
-    ".*recommended to use .*sync_dist=True.*",
-)
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
 """Of the network in training: iterate, link and likelihood are in float32 in each."""
@@ -108,7 +97,7 @@ def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: Run
         found = list_images(Path(paths))
     else:
         found = [Path(path) for path in paths]
-    with _quiet():
+    with quiet():
         return _train(recipe, found, options)
 
 
@@ -192,21 +181,6 @@ def _fit(
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from error
         raise
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hear nothing of what nobody need mend."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    with warnings.catch_warnings():
-        for message in _NOISE:
-            warnings.filterwarnings("ignore", message=message)
-        logger.setLevel(logging.WARNING)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
 
 
 def inputs_of(recipe: Recipe, paths: list[Path], *, precision: str) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""What Lightning says while it trains, and nobody need hear."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+
+# Nobody need mend these: batches are drawn in well under a millisecond, a run
+# that resumes has a folder that is not empty, and the last is between Lightning and torch.
+_NOISE = (
+    ".*does not have many workers.*",
+    "Checkpoint directory .* exists and is not empty.*",
+    ".*LeafSpec.*deprecated.*",
+    ".*recommended to use .*sync_dist=True.*",
+)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Hear nothing of it, and of the log of Lightning warnings alone, while a block runs."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    with warnings.catch_warnings():
+        for message in _NOISE:
+            warnings.filterwarnings("ignore", message=message)
+        logger.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
