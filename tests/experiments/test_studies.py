@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+import signal
 import sys
 import time
 from concurrent.futures import Executor, Future
@@ -257,7 +258,13 @@ def test_what_was_interrupted_goes_on(tmp_path: Path, images: Path) -> None:  # 
     assert cut.looks[-1] == whole.looks[-1]
 
 
-def test_a_request_to_end_reaches_the_trainings(tmp_path: Path, images: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_request_to_end_reaches_the_trainings(
+    tmp_path: Path,
+    images: Path,  # noqa: F811
+    number: signal.Signals,
+) -> None:
+    """And where the study is killed, they end by themselves."""
     file, place = tmp_path / "my.toml", tmp_path / "out" / "long-0"
     file.write_text(HEAD + '[[choices]]\nname = "long"\nupdates = 100000\n')
     arguments = ["experiments", str(file), "--data", str(images), "--output", str(place.parent)]
@@ -268,9 +275,9 @@ def test_a_request_to_end_reaches_the_trainings(tmp_path: Path, images: Path) ->
             assert process.poll() is None
             time.sleep(0.05)
         trainings = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
+        process.send_signal(number)
         assert process.wait(timeout=60) != 0
-        assert psutil.wait_procs(trainings, timeout=10)[1] == []
+        assert psutil.wait_procs(trainings, timeout=30)[1] == []
     assert (place / "last.ckpt").exists()
 
 

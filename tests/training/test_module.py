@@ -1,21 +1,19 @@
 import math
 import signal
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 import pytest
 import torch
-from tests.cases import normal
 
 from rimkit.metrics import HIGHEST
 from rimkit.noises import GaussianNoise
 from rimkit.problem import Denoising, Problem
-from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import DivergenceError, Iterate
 from rimkit.training import module as training_module
 from rimkit.training.callbacks import Stop, moving_average
-from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients, rate_factor
+from rimkit.training.module import RIMTraining, build_optimizer
 from rimkit.training.pool import Pool, Rollout
 from rimkit.training.recipe import OptimizerRecipe, load_recipe
 
@@ -200,58 +198,6 @@ def test_trainings_of_two_seeds_begin_with_other_weights(
     assert not torch.equal(first.enter.weight, second.enter.weight)
 
 
-def test_muon_gets_the_hidden_kernels_and_adamw_the_rest() -> None:
-    model = RIM(RIMConfig())
-    optimizer = build_optimizer(model, OptimizerRecipe())
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    muon, adamw = ({names[id(p)] for p in group["params"]} for group in optimizer.param_groups)
-    assert "network.blocks.0.first.weight" in muon
-    assert {"phi_epsilon", "network.out.weight", "network.enter.bias"} <= adamw
-    assert muon | adamw == set(names.values())
-    assert not muon & adamw
-
-
-def test_muon_asks_for_the_last_layer_of_a_network() -> None:
-    model = RIM(RIMConfig())
-    model.network.last = model.network.out
-    del model.network.out
-    with pytest.raises(ValueError, match=r'the last layer .* "out": CompactNetwork has none'):
-        build_optimizer(model, OptimizerRecipe())
-    assert build_optimizer(model, OptimizerRecipe(name="adamw")).param_groups
-
-
-@pytest.mark.parametrize("computes", [False, True])
-def test_muon_turns_in_the_precision_of_the_processor(
-    computes: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In float32 singular values end between 0.7 and 1.2 as in bf16, and no product is rounded."""
-    monkeypatch.setattr("rimkit.training.module.computes_in_bfloat16", lambda: computes)
-    model = RIM()
-    optimizer = build_optimizer(model, OptimizerRecipe(rate=1.0))
-    kernel = model.network.blocks[0].first.weight  # type: ignore[union-attr, index]
-    torch.nn.init.zeros_(kernel)
-    kernel.grad = normal(*kernel.shape, dtype=torch.float32)
-    optimizer.step()
-    step = -kernel.detach().flatten(1)
-    assert torch.equal(step.bfloat16().float(), step) is computes
-    assert 0.6 < torch.linalg.svdvals(step).min() <= torch.linalg.svdvals(step).max() < 1.3
-
-
-@pytest.mark.parametrize("name", ["adamw", "schedule-free", "muon"])
-def test_adamw_has_its_betas_and_decays_no_weight(name: str) -> None:
-    settings = OptimizerRecipe(name=name, decay=0.0, average=0.0)
-    *_, group = build_optimizer(RIM(), settings).param_groups
-    assert (group["betas"], group["weight_decay"]) == ((0.9, 0.99), 0.0)
-
-
-def test_rates_rise_stay_and_fall_to_zero() -> None:
-    settings = OptimizerRecipe(updates=100, warmup=10, decay=0.5)
-    assert rate_factor(0, settings) == pytest.approx(0.1)
-    assert rate_factor(20, settings) == 1
-    assert rate_factor(75, settings) == pytest.approx(0.5)
-    assert rate_factor(100, settings) == 0
-
-
 def test_moving_average_follows_at_first_and_averages_later() -> None:
     average = moving_average(0.9)
     old, new = torch.zeros(1), torch.ones(1)
@@ -260,36 +206,25 @@ def test_moving_average_follows_at_first_and_averages_later() -> None:
     assert average(torch.tensor(3), torch.tensor(4), 5).item() == 4
 
 
-def test_gradients_are_clipped_and_those_that_overflow_are_dropped() -> None:
-    model = RIM(RIMConfig())
-    for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    number = sum(parameter.numel() for parameter in model.parameters())
-    assert clip_gradients(model, largest=1.0).item() == pytest.approx(number**0.5, rel=1e-4)
-    total = sum(parameter.grad.square().sum() for parameter in model.parameters())  # type: ignore[union-attr]
-    assert float(total) == pytest.approx(1.0, rel=1e-3)
-    model.phi_epsilon.grad = torch.tensor(float("inf"))
-    assert not clip_gradients(model, largest=1.0).isfinite()
-    assert all(parameter.grad is None for parameter in model.parameters())
-
-
-@pytest.mark.parametrize("name", ["muon", "adamw", "schedule-free"])
-def test_an_update_that_is_dropped_moves_no_weight(name: Literal["muon", "adamw"]) -> None:
-    torch.manual_seed(0)
-    model = RIM(RIMConfig())
-    optimizer = build_optimizer(model, OptimizerRecipe(name=name, decay=0, average=0))
-    if name == "schedule-free":
-        optimizer.train()  # type: ignore[attr-defined]
-    for overflows in (False, True):
-        for parameter in model.parameters():
-            parameter.grad = torch.randn_like(parameter)
+def test_an_update_that_is_dropped_leaves_the_statistics_of_batch_norm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    overrides = [
+        *("model.network.features=4", "model.network.hidden=4", "unroll.steps=[2, 2]"),
+        *("data.patch=16", "data.batch=2"),
+    ]
+    training = module(overrides, monkeypatch, recipe="denoise-paper").train()
+    optimizer = build_optimizer(training.model, OptimizerRecipe())
+    statistics = dict(training.model.named_buffers())
+    assert any(name.endswith("running_mean") for name in statistics)
+    for update, overflows in enumerate((False, True)):
+        before = {name: buffer.clone() for name, buffer in statistics.items()}
+        training.training_step((update, torch.rand(2, 1, 16, 16)), 0).backward()
+        assert not any(torch.equal(statistics[name], before[name]) for name in before)
         if overflows:
-            model.phi_epsilon.grad = torch.tensor(float("inf"))
-        before = [parameter.clone() for parameter in model.parameters()]
-        clip_gradients(model, largest=1.0)
-        optimizer.step()
-        pairs = zip(before, model.parameters(), strict=True)
-        assert all(torch.equal(old, new) for old, new in pairs) == overflows
+            training.model.phi_epsilon.grad = torch.tensor(math.inf)
+        training.configure_gradient_clipping(optimizer)
+        assert all(torch.equal(statistics[name], before[name]) == overflows for name in before)
 
 
 def test_a_training_that_learns_nothing_ends(
@@ -326,16 +261,9 @@ def test_validation_looks_after_the_own_number_of_steps_and_later(
     for late in (1, 2):
         training = module([*overrides, f"late={late}"], monkeypatch)
         torch.nn.init.normal_(training.model.network.out.weight, std=0.1)
-        seen[late] = {}
-
-        def log(name: str, value: torch.Tensor, late: int = late, **_: object) -> None:
-            seen[late][name] = float(value)
-
-        monkeypatch.setattr(training, "log", log)
-        with torch.no_grad():
-            training.validation_step(torch.rand(1, 1, 16, 16), 0)
-    assert seen[1]["val/psnr_sigma_25"] == seen[1]["val/psnr_sigma_25_late"]
-    assert seen[2]["val/psnr_sigma_25"] != seen[2]["val/psnr_sigma_25_late"]
+        seen[late] = looked_at(training)
+    assert seen[1]["sigma_25"] == seen[1]["sigma_25_late"]
+    assert seen[2]["sigma_25"] != seen[2]["sigma_25_late"]
 
 
 def test_a_patch_without_any_error_makes_no_look_infinite(
@@ -343,27 +271,23 @@ def test_a_patch_without_any_error_makes_no_look_infinite(
 ) -> None:
     training = module(overrides, monkeypatch)
     monkeypatch.setattr(training_module, "psnr", lambda x, _: torch.full(x.shape[:1], math.inf))
-    assert looked_at(training, monkeypatch)["val/psnr_sigma_25"] == math.inf
+    assert looked_at(training)["sigma_25"] == math.inf
     monkeypatch.setattr(type(training.recipe.task), "on_patches", True, raising=False)
-    assert looked_at(training, monkeypatch)["val/psnr_sigma_25"] == pytest.approx(HIGHEST)
+    assert looked_at(training)["sigma_25"] == pytest.approx(HIGHEST)
 
 
-def looked_at(
-    training: RIMTraining, monkeypatch: pytest.MonkeyPatch, *, number: int = 0
-) -> dict[str, float]:
-    seen: dict[str, float] = {}
-    monkeypatch.setattr(training, "log", lambda name, value, **_: seen.update({name: float(value)}))
+def looked_at(training: RIMTraining, *, number: int = 0) -> dict[str, float]:
     x = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        training.validation_step(x, number)
-    return seen
+        found = training.look(x, number)
+    return {name: float(psnr) for name, psnr in found.items()}
 
 
 def test_every_held_out_image_has_noise_of_its_own(
     overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = module(overrides, monkeypatch)
-    first, second = (looked_at(training, monkeypatch, number=number) for number in (0, 1))
+    first, second = (looked_at(training, number=number) for number in (0, 1))
     assert all(first[name] != second[name] for name in first)
 
 
@@ -372,14 +296,14 @@ def test_trainings_of_all_seeds_are_looked_at_on_the_same_measurements(
 ) -> None:
     first, second = (module([*overrides, f"seed={seed}"], monkeypatch) for seed in (0, 1))
     second.model.load_state_dict(first.model.state_dict())
-    assert looked_at(first, monkeypatch) == looked_at(second, monkeypatch)
+    assert looked_at(first) == looked_at(second)
 
 
 def test_a_machine_that_diverges_when_it_is_looked_at_is_trained_on(
     overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = module([*overrides, "late=2"], monkeypatch)
-    expected = looked_at(training, monkeypatch)
+    expected = looked_at(training)
     iterate = training.model.iterate
 
     def diverging(*arguments: Any, **keywords: Any) -> Iterator[Iterate]:
@@ -389,7 +313,7 @@ def test_a_machine_that_diverges_when_it_is_looked_at_is_trained_on(
             yield where
 
     monkeypatch.setattr(training.model, "iterate", diverging)
-    seen = looked_at(training, monkeypatch)
+    seen = looked_at(training)
     assert all(math.isnan(seen[name]) for name in seen if name.endswith("_late"))
     own = {name: value for name, value in seen.items() if not name.endswith("_late")}
     assert own == {name: expected[name] for name in own}
@@ -432,24 +356,3 @@ def test_samples_of_problems_that_cannot_be_told_apart_do_not_go_on() -> None:
     pool.keep(rollout(Denoising(0.1)), fresh=3, generator=generator)  # a kind that it knows
     with pytest.raises(ValueError, match="more than 256 kinds"):
         pool.keep(rollout(Denoising(0.05)), fresh=3, generator=generator)
-
-
-def test_an_update_that_is_dropped_leaves_the_statistics_of_batch_norm(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    overrides = [
-        *("model.network.features=4", "model.network.hidden=4", "unroll.steps=[2, 2]"),
-        *("data.patch=16", "data.batch=2"),
-    ]
-    training = module(overrides, monkeypatch, recipe="denoise-paper").train()
-    optimizer = build_optimizer(training.model, OptimizerRecipe())
-    statistics = dict(training.model.named_buffers())
-    assert any(name.endswith("running_mean") for name in statistics)
-    for update, overflows in enumerate((False, True)):
-        before = {name: buffer.clone() for name, buffer in statistics.items()}
-        training.training_step((update, torch.rand(2, 1, 16, 16)), 0).backward()
-        assert not any(torch.equal(statistics[name], before[name]) for name in before)
-        if overflows:
-            training.model.phi_epsilon.grad = torch.tensor(math.inf)
-        training.configure_gradient_clipping(optimizer)
-        assert all(torch.equal(statistics[name], before[name]) == overflows for name in before)

@@ -77,7 +77,9 @@ def test_how_far_it_is_and_how_long_it_takes(
 def test_other_processes_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
     lines = progress.Lines()
     module = types.SimpleNamespace()
-    trainer = types.SimpleNamespace(callback_metrics={"val/psnr_x": 1.0}, global_step=3)
+    trainer = types.SimpleNamespace(
+        callback_metrics={"val/psnr_x": 1.0}, global_step=3, limit_val_batches=1
+    )
     for is_first in (False, True):
         trainer.is_global_zero = is_first
         lines.setup(trainer, module, "fit")  # type: ignore[arg-type]

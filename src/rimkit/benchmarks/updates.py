@@ -14,7 +14,8 @@ from torch import Tensor
 from rimkit.allocation import ready_for_updates
 from rimkit.data.patches import PatchBatches
 from rimkit.pixels import Bytes
-from rimkit.training.module import RIMTraining, build_optimizer, clip_gradients
+from rimkit.training.module import RIMTraining
+from rimkit.training.optimizer import build_optimizer, clip_gradients
 from rimkit.training.recipe import Recipe
 
 _WARM_UP = 1

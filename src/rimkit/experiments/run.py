@@ -7,7 +7,9 @@ import itertools
 import json
 import math
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -23,7 +25,7 @@ from rimkit.experiments.result import Look, Result, read_log
 from rimkit.experiments.study import Choice, Study
 from rimkit.pixels import Bytes
 from rimkit.precision import default_precision
-from rimkit.signals import handled
+from rimkit.signals import ENDING, handled, hang_up
 from rimkit.solver import DivergenceError
 from rimkit.training import folder
 from rimkit.training.callbacks import LAST
@@ -86,7 +88,7 @@ def run_study(
     results: dict[tuple[str, int], Result] = {}
     threads = max(1, torch.get_num_threads() // jobs)
     with (
-        handled([signal.SIGTERM], _end_trainings),
+        handled((*ENDING, *hang_up()), _end_trainings),
         ProcessPoolExecutor(
             jobs,
             mp_context=multiprocessing.get_context("spawn"),
@@ -101,7 +103,7 @@ def run_study(
             for choice, seed in itertools.islice(waiting, jobs - len(running)):
                 cost = costs.get(choice.updates_of or choice.name)
                 training = pool.submit(
-                    _train, study, choice, seed=seed, cost=cost, paths=paths, output=output
+                    _work, study, choice, seed=seed, cost=cost, paths=paths, output=output
                 )
                 running.add(training)
             done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -113,12 +115,31 @@ def run_study(
 
 def _begin(threads: int) -> None:
     """Make a process ready for trainings."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     extensions.load_inherited()
     torch.set_num_threads(threads)
 
 
+def _end_with_parent() -> None:
+    """Ask this process to end once the study that started it is gone: nobody waits for it."""
+    study = multiprocessing.parent_process()
+    if study is not None:
+        study.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _work(*arguments: Any, **options: Any) -> Result:
+    """Train in a process of its own, which ends with the study: it would wait for ever."""
+    try:
+        return _train(*arguments, **options)
+    finally:
+        study = multiprocessing.parent_process()
+        if study is not None and not study.is_alive():
+            os._exit(1)
+
+
 def _end_trainings(number: int, frame: FrameType | None) -> None:
-    """Pass a request to end on, and trainings leave a checkpoint: Ctrl-C reaches them by itself."""
+    """Pass a request to end on, and trainings leave a checkpoint."""
     for training in multiprocessing.active_children():
         training.terminate()
     raise KeyboardInterrupt

@@ -18,9 +18,11 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor
 
 from rimkit import atomic
-from rimkit.signals import ENDING
+from rimkit.signals import ENDING, hang_up
 
 LAST = "last.ckpt"
+
+_ONE_REQUEST = 1.0  # seconds in which signals are one request to end
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -31,7 +33,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> None:
         """Write to a file beside ``path``, then put it in its place."""
         with atomic.replacing(Path(path)) as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # torch closes what it could not write, and that fails
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -72,7 +79,13 @@ class FinalCheckpoint(lightning.Callback):
 
 
 class ScheduleFree(lightning.Callback):
-    """Puts a schedule-free optimiser's own average in place while the weights are looked at."""
+    """Puts a schedule-free optimiser's own average in place while the weights are looked at.
+
+    Afterwards they are what they were, to the bit, which two interpolations are not.
+    """
+
+    def __init__(self) -> None:
+        self._before: list[Tensor] = []
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -84,6 +97,7 @@ class ScheduleFree(lightning.Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Look at the average."""
+        self._before = [parameter.detach().clone() for parameter in pl_module.parameters()]
         self._switch(trainer, "eval")
 
     def on_validation_end(
@@ -91,6 +105,9 @@ class ScheduleFree(lightning.Callback):
     ) -> None:
         """Train again."""
         self._switch(trainer, "train")
+        for parameter, before in zip(pl_module.parameters(), self._before, strict=True):
+            parameter.data.copy_(before)
+        self._before = []
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -104,12 +121,13 @@ class ScheduleFree(lightning.Callback):
 
 
 class Stop(lightning.Callback):
-    """Stops after an update: the last one, on Ctrl-C or SIGTERM, after so many seconds.
+    """Stops after an update: the last one, on a signal, or after so many seconds.
 
-    Held-out images are then looked at, however long ago that was.
+    Held-out images are then looked at, however long ago that was; after a signal (Ctrl-C, a request
+    to end, a terminal that is closed) they are not, and where one comes in a look, that is broken
+    off. A second signal is not caught.
 
     Lightning's own timer counts earlier runs, too, and its own interrupt leaves no checkpoint.
-    A second signal is not caught.
 
     Parameters
     ----------
@@ -124,6 +142,7 @@ class Stop(lightning.Callback):
         self._speaks = speaks
         self._began = time.monotonic()
         self._interrupted = False
+        self._heard = 0.0
         self._before: dict[int, Any] = {}
 
     def on_fit_start(
@@ -137,7 +156,7 @@ class Stop(lightning.Callback):
     ) -> None:
         """Listen instead of Lightning, which ends without a checkpoint where SIGTERM comes."""
         if threading.current_thread() is threading.main_thread():
-            for number in ENDING:
+            for number in (*ENDING, *hang_up()):
                 if signal.getsignal(number) is not None:  # else it could not be given back
                     self._before[number] = signal.signal(number, self._interrupt)
 
@@ -147,12 +166,30 @@ class Stop(lightning.Callback):
         """Stop if it is time."""
         late = self._seconds is not None and time.monotonic() - self._began >= self._seconds
         over = trainer.global_step >= trainer.max_steps
-        stop = late or over or self._interrupted
+        self._hear(trainer)
+        stop = late or over
         if trainer.world_size > 1:
             # If any rank stops all do, or one would wait for another.
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
         if stop:
             trainer.should_stop = True
+
+    def on_validation_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
+    ) -> None:
+        """End a look at held-out images where it stands."""
+        if self._hear(trainer):
+            raise StopIteration  # with which Lightning's loop over the images ends
+
+    def _hear(self, trainer: lightning.Trainer) -> bool:
+        """Stop on a signal, which nobody sends to wait for a look at held-out images."""
+        heard = self._interrupted
+        if trainer.world_size > 1:
+            heard = trainer.strategy.reduce_boolean_decision(heard, all=False)
+        if heard:
+            trainer.should_stop = True
+            trainer.limit_val_batches = 0
+        return heard
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -175,8 +212,13 @@ class Stop(lightning.Callback):
         self._before = {}
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self._interrupted = True
+        now = time.monotonic()
+        if self._interrupted:
+            # Who sends one to a group, or through another program, may be heard twice.
+            if now - self._heard > _ONE_REQUEST:
+                signal.default_int_handler(number, frame)
+            return
+        self._interrupted, self._heard = True, now
         if self._speaks:
             with contextlib.suppress(OSError):  # without a buffer: this may interrupt a print
                 os.write(2, b"\nstopping after this update; a second signal stops at once\n")
-        signal.signal(number, self._before[number])

@@ -10,22 +10,20 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from pytorch_optimizer import Muon, ScheduleFreeAdamW
-from pytorch_optimizer.optimizer.utils import zero_power_via_newton_schulz_5
 from torch import Tensor
 
 from rimkit import tree
 from rimkit.data.patches import seeded
 from rimkit.metrics import HIGHEST, psnr
-from rimkit.precision import computes_in_bfloat16
 from rimkit.problem import Problem
 from rimkit.rim import RIM
 from rimkit.solver import DivergenceError
 from rimkit.tasks import Measure
 from rimkit.training.log import LATE, PSNR
 from rimkit.training.loss import motion, trajectory_loss
+from rimkit.training.optimizer import build_optimizer, clip_gradients, rate_factor
 from rimkit.training.pool import Pool, Rollout
-from rimkit.training.recipe import OptimizerRecipe, Recipe
+from rimkit.training.recipe import Recipe
 from rimkit.training.trial import measured
 from rimkit.training.unroll import unroll
 
@@ -44,8 +42,7 @@ class RIMTraining(lightning.LightningModule):
     """Trains ``model`` on patches of clean images; y is simulated as it goes.
 
     Every random number depends on the recipe's seed, the number of the update and the rank alone:
-    a training that resumes from a checkpoint goes on with the same bits, on one process. On several
-    a checkpoint keeps the samples of rank 0 for all of them.
+    a training that resumes from a checkpoint goes on with the same bits.
 
     Parameters
     ----------
@@ -56,6 +53,10 @@ class RIMTraining(lightning.LightningModule):
     ----------
     seconds
         Time spent in training up to the last checkpoint, that of earlier runs included.
+    taken
+        Updates that an earlier run took, where this one takes none but looks at held-out images.
+    looked_after
+        Number of updates after which all held-out images were looked at last; None: they were not.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -69,6 +70,9 @@ class RIMTraining(lightning.LightningModule):
         self._began = time.monotonic()
         self._lost = 0  # updates in a row that taught nothing
         self._statistics: list[Tensor] = []  # of batch norm, before an update
+        self._seen: list[dict[str, Tensor]] = []  # what a look found, image by image
+        self.taken = 0
+        self.looked_after: int | None = None
 
     def on_fit_start(self) -> None:
         """Start the clock."""
@@ -137,34 +141,51 @@ class RIMTraining(lightning.LightningModule):
             problem, y = measured(measure, x.cpu(), generator)
         return tree.move(problem, device=self.device), y.to(self.device)
 
-    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Log the PSNR after the machine's own number of steps, and ``late`` times as many.
+    def look(self, x: Tensor, number: int) -> dict[str, Tensor]:
+        """Restore the held-out image x (1, C, H, W); the PSNR in dB of every problem, by name.
 
-        NaN where it has diverged by then.
+        After the machine's own number of steps, and after ``late`` times as many; NaN where it has
+        diverged by then.
         """
         own, late = self.model.steps, self.recipe.late * self.model.steps
         most = HIGHEST if self.recipe.on_patches else math.inf
+        found: dict[str, Tensor] = {}
         for name, measure in self.recipe.task.validation().items():
             # The same measurements for every seed of the training, or seeds could not be compared.
-            problem, y = self._measure(measure, batch, seeded(0, 3, batch_idx))
+            problem, y = self._measure(measure, x, seeded(0, 3, number))
             scores = dict.fromkeys((own, late), torch.tensor(torch.nan))
             try:
                 for step, iterate in enumerate(self.model.iterate(y, problem, steps=late), start=1):
                     if step in scores:
-                        found = psnr(iterate.x.cpu(), batch.cpu())
-                        scores[step] = found.clamp(max=most).mean()
+                        scores[step] = psnr(iterate.x.cpu(), x.cpu()).clamp(max=most).mean()
             except DivergenceError:
                 pass  # which the log says by NaN; the training may get over it
-            for label, step in ((name, own), (name + LATE, late)):
-                score = scores[step].to(self.device)  # where ranks exchange what they found
-                self.log(PSNR + label, score, prog_bar=label == name, sync_dist=True)
+            found |= {name: scores[own], name + LATE: scores[late]}
+        return found
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what an earlier look at the held-out images saw."""
+        self._seen = []
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Look at one of the held-out images."""
+        self._seen.append(self.look(batch, batch_idx))
 
     def on_validation_epoch_end(self) -> None:
-        """Say to the log after which update this was, counted from 0.
+        """Log the means over all held-out images, and after which update that was, from 0.
 
-        Lightning's own count is one too high where a training that had ended goes on.
+        A look that was broken off says nothing. Lightning's own count of updates is one too high
+        where a training that had ended goes on.
         """
-        self.log("step", float(self.trainer.global_step - 1))
+        if not self._seen or len(self._seen) < self.trainer.num_val_batches[0]:
+            return
+        watched = self.recipe.task.validation()
+        for name in self._seen[0]:
+            mean = torch.stack([scores[name] for scores in self._seen]).mean()
+            here = mean.to(self.device)  # where ranks exchange what they found
+            self.log(PSNR + name, here, prog_bar=name in watched, sync_dist=True)
+        self.looked_after = self.taken or self.trainer.global_step
+        self.log("step", float(self.looked_after - 1))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule by the update."""
@@ -205,85 +226,22 @@ class RIMTraining(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the samples that the next update goes on from, and the seconds so far."""
-        checkpoint["pool"] = self.pool.state()
+        checkpoint["pool"] = _of_all_ranks(self.pool.state(), self.trainer.world_size)
         self.seconds = time.monotonic() - self._began
         checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the samples again."""
         self.seconds = checkpoint["seconds"]
-        self.pool.load(checkpoint["pool"])
+        pools = checkpoint["pool"]
+        self.pool.load(pools[self.global_rank] if isinstance(pools, list) else pools)
 
 
-def clip_gradients(model: RIM, *, largest: float) -> Tensor:
-    """Scale all gradients so that their norm is at most ``largest``; return what it was.
-
-    At small sigma the likelihood is steep, and gradients through many steps may overflow. Such an
-    update teaches nothing and would turn every weight into NaN: its gradients are taken away, and
-    weights and momentum stay. (With gradients of zero Muon would still take a whole step.)
-    """
-    parameters = [p for p in model.parameters() if p.grad is not None]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, largest)
-    if not norm.isfinite():
-        model.zero_grad()
-    return norm
-
-
-def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimizer:
-    """AdamW, schedule-free or not, or Muon on the hidden kernels with AdamW on all else.
-
-    The last layer is not a hidden one: its few rows are not orthogonalised.
-    """
-    out = getattr(model.network, "out", None)
-    if settings.name == "muon" and out is None:
-        raise ValueError(
-            f'optimizer.name = "muon" needs to know the last layer of a network, as its attribute '
-            f'"out": {type(model.network).__name__} has none'
-        )
-    last = {id(parameter) for parameter in out.parameters()} if out is not None else set()
-    hidden: list[Tensor] = []
-    other: list[Tensor] = []
-    for parameter in model.parameters():
-        is_hidden = parameter.ndim == 4 and id(parameter) not in last
-        (hidden if is_hidden and settings.name == "muon" else other).append(parameter)
-    adamw: dict[str, Any] = {
-        "betas": (0.9, 0.99),
-        "eps": 1e-8,
-        "weight_decay": 0.0,
-        "lr": settings.adamw_rate,
-    }
-    if settings.name == "adamw":
-        return torch.optim.AdamW(other, **adamw)
-    if settings.name == "schedule-free":
-        return ScheduleFreeAdamW(other, **adamw)
-    groups = [
-        {"params": hidden, "use_muon": True, "lr": settings.rate, "momentum": 0.95},
-        {"params": other, "use_muon": False, **adamw},
-    ]
-    return _Muon(groups)
-
-
-class _Muon(Muon):
-    """Muon that does not compute in bf16 on a processor that emulates it, and slowly."""
-
-    @staticmethod
-    def _orthogonalize(group: dict[str, Any], updates: list[Tensor]) -> list[Tensor]:
-        if computes_in_bfloat16() or any(update.device.type != "cpu" for update in updates):
-            found: list[Tensor] = Muon._orthogonalize(group, updates)
-            return found
-        return [
-            zero_power_via_newton_schulz_5(
-                update.flatten(1),
-                num_steps=group["ns_steps"],
-                weights=group["ns_coeffs"],
-                dtype=update.dtype,
-            )
-            for update in updates
-        ]
-
-
-def rate_factor(update: int, settings: OptimizerRecipe) -> float:
-    """Factor on the learning rates: linear warm-up, constant, linear to zero."""
-    rising = (update + 1) / max(settings.warmup, 1)
-    falling = (settings.updates - update) / max(settings.decay * settings.updates, 1)
-    return max(0.0, min(1.0, rising, falling))
+def _of_all_ranks(pool: dict[str, list[Tensor]], ranks: int) -> list[dict[str, list[Tensor]]]:
+    """What every rank keeps, by rank: a checkpoint is written by the first alone."""
+    if ranks == 1:
+        return [pool]
+    pools: list[Any] = [None] * ranks
+    own = {kind: [leaf.cpu() for leaf in leaves] for kind, leaves in pool.items()}
+    torch.distributed.all_gather_object(pools, own)
+    return pools

@@ -72,6 +72,8 @@ class Lines(ProgressBar):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Say the PSNR of every problem after the machine's own number of steps."""
+        if not trainer.limit_val_batches:
+            return  # it was broken off
         scores = trainer.callback_metrics
         found = ", ".join(
             f"{name.removeprefix(PSNR)} {float(scores[name]):.2f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
 
-from rimkit import settings, weights
+from rimkit import atomic, settings, weights
 from rimkit.allocation import ready_for_updates
 from rimkit.data.images import bytes_to_unit, list_images
 from rimkit.data.splits import count_images, load_images, split_images
@@ -22,6 +24,7 @@ from rimkit.precision import default_precision
 from rimkit.rim import RIM
 from rimkit.training import folder
 from rimkit.training.callbacks import (
+    LAST,
     AtomicCheckpointIO,
     FinalCheckpoint,
     ScheduleFree,
@@ -29,7 +32,8 @@ from rimkit.training.callbacks import (
     moving_average,
 )
 from rimkit.training.data import PatchData
-from rimkit.training.module import RIMTraining, build_optimizer
+from rimkit.training.module import RIMTraining
+from rimkit.training.optimizer import build_optimizer
 from rimkit.training.progress import progress_bar
 from rimkit.training.quiet import quiet
 from rimkit.training.recipe import Recipe
@@ -97,11 +101,13 @@ def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: Run
         found = list_images(Path(paths))
     else:
         found = [Path(path) for path in paths]
-    with quiet():
-        return _train(recipe, found, options)
+    with quiet(), contextlib.ExitStack() as claims:
+        return _train(recipe, found, options, claims)
 
 
-def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
+def _train(
+    recipe: Recipe, paths: list[Path], options: RunOptions, claims: contextlib.ExitStack
+) -> Path:
     options = dataclasses.replace(options, precision=_precision(options))
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     data = _data(recipe, training, held_out)
@@ -110,9 +116,11 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
     checkpoint, update = None, 0
     if options.resume:
         read = folder.on_processes(read, folder.saved_processes(options.folder))
+        _claim(options.folder, claims)
         checkpoint, update = folder.resume(options.folder, recipe, read)
     trainer = _trainer(recipe, options, start=update)
     if not options.resume:
+        _claim(options.folder, claims)
         folder.check_free(options.folder)  # on every process: none waits for one that gave up
     if not options.resume and trainer.is_global_zero:
         folder.begin(options.folder, recipe, folder.on_processes(read, trainer.world_size))
@@ -122,6 +130,8 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
         _take_weights(module.model, recipe.start_from)
     if checkpoint is not None and update >= recipe.optimizer.updates:
         _take_end(module, checkpoint)  # it ended before its weights were written
+        module.taken = update
+        trainer.validate(module, datamodule=data, verbose=False)
     else:
         _fit(trainer, module, data, checkpoint)
         update = trainer.global_step
@@ -136,10 +146,17 @@ def _train(recipe: Recipe, paths: list[Path], options: RunOptions) -> Path:
             **({} if start is None else {"start": start}),
             "updates": update,
             "seconds": round(module.seconds, 1),
-            "finished": update >= recipe.optimizer.updates,
+            "finished": update >= recipe.optimizer.updates and module.looked_after == update,
         }
         store.save(module.model, file, training=said)
     return file
+
+
+def _claim(place: Path, claims: contextlib.ExitStack) -> None:
+    """Keep other processes from training in a folder; the first one of a training does."""
+    is_first = getattr(rank_zero_only, "rank", 0) == 0
+    if is_first and not claims.enter_context(atomic.claimed(place / LAST)):
+        raise ValueError(f"another process trains in {place} now")
 
 
 def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchData:

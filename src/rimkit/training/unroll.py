@@ -46,7 +46,8 @@ def unroll(
         more forward pass.
     through_score
         Whether gradients flow through the score's dependence on x. Otherwise it is an input like
-        y, as in Andrychowicz et al. (2016); the variance floor is trained all the same.
+        y, as in Andrychowicz et al. (2016); the variance floor is trained all the same, and the
+        slope of a link, by which the score is multiplied, is no input.
 
     Raises
     ------
