@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from rimkit.data.splits import held_out_paths
+from rimkit.evaluation.images import CleanImage, load_image
 from rimkit.evaluation.inpainting import HOLES, Holes, Seen, score
-from rimkit.evaluation.protocols import CleanImage, load_image
 from rimkit.provenance import stamp
 from rimkit.reproduction.inpainting_methods import InpaintingMethod, first_guess, total_variation
 

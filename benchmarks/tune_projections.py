@@ -19,8 +19,8 @@ from torch import Tensor
 from rimkit import tree
 from rimkit.classical import GradientDescent, TotalVariation, curvature
 from rimkit.data.splits import held_out_paths, training_paths
+from rimkit.evaluation.images import CleanImage, load_image
 from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
-from rimkit.evaluation.protocols import CleanImage, load_image
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.provenance import stamp
 from rimkit.reproduction.tuned import Descent, Variation

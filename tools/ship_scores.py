@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from rimkit.data import bsds300
+from rimkit.evaluation.images import ROTH_BLACK
 from rimkit.evaluation.inpainting import HOLES
 from rimkit.evaluation.projections import PANELS, PER_IMAGE, TRAINED_STEPS
-from rimkit.evaluation.protocols import ROTH_BLACK
 from rimkit.evaluation.tables import SIGMAS
 from rimkit.reproduction.scores import KNOWS
 from rimkit.reproduction.super_resolution_methods import SCALES

@@ -10,6 +10,7 @@ import torch
 from tests.cases import uniform
 
 from rimkit.data.patches import seeded
+from rimkit.evaluation.images import CleanImage, load_test_images
 from rimkit.evaluation.inpainting import (
     DENSITY,
     FEW,
@@ -20,7 +21,6 @@ from rimkit.evaluation.inpainting import (
     Holes,
     score,
 )
-from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.operators import Mask
 from rimkit.problem import Problem
 from rimkit.tasks import InpaintingTask

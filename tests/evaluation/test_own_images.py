@@ -13,8 +13,8 @@ from torch import Tensor
 
 import rimkit
 from rimkit.cli.main import main
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.own_images import score_task, to_text
-from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import HIGHEST, psnr
 from rimkit.networks import CompactConfig
 from rimkit.provenance import version

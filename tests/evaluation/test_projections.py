@@ -5,6 +5,8 @@ import torch
 from tests.cases import uniform
 
 from rimkit.classical import GradientDescent, TotalVariation
+from rimkit.evaluation.denoising import noisy
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.projections import (
     PANELS,
     Measured,
@@ -13,7 +15,6 @@ from rimkit.evaluation.projections import (
     measure,
     psnr_by_step,
 )
-from rimkit.evaluation.protocols import CleanImage, noisy
 from rimkit.evaluation.transfer import TRANSFERS
 from rimkit.metrics import psnr
 from rimkit.operators import adjoint_error

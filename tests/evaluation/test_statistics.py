@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
+from rimkit.evaluation.statistics import Mean, bootstrap_mean, compare, or_lowest
 
 
 def test_the_deviation_of_a_mean_is_that_of_theory() -> None:
@@ -41,3 +41,9 @@ def test_other_images_are_refused() -> None:
         compare([1, 2, 3], [1, 2])
     with pytest.raises(ValueError, match="no images"):
         bootstrap_mean([])
+
+
+def test_a_mean_is_told_with_its_deviation_where_that_is_known() -> None:
+    assert f"{Mean(0.126, 0.03):+.2f}" == "+0.13 ± 0.03"
+    assert f"{Mean(-0.126, 0.03):.3f}" == "-0.126 ± 0.030"
+    assert f"{Mean(28.31, math.nan):.2f}" == "28.31"

@@ -6,13 +6,8 @@ import torch
 
 from rimkit.cli.main import main
 from rimkit.evaluation import published
-from rimkit.evaluation.protocols import (
-    CleanImage,
-    Condition,
-    ImageScore,
-    score_denoising,
-    solver_restore,
-)
+from rimkit.evaluation.denoising import Condition, ImageScore, score_denoising, solver_restore
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.statistics import Comparison, Mean
 from rimkit.evaluation.tables import (
     SIGMAS,

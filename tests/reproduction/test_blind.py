@@ -11,13 +11,8 @@ from tests.cases import uniform
 from torch import Tensor
 
 from rimkit import weights
-from rimkit.evaluation.protocols import (
-    CleanImage,
-    Condition,
-    Restore,
-    score_denoising,
-    solver_restore,
-)
+from rimkit.evaluation.denoising import Condition, Restore, score_denoising, solver_restore
+from rimkit.evaluation.images import CleanImage
 from rimkit.reproduction import blind
 from rimkit.reproduction.setup import Setup
 

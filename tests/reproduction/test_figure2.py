@@ -17,8 +17,8 @@ from torch import Tensor
 pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
 
 from rimkit.classical import GradientDescent
+from rimkit.evaluation.images import CleanImage, load_test_images
 from rimkit.evaluation.projections import PANELS, Measured, Panel, measure, psnr_by_step
-from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.networks import CompactConfig
 from rimkit.precision import Precision
 from rimkit.reproduction import figure2, kept_curves, tuned, walkers

@@ -19,8 +19,8 @@ pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
 
 from rimkit import weights
 from rimkit.classical import TotalVariation
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.inpainting import FOUR_FIFTHS, HOLES, STROKES, Seen, score
-from rimkit.evaluation.protocols import CleanImage
 from rimkit.holes import Holed
 from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig

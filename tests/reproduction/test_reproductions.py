@@ -18,13 +18,8 @@ from torch import Tensor
 from rimkit import baselines, weights
 from rimkit.cli.main import main
 from rimkit.ensemble import SelfEnsemble
-from rimkit.evaluation.protocols import (
-    CleanImage,
-    Condition,
-    noisy,
-    score_denoising,
-    solver_restore,
-)
+from rimkit.evaluation.denoising import Condition, noisy, score_denoising, solver_restore
+from rimkit.evaluation.images import CleanImage
 from rimkit.networks import PaperConfig
 from rimkit.problem import Problem
 from rimkit.reproduction import denoising, denoising_methods, receptive_field, rest, seconds

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rimkit.evaluation.protocols import CleanImage, Condition
+from rimkit.evaluation.denoising import Condition
+from rimkit.evaluation.images import CleanImage
 from rimkit.reproduction.scores import DenoisingMethod, Scores
 
 CONDITIONS = [Condition(25), Condition(25, quantised=True)]

@@ -16,8 +16,9 @@ from rimkit import weights
 from rimkit.classical import TotalVariation
 from rimkit.data import bsds300
 from rimkit.data.images import bytes_to_unit, load_bytes
+from rimkit.evaluation.denoising import Condition, score_denoising, solver_restore
+from rimkit.evaluation.images import load_test_images
 from rimkit.evaluation.inpainting import HOLES, score
-from rimkit.evaluation.protocols import Condition, load_test_images, score_denoising, solver_restore
 from rimkit.evaluation.super_resolution import load_pairs, score_luma
 from rimkit.holes import Holed
 from rimkit.inpainter import Inpainter

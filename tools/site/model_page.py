@@ -7,7 +7,7 @@ import re
 import rimkit
 from rimkit import weights
 from rimkit.evaluation import published
-from rimkit.evaluation.protocols import Condition
+from rimkit.evaluation.denoising import Condition
 from rimkit.evaluation.statistics import Mean
 from rimkit.evaluation.tables import Row, published_rows
 from rimkit.weights import Card

@@ -15,18 +15,11 @@ from rimkit.cli.main import say
 from rimkit.data.images import list_images, load_bytes
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation import published
+from rimkit.evaluation.denoising import Condition, noisy, score_denoising, solver_restore
+from rimkit.evaluation.images import load_image, load_test_images
 from rimkit.evaluation.own_images import PATCH, score_task, to_text
-from rimkit.evaluation.protocols import (
-    Condition,
-    load_image,
-    load_test_images,
-    memory_of,
-    noisy,
-    score_denoising,
-    seconds_of,
-    solver_restore,
-)
 from rimkit.evaluation.tables import SIGMAS, format_rows, measured_row, published_rows, write_rows
+from rimkit.evaluation.timing import memory_of, seconds_of
 from rimkit.metrics import SMALLEST
 from rimkit.precision import slow
 from rimkit.provenance import stamp, version

@@ -1,1 +1,1 @@
-"""Evaluation: protocols, published numbers, tables."""
+"""Evaluation: protocols, published numbers, tables, what restoring takes."""

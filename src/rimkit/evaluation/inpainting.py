@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from rimkit.data.patches import seeded
-from rimkit.evaluation.protocols import CleanImage
+from rimkit.evaluation.images import CleanImage
+from rimkit.evaluation.quality import Quality
 from rimkit.metrics import psnr, ssim
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask
@@ -117,8 +118,8 @@ class Seen:
         return from_unit(kept[0])
 
 
-def score(estimate: Bytes, seen: Seen) -> tuple[float, float]:
-    """PSNR in dB and SSIM over all pixels and channels.
+def score(estimate: Bytes, seen: Seen) -> Quality:
+    """Score over all pixels and channels.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def score(estimate: Bytes, seen: Seen) -> tuple[float, float]:
     if estimate.shape != seen.truth.shape:
         raise ValueError(f"the truth is {seen.truth.shape}, the estimate {estimate.shape}")
     x, truth = (to_unit(image)[None] for image in (estimate, seen.truth))
-    return psnr(x, truth).item(), ssim(x, truth).item()
+    return Quality(psnr(x, truth).item(), ssim(x, truth).item())
 
 
 def _scattered(share: float, size: tuple[int, int], generator: torch.Generator) -> Mask:

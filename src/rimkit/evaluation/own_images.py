@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 
 from rimkit.data.patches import seeded, spread_patches
-from rimkit.evaluation.protocols import CleanImage
+from rimkit.evaluation.images import CleanImage
 from rimkit.metrics import HIGHEST, psnr, ssim
 from rimkit.precision import Precision, computing_in
 from rimkit.sheets import columns

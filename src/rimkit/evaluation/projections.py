@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rimkit import operators, tree
 from rimkit.data.patches import seeded
-from rimkit.evaluation.protocols import CleanImage
+from rimkit.evaluation.images import CleanImage
 from rimkit.metrics import HIGHEST, psnr
 from rimkit.operators import LinearOperator, independent_reals
 from rimkit.operators.rows import row_count

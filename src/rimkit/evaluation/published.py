@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from importlib import resources
+
+from rimkit.evaluation.quality import Quality
+from rimkit.evaluation.statistics import Mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +31,8 @@ class PublishedLarger:
     method: str
     parameters: int | None
     scale: float
-    psnr: float
-    psnr_deviation: float | None
-    ssim: float
-    ssim_deviation: float | None
+    psnr: Mean
+    ssim: Mean
     source: str
 
 
@@ -41,10 +43,8 @@ def super_resolution() -> list[PublishedLarger]:
             method=row["method"],
             parameters=int(row["parameters"]) if row["parameters"] else None,
             scale=float(row["scale"]),
-            psnr=float(row["psnr_db"]),
-            psnr_deviation=float(row["psnr_sem"]) if row["psnr_sem"] else None,
-            ssim=float(row["ssim"]),
-            ssim_deviation=float(row["ssim_sem"]) if row["ssim_sem"] else None,
+            psnr=_mean(row["psnr_db"], row["psnr_sem"]),
+            ssim=_mean(row["ssim"], row["ssim_sem"]),
             source=row["source"],
         )
         for row in _lines("super_resolution_bsd100.csv")
@@ -60,10 +60,10 @@ IMAGE_BY_IMAGE = {
 """The methods of Table 3 whose scores of every image were published, and their columns."""
 
 
-def super_resolution_images() -> dict[tuple[str, float, str], tuple[float, float]]:
+def super_resolution_images() -> dict[tuple[str, float, str], Quality]:
     """PSNR and SSIM by method, scale and image, as on the project page of Huang et al. (2015)."""
     return {
-        (method, float(row["scale"]), row["image"]): (
+        (method, float(row["scale"]), row["image"]): Quality(
             float(row[f"psnr_{column}"]),
             float(row[f"ssim_{column}"]),
         )
@@ -95,6 +95,10 @@ def _denoising(name: str) -> list[PublishedScore]:
         )
         for row in _lines(name)
     ]
+
+
+def _mean(value: str, deviation: str) -> Mean:
+    return Mean(float(value), float(deviation) if deviation else math.nan)
 
 
 def _lines(name: str) -> csv.DictReader[str]:

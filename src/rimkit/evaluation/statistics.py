@@ -16,10 +16,19 @@ _SEED = 20170613
 
 @dataclasses.dataclass(frozen=True)
 class Mean:
-    """A mean over images and its standard deviation, by bootstrap."""
+    """A mean over images and its standard deviation, by bootstrap; NaN where none is known.
+
+    As text it is both, in the format of the value: ``f"{mean:+.2f}"`` is ``+0.12 ± 0.03``.
+    """
 
     value: float
     deviation: float
+
+    def __format__(self, spec: str) -> str:
+        value = format(self.value, spec)
+        if math.isnan(self.deviation):
+            return value
+        return f"{value} ± {format(self.deviation, spec.removeprefix('+'))}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rimkit.data import bsds300
 from rimkit.data.images import load_bytes
+from rimkit.evaluation.quality import Quality
 from rimkit.metrics import psnr, ssim
 from rimkit.operators import matlab_imresize
 from rimkit.pixels import LEVELS, Bytes, to_unit
@@ -89,8 +90,8 @@ def luma(image: Bytes) -> Bytes:
     return rounded
 
 
-def score_luma(estimate: Bytes, pair: Pair) -> tuple[float, float]:
-    """PSNR in dB and SSIM of luma, the scale's number of pixels shaved from every border.
+def score_luma(estimate: Bytes, pair: Pair) -> Quality:
+    """Score luma, the scale's number of pixels shaved from every border.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def score_luma(estimate: Bytes, pair: Pair) -> tuple[float, float]:
         torch.from_numpy(luma(image)[shave:-shave, shave:-shave] / LEVELS)[None, None]
         for image in (estimate, pair.truth)
     )
-    return psnr(x, truth).item(), ssim(x, truth).item()
+    return Quality(psnr(x, truth).item(), ssim(x, truth).item())
 
 
 def difference_sigma(pair: Pair) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rimkit.evaluation.protocols import ROTH_BLACK, Condition, ImageScore, psnr_of
+from rimkit.evaluation.denoising import Condition, ImageScore, psnr_of
+from rimkit.evaluation.images import ROTH_BLACK
 from rimkit.evaluation.published import PublishedScore
 from rimkit.evaluation.statistics import Comparison, Mean, bootstrap_mean
 from rimkit.sheets import columns, write_csv
@@ -133,7 +135,7 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
             "sigma": f"{condition.sigma:g}",
             "quantised": "yes" if condition.quantised else "no",
             "psnr_db": f"{mean.value:.4f}".rstrip("0").rstrip("."),
-            "deviation": None if mean.deviation != mean.deviation else f"{mean.deviation:.4f}",
+            "deviation": None if math.isnan(mean.deviation) else f"{mean.deviation:.4f}",
             "seconds_per_image": None if row.seconds is None else f"{row.seconds:.4f}",
             "peak_memory_mb": None if row.memory is None else f"{row.memory:.0f}",
             "source": row.source,
@@ -152,5 +154,4 @@ def _heading(images: int, condition: Condition) -> str:
 def _mean(mean: Mean | None, *, deviations: bool) -> str:
     if mean is None:
         return ""
-    known = deviations and mean.deviation == mean.deviation
-    return f"{mean.value:.2f}" + (f" ± {mean.deviation:.2f}" if known else "")
+    return f"{mean:.2f}" if deviations else f"{mean.value:.2f}"

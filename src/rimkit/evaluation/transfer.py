@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from rimkit.data.patches import seeded
+from rimkit.evaluation.denoising import Condition, noisy
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.projections import Measured
-from rimkit.evaluation.protocols import CleanImage, Condition, noisy
 from rimkit.noises import GaussianNoise, PoissonNoise
 from rimkit.operators import Blur, FourierMask, Identity, Mask, gaussian_kernel, line_mask
 from rimkit.pixels import LEVELS

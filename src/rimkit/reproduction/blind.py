@@ -9,15 +9,8 @@ from torch import Tensor
 
 from rimkit import weights
 from rimkit.estimation import estimate_sigma
-from rimkit.evaluation.protocols import (
-    ROTH_BLACK,
-    Condition,
-    Restore,
-    load_test_images,
-    noisy,
-    psnr_of,
-    solver_restore,
-)
+from rimkit.evaluation.denoising import Condition, Restore, noisy, psnr_of, solver_restore
+from rimkit.evaluation.images import ROTH_BLACK, load_test_images
 from rimkit.evaluation.statistics import compare
 from rimkit.pixels import LEVELS
 from rimkit.reproduction.scores import DenoisingMethod, Scores, settings_of
@@ -72,7 +65,7 @@ def _lines(name: str, kept: Scores, setup: Setup) -> list[list[str]]:
                 spread,
                 f"{mean / condition.sigma - 1:+.1%}",
                 f"{statistics.mean(second):.2f}",
-                f"{gain.value:+.3f} ± {gain.deviation:.3f}",
+                f"{gain:+.3f}",
             ]
         )
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from rimkit.evaluation.protocols import memory_of, seconds_of
+from rimkit.evaluation.timing import memory_of, seconds_of
 from rimkit.sheets import columns
 
 _BYTES = 4  # a parameter in a file: float32

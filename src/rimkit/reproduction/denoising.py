@@ -8,19 +8,12 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from rimkit.evaluation import published
-from rimkit.evaluation.protocols import (
-    CleanImage,
-    Condition,
-    ImageScore,
-    load_test_images,
-    memory_of,
-    noisy,
-    psnr_of,
-    seconds_of,
-)
+from rimkit.evaluation.denoising import Condition, ImageScore, noisy, psnr_of
+from rimkit.evaluation.images import CleanImage, load_test_images
 from rimkit.evaluation.published import PublishedScore
 from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.tables import SIGMAS, format_rows, measured_row, published_rows, write_rows
+from rimkit.evaluation.timing import memory_of, seconds_of
 from rimkit.reproduction.denoising_methods import as_learned, by_channel, installed, ours
 from rimkit.reproduction.scores import DenoisingMethod, Scores
 from rimkit.reproduction.setup import Setup, check_names
@@ -123,10 +116,7 @@ def _comparison(
                 cells.append("")
                 continue
             result = compare(psnr_of(own, condition), psnr_of(scores[other.name], condition))
-            cells.append(
-                f"{result.difference.value:+.2f} ± {result.difference.deviation:.2f}, "
-                f"{result.wins}/{result.images}"
-            )
+            cells.append(f"{result.difference:+.2f}, {result.wins}/{result.images}")
         if any(cells):
             lines.append([other.name, *cells])
     return columns(lines)

@@ -12,7 +12,7 @@ from torch import Tensor
 from rimkit import baselines, weights
 from rimkit.contrast import AtContrast
 from rimkit.ensemble import SelfEnsemble
-from rimkit.evaluation.protocols import Condition, Restore, solver_restore
+from rimkit.evaluation.denoising import Condition, Restore, solver_restore
 from rimkit.pixels import LEVELS
 from rimkit.reproduction.scores import KNOWS, DenoisingMethod, settings_of
 from rimkit.reproduction.setup import Setup

@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 
+from rimkit.evaluation.images import CleanImage, load_test_images
 from rimkit.evaluation.projections import (
     PANELS,
     PER_IMAGE,
@@ -14,7 +15,6 @@ from rimkit.evaluation.projections import (
     measure,
     psnr_by_step,
 )
-from rimkit.evaluation.protocols import CleanImage, load_test_images
 from rimkit.reproduction.costs import Priced, costs
 from rimkit.reproduction.curves import Walks
 from rimkit.reproduction.figure2_panels import draw

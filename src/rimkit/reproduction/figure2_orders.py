@@ -65,7 +65,7 @@ def difference(result: Comparison, *, digits: int = 2) -> str:
     """A difference and its standard error over images."""
     if math.isnan(result.difference.value):
         return "diverged"
-    return f"{result.difference.value:+.{digits}f} ± {result.difference.deviation:.{digits}f}"
+    return f"{result.difference:+.{digits}f}"
 
 
 def ends(seeds: Sequence[Curve]) -> list[float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rimkit import plot
 from rimkit.data import bsds300
-from rimkit.evaluation.protocols import Condition, load_image, noisy
+from rimkit.evaluation.denoising import Condition, noisy
+from rimkit.evaluation.images import load_image
 from rimkit.metrics import psnr
 from rimkit.reproduction.denoising_methods import grey_methods
 from rimkit.reproduction.setup import Setup, check_names

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rimkit import plot
 from rimkit.evaluation import published
+from rimkit.evaluation.quality import Quality
 from rimkit.evaluation.super_resolution import Pair, bicubic, load_pairs, score_luma
 from rimkit.operators import Window
 from rimkit.pixels import Bytes, to_unit
@@ -52,14 +53,12 @@ def example(count: int) -> str:
     return max(
         (pair.image for pair in load_pairs(_SCALE, count)),
         key=lambda image: (
-            theirs["SelfExSR", _SCALE, image][0] - theirs["Bicubic", _SCALE, image][0]
+            theirs["SelfExSR", _SCALE, image].psnr - theirs["Bicubic", _SCALE, image].psnr
         ),
     )
 
 
-def _drawn(
-    pair: Pair, estimates: dict[str, Bytes], scores: dict[str, tuple[float, float]]
-) -> Figure:
+def _drawn(pair: Pair, estimates: dict[str, Bytes], scores: dict[str, Quality]) -> Figure:
     """Draw a detail of each, with the scores of the whole image."""
     pictures = {
         f"{name}\n{scores[name][0]:.2f} dB / {scores[name][1]:.4f}": to_unit(estimate)[None]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rimkit.evaluation.images import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.inpainting import DENSITY, HOLES, STROKES, WIDTH, Holes, score
-from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images, seconds_of
-from rimkit.evaluation.statistics import bootstrap_mean, compare
+from rimkit.evaluation.quality import Measure, Qualities, Quality, csv_cells
+from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.tables import difference_cell
+from rimkit.evaluation.timing import seconds_of
 from rimkit.reproduction.inpainting_cuts import ROWS, draw, example
 from rimkit.reproduction.inpainting_methods import (
     BIHARMONIC,
@@ -30,16 +31,8 @@ _PROTOCOL = 1
 _VALUES = ("psnr_db", "ssim")
 
 
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """One image: PSNR in dB and SSIM of all its pixels."""
-
-    psnr: float
-    ssim: float
-
-
-Scores = Mapping[str, Sequence[Score]]
-"""Of one method: by holes, image by image."""
+Scores = Mapping[str, Qualities]
+"""Of one method: by holes."""
 
 
 def inpainting(setup: Setup) -> str:
@@ -65,8 +58,8 @@ def inpainting(setup: Setup) -> str:
     setup.save(draw(shown, [*simple, ours[0]]), "inpainting.png")
     absent = [BIHARMONIC] if setup.others and equations is None else []
     parts = [*_about(images, methods), *kept.about, ""]
-    for title, ssim in (("PSNR in dB", False), ("SSIM", True)):
-        parts += [columns(_means(title, methods, absent, scores, seconds, ssim=ssim)), ""]
+    for measure in Measure:
+        parts += [columns(_means(measure, methods, absent, scores, seconds)), ""]
     for machine in ours:
         others = [name for name in scores if name != machine.name]
         parts += [columns(_against(machine.name, others, scores)), ""]
@@ -110,15 +103,15 @@ def _scored(
     method: InpaintingMethod, images: Sequence[CleanImage], kept: Kept, setup: Setup
 ) -> Scores:
     """Score a method; what is kept is not measured again."""
-    scores: dict[str, list[Score]] = {}
+    scores: dict[str, dict[str, Quality]] = {}
     kept.rename(method.name, method.settings)
     for holes in HOLES:
-        scores[holes.name] = []
+        scores[holes.name] = {}
         for image in images[: method.images]:
             place = {"holes": holes.name, "image": image.name}
             measure = functools.partial(_measured, method, holes, image)
             line = kept.score(method.name, method.settings, place, measure)
-            scores[holes.name].append(Score(*(float(line[name]) for name in _VALUES)))
+            scores[holes.name][image.name] = Quality(*(float(line[name]) for name in _VALUES))
         setup.say(f"{method.name}: {holes.title}")
     return scores
 
@@ -137,29 +130,21 @@ def _seconds(method: InpaintingMethod, image: CleanImage) -> dict[str, float]:
     }
 
 
-def _values(scores: Sequence[Score], *, ssim: bool = False) -> list[float]:
-    return [score.ssim if ssim else score.psnr for score in scores]
-
-
 def _means(
-    title: str,
+    measure: Measure,
     methods: Sequence[InpaintingMethod],
     absent: Sequence[str],
     scores: Mapping[str, Scores],
     seconds: Mapping[str, Mapping[str, float]],
-    *,
-    ssim: bool,
 ) -> list[list[str]]:
-    digits = 4 if ssim else 2
     most = max(len(of[HOLES[0].name]) for of in scores.values())
-    lines = [[title, "parameters", *(holes.title for holes in HOLES), "s/image"]]
+    lines = [[measure.title, "parameters", *(holes.title for holes in HOLES), "s/image"]]
     for method in methods:
         own = scores[method.name]
         count = len(own[HOLES[0].name])
         name = method.name + (f" (first {count})" if count < most else "")
         size = "" if method.parameters is None else f"{method.parameters:,}"
-        means = [bootstrap_mean(_values(own[holes.name], ssim=ssim)) for holes in HOLES]
-        cells = [f"{mean.value:.{digits}f} ± {mean.deviation:.{digits}f}" for mean in means]
+        cells = [measure.text(measure.mean(own[holes.name])) for holes in HOLES]
         spent = statistics.mean(seconds[method.name].values())
         lines.append([name, size, *cells, f"{spent:.2f}"])
     return lines + [[name, "", *("not installed" for _ in HOLES), ""] for name in absent]
@@ -167,13 +152,14 @@ def _means(
 
 def _against(name: str, others: Sequence[str], scores: Mapping[str, Scores]) -> list[list[str]]:
     """Paired differences on the images that both were given."""
-    lines = [[f"{name} against, in dB", *(holes.title for holes in HOLES)]]
+    psnr = Measure.PSNR
+    lines = [[f"{name} against, in {psnr.unit}", *(holes.title for holes in HOLES)]]
     for other in others:
         cells = [other]
         for holes in HOLES:
-            theirs = _values(scores[other][holes.name])
-            ours = _values(scores[name][holes.name])[: len(theirs)]
-            cells.append(difference_cell(compare(ours, theirs)))
+            ours, theirs = (scores[which][holes.name] for which in (name, other))
+            shared = [ours[image] for image in theirs]
+            cells.append(difference_cell(compare(psnr.of(shared), psnr.of(theirs.values()))))
         lines.append(cells)
     return lines
 
@@ -184,22 +170,17 @@ def _write(
     seconds: Mapping[str, Mapping[str, float]],
     path: Path,
 ) -> None:
-    lines: list[dict[str, object]] = []
-    for method in methods:
-        for name, each in scores[method.name].items():
-            psnr, ssim = (bootstrap_mean(_values(each, ssim=ssim)) for ssim in (False, True))
-            lines.append(
-                {
-                    "method": method.name,
-                    "parameters": method.parameters,
-                    "holes": name,
-                    "images": len(each),
-                    "psnr_db": f"{psnr.value:.4f}",
-                    "psnr_deviation": f"{psnr.deviation:.4f}",
-                    "ssim": f"{ssim.value:.5f}",
-                    "ssim_deviation": f"{ssim.deviation:.5f}",
-                    "seconds_per_image": f"{seconds[method.name][name]:.4f}",
-                    "settings": method.described,
-                }
-            )
+    lines: list[dict[str, object]] = [
+        {
+            "method": method.name,
+            "parameters": method.parameters,
+            "holes": name,
+            "images": len(each),
+            **csv_cells(each),
+            "seconds_per_image": f"{seconds[method.name][name]:.4f}",
+            "settings": method.described,
+        }
+        for method in methods
+        for name, each in scores[method.name].items()
+    ]
     write_csv(lines, path)

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rimkit import plot
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.inpainting import FOUR_FIFTHS, STROKES, Holes
-from rimkit.evaluation.protocols import CleanImage
 from rimkit.metrics import psnr
 from rimkit.operators.filling import fill
 from rimkit.pixels import to_unit

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 
 from rimkit import atomic
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.projections import PER_IMAGE, Panel, measure, psnr_by_step
-from rimkit.evaluation.protocols import CleanImage
 from rimkit.provenance import version
 from rimkit.reproduction.curves import Curve, Walks
 from rimkit.reproduction.method import Settings

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from rimkit import weights
 from rimkit.data.splits import held_out_paths
+from rimkit.evaluation.denoising import Condition, noisy
+from rimkit.evaluation.images import CleanImage, load_image
 from rimkit.evaluation.projections import Measured, psnr_by_step
-from rimkit.evaluation.protocols import CleanImage, Condition, load_image, noisy
 from rimkit.evaluation.tables import SIGMAS
 from rimkit.pixels import LEVELS
 from rimkit.problem import Denoising

@@ -8,13 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rimkit import weights
-from rimkit.evaluation.protocols import (
-    CleanImage,
-    Condition,
-    ImageScore,
-    Restore,
-    score_denoising,
-)
+from rimkit.evaluation.denoising import Condition, ImageScore, Restore, score_denoising
+from rimkit.evaluation.images import CleanImage
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.method import Method
 from rimkit.rim import RIM

@@ -12,7 +12,8 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from torch import Tensor
 
 from rimkit import weights
-from rimkit.evaluation.protocols import CleanImage, Condition, load_test_images, noisy
+from rimkit.evaluation.denoising import Condition, noisy
+from rimkit.evaluation.images import CleanImage, load_test_images
 from rimkit.metrics import psnr
 from rimkit.pixels import LEVELS
 from rimkit.precision import Precision, computing_in, worthwhile_precisions

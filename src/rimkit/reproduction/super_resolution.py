@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rimkit.evaluation import published
-from rimkit.evaluation.protocols import seconds_of
-from rimkit.evaluation.statistics import bootstrap_mean, compare
+from rimkit.evaluation.quality import Measure, Qualities, Quality, csv_cells
+from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.super_resolution import Pair, load_pairs, score_luma
 from rimkit.evaluation.tables import difference_cell
+from rimkit.evaluation.timing import seconds_of
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.super_resolution_methods import (
@@ -31,18 +32,8 @@ _TIMED = 3  # images
 _LOSS = 0.1  # dB that a scale between two may be worse than the worse of them
 
 
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """One image at one scale: PSNR in dB and SSIM of luma."""
-
-    image: str
-    scale: float
-    psnr: float
-    ssim: float
-
-
-Scores = Mapping[float, Sequence[Score]]
-"""By scale, image by image."""
+Scores = Mapping[float, Qualities]
+"""Of one method: by scale."""
 
 
 def table3(setup: Setup) -> str:
@@ -69,9 +60,9 @@ def table3(setup: Setup) -> str:
         f"other, the mean of the first {_TIMED} at the three scales.",
         *kept.about,
         "",
-        _means("PSNR in dB", methods, scores, seconds, ssim=False),
+        _means(Measure.PSNR, methods, scores, seconds),
         "",
-        _means("SSIM", methods, scores, seconds, ssim=True),
+        _means(Measure.SSIM, methods, scores, seconds),
         "",
         *_protocol(scores[BICUBIC]),
     ]
@@ -86,22 +77,22 @@ def table3(setup: Setup) -> str:
 def _scored(method: UpscalingMethod, kept: Kept, setup: Setup) -> Scores:
     """Score a method; what is kept is not measured again."""
     kept.rename(method.name, method.settings)
-    scores: dict[float, list[Score]] = {}
+    scores: dict[float, Qualities] = {}
     for scale in method.scales:
         pairs = load_pairs(scale, setup.images or 100)
-        scores[scale] = [_score(method, pair, kept) for pair in pairs]
+        scores[scale] = {pair.image: _score(method, pair, kept) for pair in pairs}
         setup.say(f"{method.name}: x{scale:g}")
     return scores
 
 
-def _score(method: UpscalingMethod, pair: Pair, kept: Kept) -> Score:
+def _score(method: UpscalingMethod, pair: Pair, kept: Kept) -> Quality:
     def measure() -> dict[str, str]:
         psnr, ssim = score_luma(method.restore(pair), pair)
         return {"psnr": str(psnr), "ssim": str(ssim)}
 
     place = {"image": pair.image, "scale": str(pair.scale)}
     line = kept.score(method.name, method.settings, place, measure)
-    return Score(pair.image, pair.scale, float(line["psnr"]), float(line["ssim"]))
+    return Quality(float(line["psnr"]), float(line["ssim"]))
 
 
 def _seconds(method: UpscalingMethod) -> dict[float, float]:
@@ -112,48 +103,36 @@ def _seconds(method: UpscalingMethod) -> dict[float, float]:
     }
 
 
-def _values(scores: Sequence[Score], *, ssim: bool) -> list[float]:
-    return [score.ssim if ssim else score.psnr for score in scores]
-
-
 def _means(
-    title: str,
+    measure: Measure,
     methods: Sequence[UpscalingMethod],
     scores: Mapping[str, Scores],
     seconds: Mapping[str, Mapping[float, float]],
-    *,
-    ssim: bool,
 ) -> str:
-    digits = 4 if ssim else 2
-    lines = [[title, "parameters", *(f"x{scale:g}" for scale in SCALES), "s/image"]]
+    lines = [[measure.title, "parameters", *(f"x{scale:g}" for scale in SCALES), "s/image"]]
     rows: dict[str, list[str]] = {}
     for theirs in published.super_resolution():
         size = f"{theirs.parameters:,}" if theirs.parameters else ""
         cells = rows.setdefault(theirs.method, [f"{theirs.method}, published", size])
-        mean = theirs.ssim if ssim else theirs.psnr
-        deviation = theirs.ssim_deviation if ssim else theirs.psnr_deviation
-        cells.append(_cell(mean, deviation, digits))
+        cells.append(measure.text(theirs.psnr if measure is Measure.PSNR else theirs.ssim))
     lines += [[*cells, ""] for cells in rows.values()]
     for method in methods:
         size = "" if method.parameters is None else f"{method.parameters:,}"
-        ours = scores[method.name]
-        means = [bootstrap_mean(_values(ours[scale], ssim=ssim)) for scale in SCALES]
+        cells = [measure.text(measure.mean(scores[method.name][scale])) for scale in SCALES]
         spent = statistics.mean(seconds[method.name][scale] for scale in SCALES)
-        cells = [_cell(mean.value, mean.deviation, digits) for mean in means]
         lines.append([method.name, size, *cells, f"{spent:.2f}"])
     return columns(lines)
-
-
-def _cell(mean: float, deviation: float | None, digits: int) -> str:
-    return f"{mean:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
 
 
 def _protocol(scores: Scores) -> list[str]:
     """How far the bicubic row is from the published one, at worst."""
     theirs = published.super_resolution_images()
-    pairs = [(s, theirs["Bicubic", s.scale, s.image]) for scale in SCALES for s in scores[scale]]
-    decibels = max(abs(score.psnr - psnr) for score, (psnr, _) in pairs)
-    ssim = max(abs(score.ssim - ssim) for score, (_, ssim) in pairs)
+    pairs = [
+        (ours, theirs["Bicubic", scale, image])
+        for scale in SCALES
+        for image, ours in scores[scale].items()
+    ]
+    decibels, ssim = (max(abs(ours[i] - other[i]) for ours, other in pairs) for i in (0, 1))
     return [
         f"The bicubic row is the test of the protocol: image by image ({len(pairs)} of them) it is",
         f"at most {decibels:.5f} dB and {ssim:.6f} SSIM from the published one.",
@@ -164,17 +143,16 @@ def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
     """Paired differences: their mean, between what 95 % of resampled means lie, wins."""
     theirs = published.super_resolution_images()
     parts = []
-    for title, ssim, digits in (("dB", False, 2), ("SSIM", True, 4)):
-        lines = [[f"{name} against, in {title}", *(f"x{scale:g}" for scale in SCALES)]]
+    for measure in Measure:
+        lines = [[f"{name} against, in {measure.unit}", *(f"x{scale:g}" for scale in SCALES)]]
         for other in published.IMAGE_BY_IMAGE:
-            results = [
-                compare(
-                    _values(scores[name][scale], ssim=ssim),
-                    [theirs[other, scale, score.image][ssim] for score in scores[name][scale]],
-                )
-                for scale in SCALES
-            ]
-            lines.append([other, *(difference_cell(result, digits=digits) for result in results)])
+            cells = [other]
+            for scale in SCALES:
+                ours = scores[name][scale]
+                paired = [theirs[other, scale, image] for image in ours]
+                result = compare(measure.of(ours.values()), measure.of(paired))
+                cells.append(difference_cell(result, digits=measure.digits))
+            lines.append(cells)
         parts += [columns(lines), ""]
     return [*parts, "In brackets: between them lie 95 % of the resampled means. Then: images won."]
 
@@ -183,7 +161,7 @@ def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
     """The gain over bicubic at scales that were not trained, beside their neighbours'."""
     gains = {
         scale: compare(
-            _values(scores[name][scale], ssim=False), _values(scores[BICUBIC][scale], ssim=False)
+            *(Measure.PSNR.of(scores[which][scale].values()) for which in (name, BICUBIC))
         ).difference
         for scale in sorted((*SCALES, *BETWEEN))
     }
@@ -192,11 +170,8 @@ def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
     }
     lines = [
         ["gain over bicubic in dB", *(f"x{scale:g}" for scale in gains)],
-        [name, *(f"{gain.value:+.2f} ± {gain.deviation:.2f}" for gain in gains.values())],
-        [
-            "at least",
-            *(f"{asked[scale]:+.2f}" if scale in asked else "" for scale in gains),
-        ],
+        [name, *(f"{gain:+.2f}" for gain in gains.values())],
+        ["at least", *(f"{asked[scale]:+.2f}" if scale in asked else "" for scale in gains)],
     ]
     return [columns(lines)]
 
@@ -212,29 +187,29 @@ def _write(
             "method": theirs.method,
             "parameters": theirs.parameters,
             "scale": theirs.scale,
-            "psnr_db": theirs.psnr,
-            "psnr_deviation": theirs.psnr_deviation,
-            "ssim": theirs.ssim,
-            "ssim_deviation": theirs.ssim_deviation,
+            "psnr_db": theirs.psnr.value,
+            "psnr_deviation": _known(theirs.psnr.deviation),
+            "ssim": theirs.ssim.value,
+            "ssim_deviation": _known(theirs.ssim.deviation),
             "seconds_per_image": None,
             "source": theirs.source,
         }
         for theirs in published.super_resolution()
     ]
-    for method in methods:
-        for scale, each in scores[method.name].items():
-            psnr, ssim = (bootstrap_mean(_values(each, ssim=ssim)) for ssim in (False, True))
-            lines.append(
-                {
-                    "method": method.name,
-                    "parameters": method.parameters,
-                    "scale": scale,
-                    "psnr_db": f"{psnr.value:.4f}",
-                    "psnr_deviation": f"{psnr.deviation:.4f}",
-                    "ssim": f"{ssim.value:.5f}",
-                    "ssim_deviation": f"{ssim.deviation:.5f}",
-                    "seconds_per_image": f"{seconds[method.name][scale]:.4f}",
-                    "source": f"measured here, {len(each)} images; {method.described}",
-                }
-            )
+    lines += [
+        {
+            "method": method.name,
+            "parameters": method.parameters,
+            "scale": scale,
+            **csv_cells(each),
+            "seconds_per_image": f"{seconds[method.name][scale]:.4f}",
+            "source": f"measured here, {len(each)} images; {method.described}",
+        }
+        for method in methods
+        for scale, each in scores[method.name].items()
+    ]
     write_csv(lines, path)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -9,8 +9,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from rimkit import weights
+from rimkit.evaluation.images import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.projections import STEPS, psnr_by_step
-from rimkit.evaluation.protocols import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.reproduction.costs import Priced, costs
@@ -189,9 +189,8 @@ def _against(name: str, scores: Mapping[str, Scores]) -> list[list[str]]:
         cells = ["diverged", "", ""]
         if not _gone(own) and not _gone(theirs[best]):
             gain = compare(own, theirs[best])
-            mean = gain.difference
             cells = [
-                f"{mean.value:+.2f} ± {mean.deviation:.2f} over {best}",
+                f"{gain.difference:+.2f} over {best}",
                 f"[{gain.low:+.2f}, {gain.high:+.2f}]",
                 f"{gain.wins}/{gain.images}",
             ]
@@ -203,8 +202,7 @@ def _mean(values: Sequence[float], *, sign: str = "") -> str:
     """A mean, or on how many images there is none."""
     if _gone(values):
         return f"diverged on {_gone(values)}"
-    mean = bootstrap_mean(values)
-    return f"{mean.value:{sign}.2f} ± {mean.deviation:.2f}"
+    return f"{bootstrap_mean(values):{sign}.2f}"
 
 
 def _gone(values: Sequence[float]) -> int:

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rimkit import plot
+from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.projections import Measured
-from rimkit.evaluation.protocols import CleanImage
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.metrics import psnr
 from rimkit.precision import computing_in

@@ -1,25 +1,17 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from tests.cases import uniform
 from torch import Tensor
 
-from rimkit import allocation
-from rimkit.evaluation.protocols import (
-    CleanImage,
+from rimkit.evaluation.denoising import (
     Condition,
     ImageScore,
-    load_test_images,
-    memory_of,
     noisy,
     psnr_of,
     score_denoising,
-    seconds_of,
     solver_restore,
 )
+from rimkit.evaluation.images import CleanImage
 from rimkit.noises import GaussianNoise, Noise, QuantisedGaussianNoise
 from rimkit.problem import Problem
 from rimkit.rim import RIM
@@ -68,18 +60,6 @@ def test_scores_are_those_of_the_estimate() -> None:
     assert perfect[0].psnr == float("inf")
 
 
-def test_seconds_are_those_of_one_image_and_the_first_warms_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    clock, took = [0.0], {"a": iter([100.0, 1.0]), "b": iter([2.0])}
-
-    def restore(name: str) -> None:
-        clock[0] += next(took[name])
-
-    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
-    assert seconds_of([lambda: restore("a"), lambda: restore("b")]) == 1.5
-
-
 def test_a_solver_knows_of_levels_where_it_is_told_to() -> None:
     class Spy(Solver):
         steps = 1
@@ -120,47 +100,3 @@ def test_a_mean_is_over_the_first_images_of_one_condition() -> None:
     assert psnr_of(scores, Condition(25, quantised=True)) == [31, 21, 11]
     with pytest.raises(ValueError, match="3 were scored"):
         psnr_of(scores, LOW, images=68)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="others cannot forget an earlier peak")
-def test_memory_is_what_a_restoration_holds_at_most_beside_the_process() -> None:
-    # In a process of its own: one that has trained keeps what it frees.
-    lines = [
-        "import torch",
-        "from rimkit.evaluation.protocols import memory_of",
-        "torch.set_num_threads(1)",
-        "torch.ones(50_000_000).sum()",  # more than that, before it
-        "print(memory_of(lambda: torch.ones(10_000_000).sum()), memory_of(lambda: None))",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
-    )
-    taken, nothing = map(float, done.stdout.split())
-    assert taken == pytest.approx(40, rel=0.1)
-    assert nothing == pytest.approx(0, abs=1)
-
-
-def test_where_an_earlier_peak_is_not_forgotten_memory_is_unknown(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(allocation, "_FORGET", Path("no", "such", "file"))
-    assert memory_of(lambda: None) is None
-
-
-@pytest.mark.data
-def test_the_68_images_are_the_first_of_the_100() -> None:
-    names = [image.name for image in load_test_images(100)]
-    assert len(names) == 100
-    assert names[:3] == ["101085", "101087", "102061"]
-    assert [image.name for image in load_test_images(68)] == names[:68]
-    first = next(load_test_images(1)).x
-    assert first.shape == (1, 1, *first.shape[2:])
-    assert sorted(first.shape[2:]) == [321, 481]
-
-
-def test_data_are_read_where_the_variable_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("RIMKIT_BSDS300", str(tmp_path))
-    with pytest.raises(ValueError, match="RIMKIT_BSDS300"):
-        list(load_test_images(1))
