@@ -22,7 +22,7 @@ from ship_scores import mean_scores
 
 from rimkit import atomic, weights
 from rimkit.data import bsds300
-from rimkit.reproduction.scores import settings_of
+from rimkit.reproduction.models import settings_of
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask
 from rimkit.trained import knows_levels

@@ -14,7 +14,7 @@ from rimkit.evaluation.images import ROTH_BLACK
 from rimkit.evaluation.inpainting import HOLES
 from rimkit.evaluation.projections import PANELS, PER_IMAGE, TRAINED_STEPS
 from rimkit.evaluation.tables import SIGMAS
-from rimkit.reproduction.scores import KNOWS
+from rimkit.reproduction.models import KNOWS
 from rimkit.reproduction.super_resolution_methods import SCALES
 
 PSNR_OF_PATCHES = f"mean PSNR in dB after {TRAINED_STEPS} steps, sigma 1 in the units of y"

@@ -58,7 +58,7 @@ class GaussianNoise:
     sigma: Tensor | float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", noise_level(self.sigma, name="sigma", allow_zero=True))
+        object.__setattr__(self, "sigma", _checked_level(self.sigma, name="sigma", allow_zero=True))
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...)."""
@@ -106,7 +106,7 @@ class QuantisedGaussianNoise:
     levels: int = 255
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", noise_level(self.sigma, name="sigma", allow_zero=True))
+        object.__setattr__(self, "sigma", _checked_level(self.sigma, name="sigma", allow_zero=True))
         if self.levels != self.levels // 1 or not 1 <= self.levels < math.inf:
             raise ValueError(f"levels are a whole number from 1, got {self.levels}")
 
@@ -199,7 +199,7 @@ class PoissonNoise:
     gain: Tensor | float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gain", noise_level(self.gain, name="gain", allow_zero=False))
+        object.__setattr__(self, "gain", _checked_level(self.gain, name="gain", allow_zero=False))
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...); negative z counts as zero."""
@@ -234,7 +234,7 @@ class PoissonNoise:
         return torch.where(dark, limit, (y - z) / torch.where(dark, 1.0, variance))
 
 
-def noise_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Tensor | float:
+def _checked_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Tensor | float:
     """Return a noise level as a float, or as a vector with one value per sample (N,).
 
     Raises

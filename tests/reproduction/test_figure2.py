@@ -27,6 +27,7 @@ from rimkit.reproduction.figure2_panels import draw
 from rimkit.reproduction.figure2_text import report
 from rimkit.reproduction.kept_curves import Curves
 from rimkit.reproduction.method import Settings
+from rimkit.reproduction.models import load_grey
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.walkers import Walker
 from rimkit.rim import RIM, RIMConfig
@@ -448,7 +449,7 @@ def test_models_that_cannot_stand_in_the_figure(setup: Setup, tmp_path: Path) ->
     with pytest.raises(ValueError, match="trained for denoising, not for random-projections"):
         figure2.figure2(dataclasses.replace(setup, models=(other,)))
     with pytest.raises(ValueError, match="3 channels, not grey"):
-        walkers.load_grey("denoise-color")
+        load_grey("denoise-color")
     with pytest.raises(ValueError, match="with --add"):
         figure2.figure2(dataclasses.replace(setup, models=()))
 

@@ -19,7 +19,7 @@ pytest.importorskip("lightning", reason="needs rimkit[train]")
 
 from rimkit import settings, weights
 from rimkit.data import bsds300
-from rimkit.reproduction.scores import settings_of
+from rimkit.reproduction.models import settings_of
 from rimkit.rim import RIM
 from rimkit.trained import knows_levels
 from rimkit.training.recipe import load_recipe

@@ -27,7 +27,7 @@ from rimkit.noises import GaussianNoise
 from rimkit.operators import DenseProjection
 from rimkit.pixels import from_unit
 from rimkit.problem import Denoising, Problem
-from rimkit.reproduction.scores import settings_of
+from rimkit.reproduction.models import settings_of
 from rimkit.rim import RIM
 from rimkit.trained import knows_levels, trained_sigma
 from rimkit.weights import record, store

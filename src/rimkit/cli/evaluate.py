@@ -23,7 +23,7 @@ from rimkit.evaluation.timing import memory_of, seconds_of
 from rimkit.metrics import SMALLEST
 from rimkit.precision import slow
 from rimkit.provenance import stamp, version
-from rimkit.reproduction.scores import KNOWS
+from rimkit.reproduction.models import KNOWS
 from rimkit.rim import RIM
 from rimkit.sheets import write_csv
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask, task_from_table

@@ -13,7 +13,8 @@ from rimkit.evaluation.denoising import Condition, Restore, noisy, psnr_of, solv
 from rimkit.evaluation.images import ROTH_BLACK, load_test_images
 from rimkit.evaluation.statistics import compare
 from rimkit.pixels import LEVELS
-from rimkit.reproduction.scores import DenoisingMethod, Scores, settings_of
+from rimkit.reproduction.models import settings_of
+from rimkit.reproduction.scores import DenoisingMethod, KeptScores
 from rimkit.reproduction.setup import Setup
 from rimkit.sheets import columns
 from rimkit.trained import knows_levels
@@ -26,7 +27,7 @@ _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for si
 
 def blind(setup: Setup) -> str:
     """Compare restoring with the estimate of sigma to restoring with sigma itself."""
-    kept = Scores(setup.output / "blind-images.csv", say=setup.say)
+    kept = KeptScores(setup.output / "blind-images.csv", say=setup.say)
     parts = [
         f"The first {setup.images or ROTH_BLACK} test images: the estimate of sigma (mean and",
         "standard deviation over images, in grey levels), and what a model loses or gains with it.",
@@ -36,7 +37,7 @@ def blind(setup: Setup) -> str:
     return setup.write("blind.txt", "\n".join(parts) + "\n")
 
 
-def _lines(name: str, kept: Scores, setup: Setup) -> list[list[str]]:
+def _lines(name: str, kept: KeptScores, setup: Setup) -> list[list[str]]:
     """A line for every condition."""
     model = weights.load(name)
     channels = model.config.network.channels

@@ -15,7 +15,7 @@ from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.tables import SIGMAS, format_rows, measured_row, published_rows, write_rows
 from rimkit.evaluation.timing import memory_of, seconds_of
 from rimkit.reproduction.denoising_methods import as_learned, by_channel, installed, ours
-from rimkit.reproduction.scores import DenoisingMethod, Scores
+from rimkit.reproduction.scores import DenoisingMethod, KeptScores
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.sheets import columns
 
@@ -48,7 +48,7 @@ def _table(
     own = ours(channels, setup)
     methods = [*own, *others, *(installed(channels) if setup.others else [])]
     check_names(method.name for method in methods)
-    kept = Scores(setup.output / f"{name}-images.csv", say=setup.say)
+    kept = KeptScores(setup.output / f"{name}-images.csv", say=setup.say)
     scores: dict[str, list[ImageScore]] = {}
     rows = published_rows(theirs)
     for method in methods:

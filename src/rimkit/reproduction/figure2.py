@@ -27,7 +27,7 @@ from rimkit.reproduction.walkers import (
     by_name,
     classical,
     learned,
-    settings_of,
+    settings_text,
     steps_of,
     versions_of,
 )
@@ -65,7 +65,7 @@ def figure2(setup: Setup) -> str:
     patches = len(images) * PER_IMAGE
     walks = list(itertools.chain.from_iterable(everyone.values()))
     write_csv(_lines(walks, patches), setup.output / "figure2.csv")
-    parts = [*report(found, machines, patches=patches), *settings_of(walks, PANELS)]
+    parts = [*report(found, machines, patches=patches), *settings_text(walks, PANELS)]
     parts += ["", *versions_of(walks)]
     parts += ["", costs(f"{PER_IMAGE} patches of {_TIMED.title}", _priced(asked, images[0]))]
     return setup.write("figure2.txt", "\n".join(parts) + "\n")

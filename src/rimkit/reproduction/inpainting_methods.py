@@ -18,7 +18,7 @@ from rimkit.inpainter import Inpainter
 from rimkit.operators.filling import fill
 from rimkit.pixels import LEVELS, Bytes, to_unit
 from rimkit.reproduction.method import Method
-from rimkit.reproduction.scores import settings_of
+from rimkit.reproduction.models import model_names, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import InpaintingTask, RandomProjectionsTask
 from rimkit.trained import check_trained_for, inpainting_sigma
@@ -123,10 +123,7 @@ def machines(setup: Setup) -> list[InpaintingMethod]:
     ValueError
         If there is none, or one was trained for something else.
     """
-    own = InpaintingTask.table_name
-    names = [name for name in weights.model_names() if name == own] + [*setup.models]
-    if not names:
-        raise ValueError(f"{own} is not in this package: name a model's file with --add")
+    names = model_names(InpaintingTask.table_name, setup, needed=True)
     return [_machine(name) for name in names]
 
 

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rimkit import weights
 from rimkit.evaluation.denoising import Condition, ImageScore, Restore, score_denoising
 from rimkit.evaluation.images import CleanImage
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.method import Method
-from rimkit.rim import RIM
 
 _PROTOCOL = 1
-
-KNOWS = ", knows of levels"
-"""Ends the settings of a model whose likelihood is that of rounded values where y is rounded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +31,7 @@ class DenoisingMethod(Method[Restore]):
     knows: bool | None = None
 
 
-class Scores:
+class KeptScores:
     """The scores in a file; a score of the same settings, image and condition is measured once.
 
     Parameters
@@ -86,17 +80,3 @@ class Scores:
         line = self._kept.score(method.name, method.settings, place, measure)
         values = (float(line[name]) for name in ("psnr_db", "ssim"))
         return ImageScore(image.name, condition.sigma, condition.quantised, *values)
-
-
-def settings_of(
-    name: str | os.PathLike[str],
-    model: RIM,
-    *,
-    steps: int | None = None,
-    knows_levels: bool = False,
-) -> str:
-    """All that the scores of a model of this name, or at this path, depend on."""
-    return (
-        f"weights {weights.sha256(name)[:16]}, {steps or model.steps} steps, float32"
-        f"{KNOWS if knows_levels else ''}"
-    )

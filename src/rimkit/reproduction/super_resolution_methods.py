@@ -10,7 +10,7 @@ from rimkit.classical import TotalVariation
 from rimkit.evaluation.super_resolution import Pair, bicubic
 from rimkit.pixels import LEVELS, Bytes, from_unit
 from rimkit.reproduction.method import Method
-from rimkit.reproduction.scores import settings_of
+from rimkit.reproduction.models import model_names, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import SuperResolutionTask
 from rimkit.trained import check_trained_for, trained_sigma
@@ -65,10 +65,10 @@ def machines(setup: Setup) -> list[UpscalingMethod]:
 
     Scales that no machine is trained for are the question to that of the package alone.
     """
-    shipped = [name for name in weights.model_names() if name == "super-resolution"]
+    own = SuperResolutionTask.table_name
     return [
-        *(_machine(name, (*SCALES, *BETWEEN)) for name in shipped),
-        *(_machine(name, SCALES) for name in setup.models),
+        _machine(name, (*SCALES, *BETWEEN) if name == own else SCALES)
+        for name in model_names(own, setup)
     ]
 
 

@@ -14,9 +14,9 @@ from rimkit.evaluation.projections import STEPS, psnr_by_step
 from rimkit.evaluation.statistics import bootstrap_mean, compare, or_lowest
 from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.reproduction.costs import Priced, costs
-from rimkit.reproduction.denoising_methods import QUIETLY, quietly
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.method import Settings, SolverMethod, network_precision, settings_lines
+from rimkit.reproduction.models import QUIETLY, load_grey, model_names, quietly
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.transfer_cuts import draw, solved
 from rimkit.reproduction.tuned import gradient_descent, total_variation
@@ -24,8 +24,6 @@ from rimkit.reproduction.walkers import (
     CLASSICAL,
     GRADIENT_DESCENT,
     TOTAL_VARIATION,
-    load_grey,
-    machine_names,
 )
 from rimkit.sheets import columns
 from rimkit.solver import Solver
@@ -66,7 +64,8 @@ def transfer(setup: Setup) -> str:
     ValueError
         If there is no machine, one is for something else, or two methods have one name.
     """
-    machines = [_machine(name) for name in machine_names(setup)]
+    names = model_names(RandomProjectionsTask.table_name, setup, needed=True)
+    machines = [_machine(name) for name in names]
     check_names([*CLASSICAL, *(machine.name for machine in machines)])
     methods = [
         _classical(GRADIENT_DESCENT, gradient_descent, "step_size"),

@@ -10,16 +10,13 @@ from rimkit import weights
 from rimkit.evaluation.projections import GREY, STEPS, Panel
 from rimkit.reproduction.curves import Walks
 from rimkit.reproduction.method import Settings, SolverMethod, network_precision, settings_lines
+from rimkit.reproduction.models import load_grey, model_names
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.tuned import gradient_descent, total_variation
-from rimkit.rim import RIM
 from rimkit.solver import Solver
 from rimkit.tasks import RandomProjectionsTask
 from rimkit.trained import check_trained_for
 from rimkit.weights import record
-
-SHIPPED = RandomProjectionsTask.table_name
-"""The model in the package."""
 
 GRADIENT_DESCENT, TOTAL_VARIATION = "gradient descent", "total variation"
 CLASSICAL = (GRADIENT_DESCENT, TOTAL_VARIATION)
@@ -41,7 +38,7 @@ def learned(setup: Setup) -> list[Walker]:
     ValueError
         If one is for something else.
     """
-    return [_machine(name) for name in _names(setup)]
+    return [_machine(name) for name in model_names(RandomProjectionsTask.table_name, setup)]
 
 
 def by_name(walkers: Iterable[_Named]) -> dict[str, list[_Named]]:
@@ -64,34 +61,6 @@ def by_name(walkers: Iterable[_Named]) -> dict[str, list[_Named]]:
     return found
 
 
-def machine_names(setup: Setup) -> list[str]:
-    """Names and paths of the machines.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    names = _names(setup)
-    if not names:
-        raise ValueError(f"{SHIPPED} is not in this package: name a model's file with --add")
-    return names
-
-
-def load_grey(name: str) -> RIM:
-    """Load a machine for grey images.
-
-    Raises
-    ------
-    ValueError
-        If it is for others.
-    """
-    model = weights.load(name)
-    if model.config.network.channels != 1:
-        raise ValueError(f"{name} takes {model.config.network.channels} channels, not grey images")
-    return model
-
-
 def steps_of(walker: Walker, panel: Panel) -> int:
     """How many are measured: of a classical solver those it is tuned for."""
     return STEPS if walker.learned else walker.solver(panel).steps
@@ -103,10 +72,6 @@ def classical() -> list[Walker]:
         _classical(GRADIENT_DESCENT, gradient_descent, "step_size"),
         _classical(TOTAL_VARIATION, total_variation, "weight"),
     ]
-
-
-def _names(setup: Setup) -> list[str]:
-    return [name for name in weights.model_names() if name == SHIPPED] + [*setup.models]
 
 
 def _machine(name: str) -> Walker:
@@ -135,7 +100,7 @@ def _classical(name: str, tuned: Callable[[Panel], Solver], setting: str) -> Wal
     return Walker(name, tuned, settings)
 
 
-def settings_of(everyone: Sequence[Walks], panels: Sequence[Panel]) -> list[str]:
+def settings_text(everyone: Sequence[Walks], panels: Sequence[Panel]) -> list[str]:
     """What the values of walks depend on, one line for each that differs."""
     return [
         line

@@ -53,7 +53,7 @@ def export_site(
         If the folder holds something else, no model can be taken, two have one name, or the runtime
         cannot be had.
     """
-    record.check_names([record.short_name(model) for model in models])
+    record.check_model_names([record.short_name(model) for model in models])
     if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds other things: give a new or an empty folder")
     loaded = {model: weights.load(model) for model in models}

@@ -112,7 +112,7 @@ def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
             together=functools.partial(_all_or_none, memory=memory, held=_HELD_BY_GRADIENT_DESCENT),
         )
     )
-    record.check_names([offer.name for offer in listed])
+    record.check_model_names([offer.name for offer in listed])
     return {offer.name: offer for offer in listed}
 
 

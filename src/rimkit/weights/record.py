@@ -30,7 +30,7 @@ def short_name(model: str | os.PathLike[str]) -> str:
     return path.resolve().parent.name if path.name == "weights.safetensors" else path.stem
 
 
-def check_names(names: Sequence[str]) -> None:
+def check_model_names(names: Sequence[str]) -> None:
     """Refuse models between which nobody could choose.
 
     Raises

@@ -1,0 +1,71 @@
+"""Models in tables: which there are, what their scores depend on, how images are given to them."""
+
+from __future__ import annotations
+
+import os
+
+from rimkit import weights
+from rimkit.contrast import AtContrast
+from rimkit.reproduction.setup import Setup
+from rimkit.rim import RIM
+from rimkit.solver import Solver
+
+KNOWS = ", knows of levels"
+"""Ends the settings of a model whose likelihood is that of rounded values where y is rounded."""
+
+
+QUIET = 10.0
+"""Grey levels of noise that a machine gets at most which learned from less contrast.
+
+Chosen on held-out images: results/contrast.txt.
+"""
+
+QUIETLY = f", noise of at most {QUIET:g} levels"
+"""Ends the settings of a machine that gets no more."""
+
+
+def model_names(own: str, setup: Setup, *, needed: bool = False) -> list[str]:
+    """The model in the package of a name, where there is one, and those that were asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is none, but one is needed.
+    """
+    names = [name for name in weights.model_names() if name == own] + [*setup.models]
+    if needed and not names:
+        raise ValueError(f"{own} is not in this package: name a model's file with --add")
+    return names
+
+
+def load_grey(name: str) -> RIM:
+    """Load a machine for grey images.
+
+    Raises
+    ------
+    ValueError
+        If it is for others.
+    """
+    model = weights.load(name)
+    if model.config.network.channels != 1:
+        raise ValueError(f"{name} takes {model.config.network.channels} channels, not grey images")
+    return model
+
+
+def quietly(model: RIM, noise: float) -> Solver:
+    """A machine that is given images of less contrast where noise, in grey levels, is stronger."""
+    return AtContrast(model, QUIET / noise) if noise > QUIET else model
+
+
+def settings_of(
+    name: str | os.PathLike[str],
+    model: RIM,
+    *,
+    steps: int | None = None,
+    knows_levels: bool = False,
+) -> str:
+    """All that the scores of a model of this name, or at this path, depend on."""
+    return (
+        f"weights {weights.sha256(name)[:16]}, {steps or model.steps} steps, float32"
+        f"{KNOWS if knows_levels else ''}"
+    )
