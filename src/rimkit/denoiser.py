@@ -13,7 +13,6 @@ from torch import Tensor
 
 from rimkit.estimation import estimate_sigma, noise_apart
 from rimkit.inplace import InPlace, views
-from rimkit.noises import GaussianNoise
 from rimkit.operators import Window
 from rimkit.pixels import (
     LEVELS,
@@ -25,7 +24,7 @@ from rimkit.pixels import (
     without_noise,
 )
 from rimkit.precision import Precision
-from rimkit.problem import UNLIKELY, Denoising, Problem
+from rimkit.problem import Denoising, Problem, check_level
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.trained import knows_levels, least_sigma
@@ -111,13 +110,6 @@ def _batch(values: Array) -> Tensor:
     """(H, W, C) as it stands, as (1, C, H, W)."""
     kind = np.dtype(np.float32) if is_floating(values) else values.dtype.newbyteorder("=")
     return torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)[None]
-
-
-def check_level(level: float) -> None:
-    """Raise ``ValueError`` unless a noise level is finite, not negative, and where white is 1."""
-    GaussianNoise(level)  # which checks that it is one
-    if level > UNLIKELY:
-        raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
 
 
 class Denoiser(Restorer):

@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rimkit.denoiser import check_level
 from rimkit.holes import GuessedMask, Holed, mask_of
 from rimkit.inplace import InPlace, views
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask, Window
 from rimkit.pixels import Array, check_alike, check_image
 from rimkit.precision import Precision
-from rimkit.problem import Problem
+from rimkit.problem import Problem, check_level
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.tiling import PROBE

@@ -187,6 +187,13 @@ def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:
     return Problem(operator=Identity(), noise=noise)
 
 
+def check_level(level: float) -> None:
+    """Raise ``ValueError`` unless a noise level is finite, not negative, and where white is 1."""
+    GaussianNoise(level)  # which checks that it is one
+    if level > UNLIKELY:
+        raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
+
+
 def score_error(problem: Problem, x: Tensor, y: Tensor) -> Tensor:
     """How far a score is from the gradient of the log-likelihood: ``|score - g| / |g|``.
 

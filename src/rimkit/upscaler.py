@@ -11,12 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rimkit.denoiser import check_level
 from rimkit.operators import DownsamplingPart, Window
 from rimkit.operators.checks import check_real
 from rimkit.pixels import ROWS, Array, check_alike, check_image, to_unit, write_unit
 from rimkit.precision import Precision
-from rimkit.problem import Problem, SuperResolution
+from rimkit.problem import Problem, SuperResolution, check_level
 from rimkit.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 
