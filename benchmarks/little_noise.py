@@ -12,10 +12,10 @@ import rimkit
 from rimkit.data.images import bytes_to_unit
 from rimkit.data.patches import seeded
 from rimkit.data.splits import held_out_paths, load_images
-from rimkit.denoiser import Denoiser
 from rimkit.metrics import psnr
 from rimkit.pixels import LEVELS
 from rimkit.provenance import stamp
+from rimkit.restoring.denoiser import Denoiser
 
 SIGMAS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 SIDE = 128

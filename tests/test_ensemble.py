@@ -10,15 +10,15 @@ from torch import Tensor
 
 import rimkit
 from rimkit.classical import GradientDescent
-from rimkit.denoiser import Denoiser, Noisy
 from rimkit.ensemble import SelfEnsemble
 from rimkit.footprint import bytes_per_pixel
 from rimkit.networks import PaperConfig
 from rimkit.noises import QuantisedGaussianNoise
 from rimkit.operators import ORIENTATIONS, Blur, Downsampling, Mask, Operator, Oriented
 from rimkit.problem import Denoising, Problem
+from rimkit.restoring.denoiser import Denoiser, Noisy
+from rimkit.restoring.tiling import reach
 from rimkit.rim import RIM, RIMConfig
-from rimkit.tiling import reach
 
 LOPSIDED: dict[str, Operator] = {
     "mask": Mask((uniform(2, 1, 18, 25) > 0.5).double()),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         line_mask,
     )
     from rimkit.problem import Denoising, Problem, SuperResolution, score_error
-    from rimkit.restoration import restore
+    from rimkit.restoring.arrays import restore
     from rimkit.rim import RIM, RIMConfig
     from rimkit.solver import Iterate, Solution, Solver
     from rimkit.weights import load, model_names, save
@@ -69,7 +69,7 @@ _HOMES = {
     "load": "weights",
     "model_names": "weights",
     "psnr": "metrics",
-    "restore": "restoration",
+    "restore": "restoring.arrays",
     "save": "weights",
     "score_error": "problem",
     "ssim": "metrics",

@@ -11,10 +11,10 @@ from PIL import Image
 
 from rimkit.allocation import resident
 from rimkit.cli.main import main
-from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
+from rimkit.restoring.inpainter import Inpainter
+from rimkit.restoring.tiling import plan
 from rimkit.rim import RIM, RIMConfig
-from rimkit.tiling import plan
 from rimkit.weights import store
 
 HOLES = np.random.default_rng(1).random((20, 24)) < 0.25
@@ -196,7 +196,7 @@ def test_in_tiles_where_it_must(
         tiles.extend(planned)
         return planned  # type: ignore[return-value]
 
-    monkeypatch.setattr("rimkit.restorer.plan", counted)
+    monkeypatch.setattr("rimkit.restoring.restorer.plan", counted)
     image = np.random.default_rng(0).normal(128, 40, (900, 800, 3)).clip(0, 255).astype(np.uint8)
     holes = np.random.default_rng(1).random((900, 800)) < 0.3
     Image.fromarray(image).save(tmp_path / "in.png")

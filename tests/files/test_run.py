@@ -24,13 +24,13 @@ from tests.processes import started
 import rimkit
 from rimkit import atomic
 from rimkit.cli.main import main
-from rimkit.denoiser import Denoiser, Noisy
 from rimkit.files.jobs import plan
 from rimkit.files.outcome import Outcome
 from rimkit.files.picture import Picture, read_picture
 from rimkit.files.run import Wishes, restore_files
 from rimkit.files.ways import Denoisers, noisy_parts
 from rimkit.networks import CompactConfig
+from rimkit.restoring.denoiser import Denoiser, Noisy
 from rimkit.rim import RIM, RIMConfig
 from rimkit.weights import store
 

@@ -11,13 +11,13 @@ from PIL import Image
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
-from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import plan
 from rimkit.files.metadata import Metadata
 from rimkit.files.outcome import Outcome
 from rimkit.files.picture import Picture, read_picture, write_picture
 from rimkit.files.run import Wishes, restore_files
 from rimkit.files.xmp import read
+from rimkit.restoring.denoiser import Denoiser
 from rimkit.rim import RIM
 
 PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>

@@ -8,8 +8,7 @@ import torch
 from tests.cases import ComplexRotation, uniform
 from torch import Tensor
 
-from rimkit import restorer, weights
-from rimkit.denoiser import Denoiser, Noisy
+from rimkit import weights
 from rimkit.footprint import bytes_per_pixel
 from rimkit.noises import GaussianNoise
 from rimkit.onnx import runtime
@@ -17,7 +16,9 @@ from rimkit.onnx.cache import place
 from rimkit.onnx.runtime import OnnxRIM, load
 from rimkit.operators import Blur, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem
-from rimkit.restoration import restore
+from rimkit.restoring import restorer
+from rimkit.restoring.arrays import restore
+from rimkit.restoring.denoiser import Denoiser, Noisy
 from rimkit.rim import RIM
 
 pytestmark = pytest.mark.usefixtures("one_thread")

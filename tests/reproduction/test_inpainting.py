@@ -21,8 +21,6 @@ from rimkit import weights
 from rimkit.classical import TotalVariation
 from rimkit.evaluation.images import CleanImage
 from rimkit.evaluation.inpainting import FOUR_FIFTHS, HOLES, STROKES, Seen, score
-from rimkit.holes import Holed
-from rimkit.inpainter import Inpainter
 from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise, Noise
 from rimkit.operators.filling import fill
@@ -31,6 +29,8 @@ from rimkit.problem import Problem
 from rimkit.reproduction import figure4, inpainting, inpainting_cuts, inpainting_methods
 from rimkit.reproduction.inpainting_methods import BIHARMONIC, FIRST_GUESS, TOTAL_VARIATION
 from rimkit.reproduction.setup import Setup
+from rimkit.restoring.holes import Holed
+from rimkit.restoring.inpainter import Inpainter
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import Solution
 from rimkit.weights import store

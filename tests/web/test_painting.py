@@ -22,8 +22,8 @@ from tests.web.browser import (
 from tests.web.conftest import SIDES, Serve, encoded, pixels
 
 from rimkit import weights
-from rimkit.holes import Holed
-from rimkit.inpainter import Inpainter
+from rimkit.restoring.holes import Holed
+from rimkit.restoring.inpainter import Inpainter
 from rimkit.web.site import export_site
 
 MARKS = """() => {

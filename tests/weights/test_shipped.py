@@ -20,14 +20,14 @@ from rimkit.evaluation.denoising import Condition, score_denoising, solver_resto
 from rimkit.evaluation.images import load_test_images
 from rimkit.evaluation.inpainting import HOLES, score
 from rimkit.evaluation.super_resolution import load_pairs, score_luma
-from rimkit.holes import Holed
-from rimkit.inpainter import Inpainter
 from rimkit.metrics import psnr
 from rimkit.noises import GaussianNoise
 from rimkit.operators import DenseProjection
 from rimkit.pixels import from_unit
 from rimkit.problem import Denoising, Problem
 from rimkit.reproduction.models import settings_of
+from rimkit.restoring.holes import Holed
+from rimkit.restoring.inpainter import Inpainter
 from rimkit.rim import RIM
 from rimkit.trained import knows_levels, trained_sigma
 from rimkit.weights import record, store

@@ -23,12 +23,12 @@ from PIL import Image
 
 from rimkit import baselines, weights
 from rimkit.allocation import peak
-from rimkit.denoiser import Denoiser, Noisy
 from rimkit.precision import Precision
 from rimkit.problem import Denoising
+from rimkit.restoring.denoiser import Denoiser, Noisy
+from rimkit.restoring.tiling import plan, reach, solve_tiled
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask
-from rimkit.tiling import plan, reach, solve_tiled
 from rimkit.trained import task_name
 
 SIGMA = 25 / 255

@@ -22,19 +22,19 @@ import rimkit
 from rimkit import atomic, weights
 from rimkit.allocation import keep_large_blocks, resident
 from rimkit.cli.main import fail, in_one_line, say
-from rimkit.denoiser import Denoiser
 from rimkit.files.jobs import Job, left_out, plan
 from rimkit.files.outcome import Outcome
 from rimkit.files.run import DONE, Wishes, restore_files
 from rimkit.files.ways import Denoisers, Restores
-from rimkit.inpainter import Inpainter
 from rimkit.pixels import LEVELS
 from rimkit.precision import Precision, slow
+from rimkit.restoring.denoiser import Denoiser
+from rimkit.restoring.inpainter import Inpainter
+from rimkit.restoring.upscaler import Upscaler
 from rimkit.rim import RIM
 from rimkit.signals import handled, hang_up
 from rimkit.tasks import DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, said_if_unknown, trained_range, trained_sigma
-from rimkit.upscaler import Upscaler
 
 _NAMES: dict[type[Task], tuple[str, ...]] = {
     DenoisingTask: ("denoise-gray", "denoise-color"),

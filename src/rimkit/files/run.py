@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from rimkit import atomic
-from rimkit.denoiser import Sigma
 from rimkit.files.formats import format_of, format_within
 from rimkit.files.jobs import Job
 from rimkit.files.losses import what_is_lost
@@ -27,6 +26,7 @@ from rimkit.files.picture import (
 )
 from rimkit.files.ways import BY_JPEG, Prepared, Restores, Way, way_of
 from rimkit.pixels import LEVELS
+from rimkit.restoring.denoiser import Sigma
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 DONE = "it is there already"

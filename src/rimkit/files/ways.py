@@ -6,15 +6,15 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level, shares_noise
 from rimkit.files.jobs import Job
 from rimkit.files.marks import read_missing
 from rimkit.files.metadata import resized
 from rimkit.files.picture import Picture, check_format
-from rimkit.holes import Holed
-from rimkit.inpainter import Inpainter
 from rimkit.pixels import LEVELS, Array
-from rimkit.upscaler import Upscaler
+from rimkit.restoring.denoiser import Denoiser, Noisy, Sigma, noise_level, shares_noise
+from rimkit.restoring.holes import Holed
+from rimkit.restoring.inpainter import Inpainter
+from rimkit.restoring.upscaler import Upscaler
 
 _MOST = 0.9  # of the pixels: a file that marks more may be none that marks
 BY_JPEG = "JPEG changes what was to stay, too, if little: use .png"

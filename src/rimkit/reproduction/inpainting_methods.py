@@ -13,13 +13,13 @@ import torch
 from rimkit import weights
 from rimkit.classical import TotalVariation
 from rimkit.evaluation.inpainting import Seen
-from rimkit.holes import Holed
-from rimkit.inpainter import Inpainter
 from rimkit.operators.filling import fill
 from rimkit.pixels import LEVELS, Bytes, to_unit
 from rimkit.reproduction.method import Method
 from rimkit.reproduction.models import model_names, settings_of
 from rimkit.reproduction.setup import Setup
+from rimkit.restoring.holes import Holed
+from rimkit.restoring.inpainter import Inpainter
 from rimkit.tasks import InpaintingTask, RandomProjectionsTask
 from rimkit.trained import check_trained_for, inpainting_sigma
 from rimkit.weights import record

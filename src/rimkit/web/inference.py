@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from rimkit import weights
-from rimkit.denoiser import Denoiser, Noisy
 from rimkit.files.metadata import colours_alone
 from rimkit.files.picture import Picture, write_picture
 from rimkit.files.ways import noisy_parts
 from rimkit.metrics import psnr
 from rimkit.pixels import LEVELS, Array, write_unit
+from rimkit.restoring.denoiser import Denoiser, Noisy
 from rimkit.rim import RIM
 from rimkit.solver import Iterate, Solver
 from rimkit.web import looks

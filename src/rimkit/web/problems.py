@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from torch import Tensor
 
-from rimkit.denoiser import noise_level
-from rimkit.holes import GuessedMask, Holed, mask_of
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Blur, FastProjection, Mask, gaussian_kernel
 from rimkit.pixels import LEVELS, Array, to_unit, without_noise
 from rimkit.problem import Denoising, Problem, SuperResolution
+from rimkit.restoring.denoiser import noise_level
+from rimkit.restoring.holes import GuessedMask, Holed, mask_of
 
 ROUNDING = 1 / 12**0.5
 """Noise, in grey levels, of what is not noisy: it was rounded."""
@@ -210,7 +210,7 @@ def _samples(values: Array, channels: int) -> Tensor:
 def _painted(
     values: Array, wish: Painted, channels: int, seen_sigma: float, hidden: Array | None
 ) -> Measured:
-    """Guess what was painted over, as `rimkit.inpainter.Inpainter` does, to get the same pixels."""
+    """Guess what was painted over, as `Inpainter` does, to get the same pixels."""
     noise_level(values, 0.0)  # which checks the image
     missing = _missing(wish.runs, (values.shape[0], values.shape[1]))
     if hidden is not None:

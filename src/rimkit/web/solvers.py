@@ -9,8 +9,8 @@ from typing import Any
 
 from rimkit import weights
 from rimkit.classical import GradientDescent, TotalVariation
-from rimkit.denoiser import Denoiser, known_levels
 from rimkit.pixels import LEVELS, Array
+from rimkit.restoring.denoiser import Denoiser, known_levels
 from rimkit.rim import RIM
 from rimkit.solver import Solver
 from rimkit.tasks import (
@@ -59,7 +59,7 @@ class Offer:
     known_levels
         To which an image was rounded, if the likelihood is to know.
     least_sigma
-        Noise below which an image that is taken as it is stays; see `rimkit.denoiser.Denoiser`.
+        Noise below which an image that is taken as it is stays: see `Denoiser`.
     seen_sigma
         As in `rimkit.web.problems.measure`.
     """

@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rimkit.denoiser import noise_level, shares_noise
 from rimkit.files.picture import Picture, read_picture, size_of
 from rimkit.pixels import LEVELS, to_unit
+from rimkit.restoring.denoiser import noise_level, shares_noise
 from rimkit.web import looks
 from rimkit.web.limits import Limits
 from rimkit.web.shelf import Shelf

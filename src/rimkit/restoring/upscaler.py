@@ -16,7 +16,7 @@ from rimkit.operators.checks import check_real
 from rimkit.pixels import ROWS, Array, check_alike, check_image, to_unit, write_unit
 from rimkit.precision import Precision
 from rimkit.problem import Problem, SuperResolution, check_level
-from rimkit.restorer import Restorer
+from rimkit.restoring.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 
 _LARGEST_SCALE = 4.0
@@ -48,7 +48,7 @@ class Upscaler(Restorer):
     sigma
         Standard deviation of what the small images have besides, where white is 1.
     steps, memory, precision, self_ensemble
-        As in `rimkit.restorer.Restorer`.
+        As in `rimkit.restoring.restorer.Restorer`.
 
     Raises
     ------

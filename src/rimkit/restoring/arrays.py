@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rimkit import weights
-from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level, shares_noise
-from rimkit.holes import Holed
-from rimkit.inpainter import Inpainter
+from rimkit.restoring.denoiser import Denoiser, Noisy, Sigma, noise_level, shares_noise
+from rimkit.restoring.holes import Holed
+from rimkit.restoring.inpainter import Inpainter
+from rimkit.restoring.upscaler import Upscaler, check_scale
 from rimkit.rim import RIM
 from rimkit.tasks import DenoisingTask, InpaintingTask, SuperResolutionTask, Task
 from rimkit.trained import check_trained_for, trained_sigma
-from rimkit.upscaler import Upscaler, check_scale
 
 
 def restore(
@@ -49,7 +49,8 @@ def restore(
         A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
         ``"denoise-gray"`` or ``"denoise-color"``, as the image is, with a scale
         ``"super-resolution"``, with missing pixels ``"inpainting"``. An image of three channels
-        that share their noise is for ``"denoise-gray"``, too (`rimkit.denoiser.shares_noise`).
+        that share their noise is for ``"denoise-gray"``, too
+        (`rimkit.restoring.denoiser.shares_noise`).
     self_ensemble
         Whether the image is restored in eight orientations and the mean is kept: a little better,
         at eight times the computation.
@@ -58,7 +59,7 @@ def restore(
     on_progress
         Called after every step of every tile with the share of the work that is done, up to 1;
         never where there is none, as at sigma 0 or below
-        `rimkit.denoiser.Denoiser.least_sigma`. What it raises ends the work.
+        `rimkit.restoring.denoiser.Denoiser.least_sigma`. What it raises ends the work.
 
     Returns
     -------

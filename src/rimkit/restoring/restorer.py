@@ -17,8 +17,8 @@ from rimkit.footprint import bytes_per_pixel
 from rimkit.operators import Window
 from rimkit.precision import Precision, computing_in, fastest_precision
 from rimkit.problem import Problem
+from rimkit.restoring.tiling import Tile, blend, check_can_be_cut, plan, reach
 from rimkit.rim import RIM
-from rimkit.tiling import Tile, blend, check_can_be_cut, plan, reach
 
 # What the allocator leaves in holes, and the convolutions take, beside the tensors. Where an image
 # is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore

@@ -6,14 +6,14 @@ import torch
 from tests.cases import generator, machine, uniform
 
 import rimkit
-from rimkit.holes import GuessedMask, Holed, mask_of
-from rimkit.inpainter import Inpainter
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask
 from rimkit.operators.filling import fill, fill_from, halved
 from rimkit.problem import Problem
+from rimkit.restoring.holes import GuessedMask, Holed, mask_of
+from rimkit.restoring.inpainter import Inpainter
+from rimkit.restoring.tiling import plan
 from rimkit.rim import RIM
-from rimkit.tiling import plan
 
 SIGMA = 0.3 / 255
 
@@ -163,7 +163,7 @@ def test_tiles_are_like_the_whole(
         seen.extend(tiles := plan(*arguments, **options))  # type: ignore[arg-type]
         return tiles  # type: ignore[return-value]
 
-    monkeypatch.setattr("rimkit.restorer.plan", counted)
+    monkeypatch.setattr("rimkit.restoring.restorer.plan", counted)
     little = Inpainter(colour, sigma=sigma)
     little.memory = image.nbytes + missing.nbytes + 90**2 * little._bytes_per_pixel
     assert little.capacity(image) == 0

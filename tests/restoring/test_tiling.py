@@ -14,9 +14,9 @@ from rimkit.networks import CompactConfig
 from rimkit.noises import GaussianNoise, PoissonNoise
 from rimkit.operators import Blur, Identity, Mask, gaussian_kernel
 from rimkit.problem import Denoising, Problem, SuperResolution
+from rimkit.restoring.tiling import inside, plan, reach, solve_tiled
 from rimkit.rim import RIM, RIMConfig
 from rimkit.solver import Iterate, Solver
-from rimkit.tiling import inside, plan, reach, solve_tiled
 from rimkit.trained import trained_sigma
 
 HALF_LEVEL = 0.5 / 255

@@ -31,7 +31,7 @@ def views(values: Array, channels: int, *, shows_grey: bool = False) -> list[Arr
 class InPlace:
     """An image (H, W, C), or some channels of one, whose estimate takes its place.
 
-    What a `rimkit.restorer.Part` has but ``problem`` and ``settle``.
+    What a `rimkit.restoring.restorer.Part` has but ``problem`` and ``settle``.
 
     Parameters
     ----------

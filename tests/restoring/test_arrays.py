@@ -10,7 +10,7 @@ from tests.cases import machine, uniform
 
 from rimkit.classical import TotalVariation
 from rimkit.problem import Denoising
-from rimkit.restoration import restore
+from rimkit.restoring.arrays import restore
 from rimkit.rim import RIM
 from rimkit.weights import store
 

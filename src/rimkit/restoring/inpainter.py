@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rimkit.holes import GuessedMask, Holed, mask_of
-from rimkit.inplace import InPlace, views
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Mask, Window
 from rimkit.pixels import Array, check_alike, check_image
 from rimkit.precision import Precision
 from rimkit.problem import Problem, check_level
-from rimkit.restorer import Restorer
+from rimkit.restoring.holes import GuessedMask, Holed, mask_of
+from rimkit.restoring.inplace import InPlace, views
+from rimkit.restoring.restorer import Restorer
+from rimkit.restoring.tiling import PROBE
 from rimkit.rim import RIM, SMALLEST_SIDE
-from rimkit.tiling import PROBE
 from rimkit.trained import inpainting_sigma
 
 _SCATTERED = 0.8  # share that is missing where the overlap of tiles is measured
@@ -40,7 +40,7 @@ class Inpainter(Restorer):
         Noise standard deviation of the pixels that are seen, where white is 1: they are denoised,
         too. None, or 0: there is no noise, and they stay as they are.
     steps, memory, precision, self_ensemble
-        As in `rimkit.restorer.Restorer`.
+        As in `rimkit.restoring.restorer.Restorer`.
 
     Raises
     ------

@@ -5,14 +5,14 @@ import pytest
 import torch
 from tests.cases import machine, uniform
 
-from rimkit import restorer
 from rimkit.classical import GradientDescent
 from rimkit.noises import GaussianNoise
 from rimkit.operators import Downsampling
 from rimkit.problem import Problem, SuperResolution
+from rimkit.restoring import restorer
+from rimkit.restoring.tiling import solve_tiled
+from rimkit.restoring.upscaler import Upscaler
 from rimkit.rim import RIM
-from rimkit.tiling import solve_tiled
-from rimkit.upscaler import Upscaler
 
 SIGMA = 0.4 / 255
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from rimkit.estimation import estimate_sigma, noise_apart
-from rimkit.inplace import InPlace, views
 from rimkit.operators import Window
 from rimkit.pixels import (
     LEVELS,
@@ -25,7 +24,8 @@ from rimkit.pixels import (
 )
 from rimkit.precision import Precision
 from rimkit.problem import Denoising, Problem, check_level
-from rimkit.restorer import Restorer
+from rimkit.restoring.inplace import InPlace, views
+from rimkit.restoring.restorer import Restorer
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.trained import knows_levels, least_sigma
 

@@ -9,15 +9,15 @@ from tests.cases import uniform
 from torch import Tensor
 
 import rimkit
-from rimkit import restorer
-from rimkit.denoiser import Denoiser, Noisy, Sigma, noise_level
 from rimkit.footprint import bytes_per_pixel
 from rimkit.networks import CompactConfig
 from rimkit.precision import Precision
 from rimkit.problem import Denoising
-from rimkit.restoration import restore
+from rimkit.restoring import restorer
+from rimkit.restoring.arrays import restore
+from rimkit.restoring.denoiser import Denoiser, Noisy, Sigma, noise_level
+from rimkit.restoring.tiling import Tile
 from rimkit.rim import RIM, RIMConfig
-from rimkit.tiling import Tile
 
 DENOISERS = [name for name in rimkit.model_names() if name.startswith("denoise-")]
 
@@ -241,7 +241,7 @@ def test_bfloat16_is_close(model: RIM) -> None:
 def test_auto_is_the_fastest_precision(
     model: RIM, monkeypatch: pytest.MonkeyPatch, fastest: Precision
 ) -> None:
-    monkeypatch.setattr("rimkit.restorer.fastest_precision", lambda: fastest)
+    monkeypatch.setattr("rimkit.restoring.restorer.fastest_precision", lambda: fastest)
     image = noisy_ramp(40, 48, 1).astype(np.float32)
     x = run(model, image, 0.1, precision="auto")
     np.testing.assert_array_equal(x, run(model, image, 0.1, precision=fastest))
