@@ -454,6 +454,15 @@ def test_the_command(
     assert main(["experiments", "nothing"]) == 1
 
 
+def test_a_figure_that_cannot_be_drawn_is_refused_before_hours_of_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
+    figure = tmp_path / "curves.xyz"
+    assert main(["experiments", "curves", "--figure", str(figure)]) == 1
+    assert "a figure ends in one of" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("slow")
 def test_a_choice_can_be_trained_again(
     tmp_path: Path,

@@ -595,7 +595,9 @@ def test_paths_may_be_words_and_a_folder(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"devices": "abc"}, {"accelerator": "gpu"}, {"strategy": "none"}], ids=str
+    "settings",
+    [{"devices": "abc"}, {"accelerator": "gpu"}, {"accelerator": "tpu"}, {"strategy": "none"}],
+    ids=str,
 )
 def test_devices_that_are_not_there(
     tmp_path: Path,

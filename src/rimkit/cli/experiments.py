@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--only goes without --from: --again says what is trained beside it")
     for path in filter(None, (options.text, options.csv, options.figure)):
         atomic.check_place(path)
-    draw = _drawing(study) if options.figure is not None else None  # before hours of training
+    draw = _drawing(study, options.figure) if options.figure else None  # before hours of training
     results: list[Result] = []
     if options.read is not None:
         try:
@@ -66,15 +66,27 @@ def run(options: argparse.Namespace) -> int:
                 file.write(content.encode())
     if draw is not None:
         with atomic.replacing(options.figure) as file:
-            draw(results).savefig(file, format=options.figure.suffix[1:] or "png")
+            draw(results).savefig(file, format=_format(options.figure))
     print(text, end="")
     return 0
 
 
-def _drawing(study: Study) -> Callable[[list[Result]], Figure]:
-    """The function that draws a study, once what it needs is known to be installed."""
-    from rimkit.experiments.figures import curves_figure, gains_figure
+def _drawing(study: Study, path: Path) -> Callable[[list[Result]], Figure]:
+    """The function that draws a study, once what it needs is known to be installed.
 
+    Raises
+    ------
+    ValueError
+        If a file of this name cannot be drawn.
+    """
+    from rimkit.experiments.figures import FORMATS, curves_figure, gains_figure
+
+    if _format(path) not in FORMATS:
+        raise ValueError(f"{path}: a figure ends in one of {', '.join(sorted(FORMATS))}")
     if study.looks > 1:
         return lambda results: curves_figure(study.title, results)
     return lambda results: gains_figure(study.title, summarise(results))
+
+
+def _format(path: Path) -> str:
+    return path.suffix[1:].lower() or "png"

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rimkit.experiments.report import Line
 from rimkit.experiments.result import Result
+
+FORMATS = frozenset(FigureCanvasAgg.get_supported_filetypes())
+"""Endings of files that a figure can be written to."""
 
 
 def gains_figure(title: str, lines: Sequence[Line]) -> Figure:

@@ -178,7 +178,7 @@ def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Tr
     """Return a trainer on the devices that were asked for; as many as before where it resumes."""
     try:
         trainer = build_trainer(recipe, options, start=start)
-    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+    except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"these devices cannot be used: {error}") from error
     before = folder.saved_processes(options.folder) if options.resume else trainer.world_size
     if trainer.world_size != before:
