@@ -19,7 +19,8 @@ from rimkit.data.splits import training_paths
 from rimkit.networks import CompactConfig, CompactNetwork, State
 from rimkit.networks.cells import conv, start_at_rest
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import RunOptions, train
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions
 
 
 class UnsizedNetwork(CompactNetwork):

@@ -23,7 +23,8 @@ from rimkit.data.images import list_images
 from rimkit.networks import CompactConfig
 from rimkit.tasks import Measure
 from rimkit.training.recipe import DataRecipe, OptimizerRecipe, Recipe
-from rimkit.training.run import RunOptions, train
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions
 
 UPDATES = 300
 

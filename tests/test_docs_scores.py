@@ -23,6 +23,7 @@ OTHERS = {
     "RIM, the paper's": "RIM",
     "RTF-5, as published": "RTF-5",
     "CBM3D, as published": "CBM3D",
+    "paper's network, 8 steps": "rimkit denoise-gray-paper",
 }
 TRAINED_ON = {
     "y as it is": "rimkit denoise-gray-plain",
@@ -51,6 +52,8 @@ def scores() -> Scores:
             for row in csv.DictReader(lines):
                 method = row["method"].replace(", 400 images", "")
                 method += IN_COLOUR * (name == "table1" and method in BOTH)
+                if name == "denoise-gray-paper" and row["quantised"] == "yes":
+                    method += TOLD  # as it was called
                 place = method, int(row["images"]), row["sigma"], row["quantised"] == "yes"
                 values = filter(None, (row["psnr_db"], row["deviation"]))
                 found.setdefault(place, [float(value) for value in values])
@@ -71,7 +74,7 @@ def tables() -> Iterator[tuple[str, list[list[str]]]]:
             before = [*before, line] if line else before[-8:]
 
 
-def named(header: list[str], row: list[str]) -> tuple[str, bool] | None:
+def named(header: list[str], row: list[str]) -> tuple[str, bool]:
     """The method of a row, and whether what it scores on rounded images knows of them."""
     said = dict(zip(header, row, strict=True))
     if "likelihood" in said:
@@ -80,7 +83,7 @@ def named(header: list[str], row: list[str]) -> tuple[str, bool] | None:
         return name + (TOLD if knows else ""), True
     ours = OURS.match(row[0])
     if not ours:
-        return (OTHERS[row[0]], False) if row[0] in OTHERS else None
+        return OTHERS[row[0]], False
     name = f"rimkit {ours[1]}"
     few = said.get("steps", "4") == "2" or "2 steps" in row[0]
     if few or "by channel" in row[0]:
@@ -92,15 +95,13 @@ def cases() -> Iterator[tuple[str, int, str, bool, str]]:
     """Method, images, sigma, rounded and the text of every score that a table says."""
     for before, (header, _, *rows) in tables():
         places = [re.fullmatch(r"(15|25|50)( 8-bit)?", cell) for cell in header]
-        counts = re.findall(r"(68|100)(?: grey| test)? images", before)
-        if not any(places) or "held-out" in before[-200:] or not counts:
+        about = before.rpartition("held-out")[2]  # what comes after is of test images
+        counts = re.findall(r"(68|100)(?: grey| test)? images", about)
+        if "25" not in header or not counts:
             continue
         colour = any("color" in row[0] for row in rows)
         for row in rows:
-            found = named(header, row)
-            if found is None:
-                continue
-            method, said = found
+            method, said = named(header, row)
             method += IN_COLOUR * (colour and method in BOTH)
             for place, text in zip(places, row, strict=True):
                 if place and text:

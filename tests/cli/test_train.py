@@ -52,7 +52,7 @@ def test_a_training_stops_when_its_minutes_are_over_and_goes_on(
     arguments += [part for setting in settings for part in ("--set", setting)]
     assert main([*arguments, "--minutes", "1e-9"]) == 0
     printed = capsys.readouterr()
-    assert "stopped before all updates were done; --resume goes on" in printed.err
+    assert "stopped before its end; --resume goes on" in printed.err
     weights = printed.out.split()[-1]
     assert load(weights).training_record["updates"] == 1
     assert main([*arguments, "--resume"]) == 0

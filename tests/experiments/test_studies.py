@@ -29,7 +29,8 @@ from rimkit.experiments.run import run_study
 from rimkit.experiments.study import Choice, Study, load_study, study_names
 from rimkit.solver import DivergenceError
 from rimkit.training.recipe import Recipe
-from rimkit.training.run import RunOptions, train
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions
 from rimkit.weights import store
 
 TINY = tuple(setting for setting in SMALL if "updates" not in setting and "every=20" not in setting)

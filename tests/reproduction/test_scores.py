@@ -1,4 +1,4 @@
-"""KeptScores are measured once."""
+"""Scores are measured once."""
 
 from __future__ import annotations
 

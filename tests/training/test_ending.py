@@ -1,5 +1,7 @@
 """How trainings end early: signals, looks that are broken off, folders in use, a full disk."""
 
+import contextlib
+import dataclasses
 import errno
 import os
 import signal
@@ -12,12 +14,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.processes import started
 from tests.training.test_run import one_thread, options, same_bits  # noqa: F401
 
 from rimkit import atomic
 from rimkit.data.splits import training_paths
 from rimkit.experiments.result import read_log
-from rimkit.training import callbacks
+from rimkit.training import callbacks, run
 from rimkit.training.callbacks import LAST, AtomicCheckpointIO, Stop
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
@@ -54,6 +57,10 @@ def test_a_request_to_end_does_not_wait_for_a_look(
     assert read_log(tmp_path / "cut", ()) == []  # half a look is none
     assert torch.load(tmp_path / "cut" / LAST, weights_only=True)["global_step"] == 3
     assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))
+    expected, found = (read_log(tmp_path / name, ()) for name in ("whole", "cut"))
+    assert [look.update for look in found] == [3, 6]  # it was made up for
+    for look, known in zip(found, expected, strict=True):
+        assert look.psnr == pytest.approx(known.psnr, abs=1e-4)
 
 
 def defaults_to(hang_up: signal.Handlers) -> Any:
@@ -83,6 +90,92 @@ def test_a_last_look_that_failed_is_made_up_for(
     assert seen[-1].psnr == pytest.approx(expected[-1].psnr, abs=1e-4)
     with pytest.raises(ValueError, match="has finished"):
         train(recipe, paths, options(tmp_path / "cut", resume=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_that_comes_while_a_look_is_made_up_for_is_one(
+    tmp_path: Path,
+    images: Path,
+    overrides: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    overrides += ["optimizer.updates=4", "validate_every=4"]
+    recipe, paths = load_recipe("denoise-gray", overrides=overrides), training_paths(images)
+    step = RIMTraining.validation_step
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    def signalled(self: RIMTraining, batch: torch.Tensor, image: int) -> None:
+        signal.raise_signal(number)
+        step(self, batch, image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RIMTraining, "validation_step", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(recipe, paths, options(tmp_path / "cut"))
+    with monkeypatch.context() as patch:
+        patch.setattr(RIMTraining, "validation_step", signalled)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, paths, options(tmp_path / "cut", resume=True))
+    speaking = dataclasses.replace(options(tmp_path / "cut", resume=True), progress=True)
+    train(recipe, paths, speaking)
+    assert "held-out images after 4 updates" in capsys.readouterr().err
+    assert [look.update for look in read_log(tmp_path / "cut", ())] == [4]
+
+
+SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+from rimkit.data.splits import training_paths
+from rimkit.training.module import RIMTraining
+from rimkit.training.recipe import load_recipe
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions
+
+step = RIMTraining.validation_step
+def signalled(self, batch, image):
+    if self.global_rank == 1 and image == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+    step(self, batch, image)
+
+if __name__ == "__main__":
+    RIMTraining.validation_step = signalled
+    recipe = load_recipe("denoise-gray", overrides=sys.argv[3:])
+    how = {"accelerator": "cpu", "devices": "2", "strategy": "ddp", "progress": False}
+    train(recipe, training_paths(Path(sys.argv[1])), RunOptions(sys.argv[2], **how))
+"""
+
+
+def test_processes_end_together_where_one_is_asked_to_in_a_look(
+    tmp_path: Path, images: Path, overrides: list[str]
+) -> None:
+    script, place = tmp_path / "run.py", tmp_path / "run"
+    script.write_text(SIGNALLED)
+    overrides += ["optimizer.updates=100", "validate_every=2", "data.held_out_every=2"]
+    with started(
+        [sys.executable, str(script), str(images), str(place), *overrides],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as process:
+        printed = process.communicate(timeout=200)[0].decode()
+    assert process.returncode == 0, printed
+    assert torch.load(place / LAST, weights_only=True)["global_step"] == 2
+    assert read_log(place, ()) == []
+
+
+@pytest.mark.parametrize("variable", ["NODE_RANK", "GROUP_RANK"])
+def test_other_nodes_do_not_claim_the_folder(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rank, first in (("0", True), ("1", False)):
+        monkeypatch.setenv(variable, rank)
+        with contextlib.ExitStack() as claims:
+            run._claim(tmp_path, claims)
+            assert any(path.name.endswith("lock") for path in tmp_path.iterdir()) == first
 
 
 def test_signals_that_come_together_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from rimkit.data.splits import training_paths
 from rimkit.experiments.result import read_log
 from rimkit.training import progress
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import RunOptions, train
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions
 
 
 class _Terminal(io.StringIO):
@@ -76,7 +77,7 @@ def test_how_far_it_is_and_how_long_it_takes(
 
 def test_other_processes_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
     lines = progress.Lines()
-    module = types.SimpleNamespace()
+    module = types.SimpleNamespace(updates=3)
     trainer = types.SimpleNamespace(
         callback_metrics={"val/psnr_x": 1.0}, global_step=3, limit_val_batches=1
     )

@@ -35,7 +35,8 @@ from rimkit.training.callbacks import Stop
 from rimkit.training.data import PatchData
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import RunOptions, build_trainer, train
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions, build_trainer
 from rimkit.weights import record, store
 
 NO_FLOOR = ["model.variance_floor=0", "model.variance_floor_trained=false"]
@@ -47,6 +48,7 @@ import lightning, torch
 from rimkit.training import run
 from rimkit.data.splits import training_paths
 from rimkit.training.recipe import load_recipe
+from rimkit.training.trainer import RunOptions
 
 class SaveGradient(lightning.Callback):
     def on_before_optimizer_step(self, trainer, module, optimizer):
@@ -65,7 +67,7 @@ if sys.argv[3] != "1":
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    options = run.RunOptions(
+    options = RunOptions(
         output=Path(sys.argv[2]), devices=sys.argv[3], accelerator="cpu",
         strategy="ddp" if sys.argv[3] != "1" else "auto",
         checkpoint_minutes=1e-6, progress=False, precision="32-true",
@@ -514,7 +516,7 @@ def test_a_training_is_stopped_after_its_minutes(tmp_path: Path) -> None:
 
 def test_the_average_is_that_of_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decays: list[float] = []
-    monkeypatch.setattr("rimkit.training.run.moving_average", decays.append)
+    monkeypatch.setattr("rimkit.training.trainer.moving_average", decays.append)
     recipe = load_recipe("denoise-gray", overrides=["optimizer.average=0.9"])
     build_trainer(recipe, options(tmp_path))
     assert decays == [0.9]

@@ -15,7 +15,8 @@ from rimkit.noises import GaussianNoise
 from rimkit.problem import Problem
 from rimkit.tasks import Measure
 from rimkit.training.recipe import load_recipe
-from rimkit.training.run import RunOptions, train
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions
 from rimkit.training.trial import measured, try_task
 
 PROBLEM = Denoising(0.1)

@@ -23,7 +23,7 @@ SECTIONS = {
     "Trees": ["rimkit.tree.register", "rimkit.tree.move", "rimkit.tree.take", "rimkit.tree.join"],
     "Training": [
         "rimkit.training.run.train",
-        "rimkit.training.run.RunOptions",
+        "rimkit.training.trainer.RunOptions",
         "rimkit.training.recipe.load_recipe",
         "rimkit.training.recipe.Recipe",
         "rimkit.training.recipe.DataRecipe",

@@ -15,7 +15,8 @@ from rimkit.networks import ablated
 from rimkit.precision import slow
 from rimkit.training.folder import ended_after, saved_precision, saved_recipe
 from rimkit.training.recipe import Recipe, load_recipe
-from rimkit.training.run import RunOptions, train
+from rimkit.training.run import train
+from rimkit.training.trainer import RunOptions
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if getattr(lightning.pytorch.utilities.rank_zero_only, "rank", 0) != 0:
         return 0  # the first process writes the weights, and tells
     if ended_after(output) is None:
-        say("stopped before all updates were done; --resume goes on")
+        say("stopped before its end; --resume goes on")
     print(weights)
     return 0
 

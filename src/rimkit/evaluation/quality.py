@@ -20,7 +20,7 @@ Qualities = Mapping[str, Quality]
 """Of one method in one column of a table: by image."""
 
 
-class Measure(enum.Enum):
+class Metric(enum.Enum):
     """What a table is of: its title, its unit, and how many digits of it are shown."""
 
     PSNR = "PSNR in dB", "dB", 2
@@ -33,7 +33,7 @@ class Measure(enum.Enum):
 
     def of(self, qualities: Iterable[Quality]) -> list[float]:
         """Its values, image by image."""
-        return [each.psnr if self is Measure.PSNR else each.ssim for each in qualities]
+        return [each.psnr if self is Metric.PSNR else each.ssim for each in qualities]
 
     def mean(self, qualities: Qualities) -> Mean:
         """Over images, with its standard deviation."""
@@ -46,7 +46,7 @@ class Measure(enum.Enum):
 
 def csv_cells(qualities: Qualities) -> dict[str, str]:
     """Means of both measures and their deviations, by the names of columns in files of results."""
-    psnr, ssim = (measure.mean(qualities) for measure in Measure)
+    psnr, ssim = (metric.mean(qualities) for metric in Metric)
     return {
         "psnr_db": f"{psnr.value:.4f}",
         "psnr_deviation": f"{psnr.deviation:.4f}",

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rimkit.experiments.report import Line
 from rimkit.experiments.result import Result
 
-FORMATS = frozenset(FigureCanvasAgg.get_supported_filetypes())
+FORMATS = frozenset({"eps", "jpeg", "jpg", "pdf", "png", "ps", "svg", "tif", "tiff", "webp"})
 """Endings of files that a figure can be written to."""
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from rimkit.experiments.study import Choice
-from rimkit.training.log import LATE, PSNR, own
+from rimkit.training import log
+from rimkit.training.log import LATE, own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,19 +64,10 @@ def read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
     columns
         What else of the log is wanted, by its names there.
     """
-    looks: dict[int, dict[str, float]] = {}
+    looks = log.looks(folder)
     others: dict[int, dict[str, float]] = {}
-    for log in sorted(folder.glob("log/*/metrics.csv")):
-        lines = log.read_text().splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):  # a process was killed while it wrote
-            del lines[-1]
-        for row in csv.DictReader(lines):
-            update = int(row["step"]) + 1
-            values = {name: float(value) for name, value in row.items() if value}
-            psnr = {n.removeprefix(PSNR): v for n, v in values.items() if n.startswith(PSNR)}
-            if psnr:
-                looks[update] = psnr
-            others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
+    for update, values in log.rows(folder):
+        others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
     newest: dict[str, float] = {}
     found = []
     for update in sorted(others):

@@ -31,7 +31,8 @@ from rimkit.training import folder
 from rimkit.training.callbacks import LAST
 from rimkit.training.log import LATE
 from rimkit.training.recipe import Recipe
-from rimkit.training.run import RunOptions, inputs_of, train
+from rimkit.training.run import inputs_of, train
+from rimkit.training.trainer import RunOptions
 from rimkit.weights import store
 
 _COSTS = "seconds-per-update.json"

@@ -40,7 +40,7 @@ class Choice:
     updates_of
         Name of a choice whose updates take the same time: it is timed for both.
     precision
-        As in `rimkit.training.run.RunOptions`; ``"auto"``: what is fast here.
+        As in `rimkit.training.trainer.RunOptions`; ``"auto"``: what is fast here.
     """
 
     name: str

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rimkit.evaluation.images import ROTH_BLACK, CleanImage, load_test_images
 from rimkit.evaluation.inpainting import DENSITY, HOLES, STROKES, WIDTH, Holes, score
-from rimkit.evaluation.quality import Measure, Qualities, Quality, csv_cells
+from rimkit.evaluation.quality import Metric, Qualities, Quality, csv_cells
 from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.tables import difference_cell
 from rimkit.evaluation.timing import seconds_of
@@ -58,8 +58,8 @@ def inpainting(setup: Setup) -> str:
     setup.save(draw(shown, [*simple, ours[0]]), "inpainting.png")
     absent = [BIHARMONIC] if setup.others and equations is None else []
     parts = [*_about(images, methods), *kept.about, ""]
-    for measure in Measure:
-        parts += [columns(_means(measure, methods, absent, scores, seconds)), ""]
+    for metric in Metric:
+        parts += [columns(_means(metric, methods, absent, scores, seconds)), ""]
     for machine in ours:
         others = [name for name in scores if name != machine.name]
         parts += [columns(_against(machine.name, others, scores)), ""]
@@ -131,20 +131,20 @@ def _seconds(method: InpaintingMethod, image: CleanImage) -> dict[str, float]:
 
 
 def _means(
-    measure: Measure,
+    metric: Metric,
     methods: Sequence[InpaintingMethod],
     absent: Sequence[str],
     scores: Mapping[str, Scores],
     seconds: Mapping[str, Mapping[str, float]],
 ) -> list[list[str]]:
     most = max(len(of[HOLES[0].name]) for of in scores.values())
-    lines = [[measure.title, "parameters", *(holes.title for holes in HOLES), "s/image"]]
+    lines = [[metric.title, "parameters", *(holes.title for holes in HOLES), "s/image"]]
     for method in methods:
         own = scores[method.name]
         count = len(own[HOLES[0].name])
         name = method.name + (f" (first {count})" if count < most else "")
         size = "" if method.parameters is None else f"{method.parameters:,}"
-        cells = [measure.text(measure.mean(own[holes.name])) for holes in HOLES]
+        cells = [metric.text(metric.mean(own[holes.name])) for holes in HOLES]
         spent = statistics.mean(seconds[method.name].values())
         lines.append([name, size, *cells, f"{spent:.2f}"])
     return lines + [[name, "", *("not installed" for _ in HOLES), ""] for name in absent]
@@ -152,7 +152,7 @@ def _means(
 
 def _against(name: str, others: Sequence[str], scores: Mapping[str, Scores]) -> list[list[str]]:
     """Paired differences on the images that both were given."""
-    psnr = Measure.PSNR
+    psnr = Metric.PSNR
     lines = [[f"{name} against, in {psnr.unit}", *(holes.title for holes in HOLES)]]
     for other in others:
         cells = [other]

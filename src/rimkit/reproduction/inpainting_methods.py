@@ -16,7 +16,7 @@ from rimkit.evaluation.inpainting import Seen
 from rimkit.operators.filling import fill
 from rimkit.pixels import LEVELS, Bytes, to_unit
 from rimkit.reproduction.method import Method
-from rimkit.reproduction.models import model_names, settings_of
+from rimkit.reproduction.models import machine_names, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.restoring.holes import Holed
 from rimkit.restoring.inpainter import Inpainter
@@ -123,7 +123,7 @@ def machines(setup: Setup) -> list[InpaintingMethod]:
     ValueError
         If there is none, or one was trained for something else.
     """
-    names = model_names(InpaintingTask.table_name, setup, needed=True)
+    names = machine_names(InpaintingTask.table_name, setup, needed=True)
     return [_machine(name) for name in names]
 
 

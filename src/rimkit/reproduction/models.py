@@ -24,7 +24,7 @@ QUIETLY = f", noise of at most {QUIET:g} levels"
 """Ends the settings of a machine that gets no more."""
 
 
-def model_names(own: str, setup: Setup, *, needed: bool = False) -> list[str]:
+def machine_names(own: str, setup: Setup, *, needed: bool = False) -> list[str]:
     """The model in the package of a name, where there is one, and those that were asked for.
 
     Raises

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rimkit.evaluation import published
-from rimkit.evaluation.quality import Measure, Qualities, Quality, csv_cells
+from rimkit.evaluation.quality import Metric, Qualities, Quality, csv_cells
 from rimkit.evaluation.statistics import compare
 from rimkit.evaluation.super_resolution import Pair, load_pairs, score_luma
 from rimkit.evaluation.tables import difference_cell
@@ -60,9 +60,9 @@ def table3(setup: Setup) -> str:
         f"other, the mean of the first {_TIMED} at the three scales.",
         *kept.about,
         "",
-        _means(Measure.PSNR, methods, scores, seconds),
+        _means(Metric.PSNR, methods, scores, seconds),
         "",
-        _means(Measure.SSIM, methods, scores, seconds),
+        _means(Metric.SSIM, methods, scores, seconds),
         "",
         *_protocol(scores[BICUBIC]),
     ]
@@ -104,21 +104,21 @@ def _seconds(method: UpscalingMethod) -> dict[float, float]:
 
 
 def _means(
-    measure: Measure,
+    metric: Metric,
     methods: Sequence[UpscalingMethod],
     scores: Mapping[str, Scores],
     seconds: Mapping[str, Mapping[float, float]],
 ) -> str:
-    lines = [[measure.title, "parameters", *(f"x{scale:g}" for scale in SCALES), "s/image"]]
+    lines = [[metric.title, "parameters", *(f"x{scale:g}" for scale in SCALES), "s/image"]]
     rows: dict[str, list[str]] = {}
     for theirs in published.super_resolution():
         size = f"{theirs.parameters:,}" if theirs.parameters else ""
         cells = rows.setdefault(theirs.method, [f"{theirs.method}, published", size])
-        cells.append(measure.text(theirs.psnr if measure is Measure.PSNR else theirs.ssim))
+        cells.append(metric.text(theirs.psnr if metric is Metric.PSNR else theirs.ssim))
     lines += [[*cells, ""] for cells in rows.values()]
     for method in methods:
         size = "" if method.parameters is None else f"{method.parameters:,}"
-        cells = [measure.text(measure.mean(scores[method.name][scale])) for scale in SCALES]
+        cells = [metric.text(metric.mean(scores[method.name][scale])) for scale in SCALES]
         spent = statistics.mean(seconds[method.name][scale] for scale in SCALES)
         lines.append([method.name, size, *cells, f"{spent:.2f}"])
     return columns(lines)
@@ -143,15 +143,15 @@ def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
     """Paired differences: their mean, between what 95 % of resampled means lie, wins."""
     theirs = published.super_resolution_images()
     parts = []
-    for measure in Measure:
-        lines = [[f"{name} against, in {measure.unit}", *(f"x{scale:g}" for scale in SCALES)]]
+    for metric in Metric:
+        lines = [[f"{name} against, in {metric.unit}", *(f"x{scale:g}" for scale in SCALES)]]
         for other in published.IMAGE_BY_IMAGE:
             cells = [other]
             for scale in SCALES:
                 ours = scores[name][scale]
                 paired = [theirs[other, scale, image] for image in ours]
-                result = compare(measure.of(ours.values()), measure.of(paired))
-                cells.append(difference_cell(result, digits=measure.digits))
+                result = compare(metric.of(ours.values()), metric.of(paired))
+                cells.append(difference_cell(result, digits=metric.digits))
             lines.append(cells)
         parts += [columns(lines), ""]
     return [*parts, "In brackets: between them lie 95 % of the resampled means. Then: images won."]
@@ -161,7 +161,7 @@ def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
     """The gain over bicubic at scales that were not trained, beside their neighbours'."""
     gains = {
         scale: compare(
-            *(Measure.PSNR.of(scores[which][scale].values()) for which in (name, BICUBIC))
+            *(Metric.PSNR.of(scores[which][scale].values()) for which in (name, BICUBIC))
         ).difference
         for scale in sorted((*SCALES, *BETWEEN))
     }

@@ -10,7 +10,7 @@ from rimkit.classical import TotalVariation
 from rimkit.evaluation.super_resolution import Pair, bicubic
 from rimkit.pixels import LEVELS, Bytes, from_unit
 from rimkit.reproduction.method import Method
-from rimkit.reproduction.models import model_names, settings_of
+from rimkit.reproduction.models import machine_names, settings_of
 from rimkit.reproduction.setup import Setup
 from rimkit.tasks import SuperResolutionTask
 from rimkit.trained import check_trained_for, trained_sigma
@@ -68,7 +68,7 @@ def machines(setup: Setup) -> list[UpscalingMethod]:
     own = SuperResolutionTask.table_name
     return [
         _machine(name, (*SCALES, *BETWEEN) if name == own else SCALES)
-        for name in model_names(own, setup)
+        for name in machine_names(own, setup)
     ]
 
 

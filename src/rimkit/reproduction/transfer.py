@@ -16,7 +16,7 @@ from rimkit.evaluation.transfer import TRANSFERS, Transfer
 from rimkit.reproduction.costs import Priced, costs
 from rimkit.reproduction.kept import Kept
 from rimkit.reproduction.method import Settings, SolverMethod, network_precision, settings_lines
-from rimkit.reproduction.models import QUIETLY, load_grey, model_names, quietly
+from rimkit.reproduction.models import QUIETLY, load_grey, machine_names, quietly
 from rimkit.reproduction.setup import Setup, check_names
 from rimkit.reproduction.transfer_cuts import draw, solved
 from rimkit.reproduction.tuned import gradient_descent, total_variation
@@ -64,7 +64,7 @@ def transfer(setup: Setup) -> str:
     ValueError
         If there is no machine, one is for something else, or two methods have one name.
     """
-    names = model_names(RandomProjectionsTask.table_name, setup, needed=True)
+    names = machine_names(RandomProjectionsTask.table_name, setup, needed=True)
     machines = [_machine(name) for name in names]
     check_names([*CLASSICAL, *(machine.name for machine in machines)])
     methods = [

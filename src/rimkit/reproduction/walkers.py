@@ -10,7 +10,7 @@ from rimkit import weights
 from rimkit.evaluation.projections import GREY, STEPS, Panel
 from rimkit.reproduction.curves import Walks
 from rimkit.reproduction.method import Settings, SolverMethod, network_precision, settings_lines
-from rimkit.reproduction.models import load_grey, model_names
+from rimkit.reproduction.models import load_grey, machine_names
 from rimkit.reproduction.setup import Setup
 from rimkit.reproduction.tuned import gradient_descent, total_variation
 from rimkit.solver import Solver
@@ -38,7 +38,7 @@ def learned(setup: Setup) -> list[Walker]:
     ValueError
         If one is for something else.
     """
-    return [_machine(name) for name in model_names(RandomProjectionsTask.table_name, setup)]
+    return [_machine(name) for name in machine_names(RandomProjectionsTask.table_name, setup)]
 
 
 def by_name(walkers: Iterable[_Named]) -> dict[str, list[_Named]]:

@@ -56,9 +56,9 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
 class FinalCheckpoint(lightning.Callback):
     """Saves where a training stopped, whatever stopped it in good order.
 
-    It runs before the average replaces the weights, so that resuming finds both. Where it is to
-    stop early it saves before Lightning looks at the held-out images for the last time, too: who
-    asked for the end may not wait for that. It stands behind `Stop`.
+    It runs before the average replaces the weights, so that resuming finds both. It saves before
+    Lightning looks at the held-out images for the last time, too, which may take minutes. It
+    stands behind `Stop`.
     """
 
     def __init__(self, output: Path) -> None:
@@ -125,7 +125,7 @@ class Stop(lightning.Callback):
 
     Held-out images are then looked at, however long ago that was; after a signal (Ctrl-C, a request
     to end, a terminal that is closed) they are not, and where one comes in a look, that is broken
-    off. A second signal is not caught.
+    off. A second signal, not of the same second, ends everything at once.
 
     Lightning's own timer counts earlier runs, too, and its own interrupt leaves no checkpoint.
 

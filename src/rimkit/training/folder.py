@@ -100,20 +100,26 @@ def check_free(folder: Path) -> None:
 
 
 def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    """Write down what goes into a new training.
+    """Write down what goes into a run of a training.
 
     Raises
     ------
     ValueError
         If settings of its task are not what JSON holds: nobody could read them again.
     """
-    _write(folder, recipe, read)
+    try:
+        said = json.dumps(settings.to_table(recipe), indent=1)
+    except TypeError as error:
+        raise ValueError(f"a recipe, its task included, is kept as JSON: {error}") from error
+    for name, text in ((RECIPE, said), (_INPUTS, json.dumps(read, indent=1))):
+        with atomic.replacing(folder / name) as file:
+            file.write(text.encode() + b"\n")
 
 
 def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, int]:
     """Check that a training can go on in a folder; return its checkpoint and its update.
 
-    It can where all updates were taken but the weights are missing, too.
+    It can where all updates were taken but the weights, or the last look, are missing, too.
 
     Raises
     ------
@@ -127,7 +133,6 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
     update = _updates(checkpoint)
     if update >= recipe.optimizer.updates and ended_after(folder) == update:
         raise ValueError(f"the training in {folder} has finished: it took all its {update} updates")
-    _write(folder, recipe, read)
     return checkpoint, update
 
 
@@ -180,13 +185,3 @@ def _updates(checkpoint: Path) -> int:
     except Exception as error:  # unpickling what is no pickle raises whatever it comes upon
         why = str(error).strip().partition(". ")[0].partition("\n")[0] or "it ends too early"
         raise ValueError(f"{checkpoint} is no checkpoint of a training: {why}") from error
-
-
-def _write(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    try:
-        said = json.dumps(settings.to_table(recipe), indent=1)
-    except TypeError as error:
-        raise ValueError(f"a recipe, its task included, is kept as JSON: {error}") from error
-    for name, text in ((RECIPE, said), (_INPUTS, json.dumps(read, indent=1))):
-        with atomic.replacing(folder / name) as file:
-            file.write(text.encode() + b"\n")

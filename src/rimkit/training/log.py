@@ -1,8 +1,10 @@
-"""What the log of a training calls the scores of held-out images."""
+"""The log of a training: how it calls the scores of held-out images, and what it says."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import csv
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 PSNR = "val/psnr_"
 """Begins the name of a PSNR in dB; that of the validation problem follows."""
@@ -15,3 +17,26 @@ def own(names: Collection[str]) -> list[str]:
     """Those of the machine's own number of steps, whatever their problems are called."""
     late = {name + LATE for name in names}
     return [name for name in names if name not in late]
+
+
+def rows(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yield the lines of the log of a training in a folder, of all its runs.
+
+    Each is a number of updates, and values by their names.
+    """
+    for log in sorted(folder.glob("log/*/metrics.csv")):
+        lines = log.read_text().splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):  # a process was killed while it wrote
+            del lines[-1]
+        for row in csv.DictReader(lines):
+            yield int(row["step"]) + 1, {name: float(value) for name, value in row.items() if value}
+
+
+def looks(folder: Path) -> dict[int, dict[str, float]]:
+    """PSNR in dB of all looks at held-out images: by the number of updates, and by problem."""
+    found: dict[int, dict[str, float]] = {}
+    for update, values in rows(folder):
+        psnr = {n.removeprefix(PSNR): value for n, value in values.items() if n.startswith(PSNR)}
+        if psnr:
+            found[update] = psnr
+    return found

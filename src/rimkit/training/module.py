@@ -53,10 +53,8 @@ class RIMTraining(lightning.LightningModule):
     ----------
     seconds
         Time spent in training up to the last checkpoint, that of earlier runs included.
-    taken
-        Updates that an earlier run took, where this one takes none but looks at held-out images.
-    looked_after
-        Number of updates after which all held-out images were looked at last; None: they were not.
+    resumed_at
+        Number of updates that earlier runs took.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -71,8 +69,12 @@ class RIMTraining(lightning.LightningModule):
         self._lost = 0  # updates in a row that taught nothing
         self._statistics: list[Tensor] = []  # of batch norm, before an update
         self._seen: list[dict[str, Tensor]] = []  # what a look found, image by image
-        self.taken = 0
-        self.looked_after: int | None = None
+        self.resumed_at = 0
+
+    @property
+    def updates(self) -> int:
+        """How many were taken so far: a trainer that only looks at held-out images takes none."""
+        return self.trainer.global_step or self.resumed_at
 
     def on_fit_start(self) -> None:
         """Start the clock."""
@@ -184,8 +186,7 @@ class RIMTraining(lightning.LightningModule):
             mean = torch.stack([scores[name] for scores in self._seen]).mean()
             here = mean.to(self.device)  # where ranks exchange what they found
             self.log(PSNR + name, here, prog_bar=name in watched, sync_dist=True)
-        self.looked_after = self.taken or self.trainer.global_step
-        self.log("step", float(self.looked_after - 1))
+        self.log("step", float(self.updates - 1))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule by the update."""

@@ -79,7 +79,7 @@ class Lines(ProgressBar):
             f"{name.removeprefix(PSNR)} {float(scores[name]):.2f}"
             for name in own([name for name in scores if name.startswith(PSNR)])
         )
-        self._say(f"held-out images after {trainer.global_step:,} updates, PSNR in dB: {found}")
+        self._say(f"held-out images after {pl_module.updates:,} updates, PSNR in dB: {found}")
 
     def _say(self, line: str) -> None:
         if self._speaks and sys.stderr is not None:  # it may have been closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,6 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
-from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from rimkit import atomic, settings, weights
@@ -25,62 +23,16 @@ from rimkit.rim import RIM
 from rimkit.training import folder
 from rimkit.training.callbacks import (
     LAST,
-    AtomicCheckpointIO,
-    FinalCheckpoint,
-    ScheduleFree,
-    Stop,
-    moving_average,
 )
 from rimkit.training.data import PatchData
+from rimkit.training.log import looks
 from rimkit.training.module import RIMTraining
 from rimkit.training.optimizer import build_optimizer
-from rimkit.training.progress import progress_bar
 from rimkit.training.quiet import quiet
 from rimkit.training.recipe import Recipe
+from rimkit.training.trainer import PRECISIONS, RunOptions, build_trainer, interruptible
 from rimkit.training.trial import try_task
 from rimkit.weights import record, store
-
-PRECISIONS = ("auto", "32-true", "bf16-mixed")
-"""Of the network in training: iterate, link and likelihood are in float32 in each."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RunOptions:
-    """How a training is run: what an update computes depends on precision and processes alone.
-
-    Attributes
-    ----------
-    output
-        Folder for checkpoints, log and weights.
-    resume
-        Whether to go on from the last checkpoint in ``output``.
-    minutes
-        Stop, with a checkpoint, after so many minutes; None: at the recipe's end.
-    checkpoint_minutes
-        Time between checkpoints.
-    accelerator, devices, nodes, strategy
-        Handed to Lightning.
-    precision
-        One of `PRECISIONS`: ``"auto"`` is bf16 where the processor computes in it, else float32.
-    progress
-        Whether to draw a progress bar, or to say a line a minute where there is no terminal.
-    """
-
-    output: str | Path
-    resume: bool = False
-    minutes: float | None = None
-    checkpoint_minutes: float = 5.0
-    accelerator: str = "auto"
-    devices: str = "1"
-    nodes: int = 1
-    strategy: str = "auto"
-    precision: str = "auto"
-    progress: bool = True
-
-    @property
-    def folder(self) -> Path:
-        """``output`` as a path."""
-        return Path(self.output)
 
 
 def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: RunOptions) -> Path:
@@ -95,7 +47,8 @@ def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: Run
     Raises
     ------
     ValueError
-        If images, recipe, devices or checkpoint do not fit, or the training diverges for good.
+        If images, recipe, devices or checkpoint do not fit, another process trains in the folder,
+        or the training diverges for good.
     """
     if isinstance(paths, str | Path):
         found = list_images(Path(paths))
@@ -122,18 +75,22 @@ def _train(
     if not options.resume:
         _claim(options.folder, claims)
         folder.check_free(options.folder)  # on every process: none waits for one that gave up
-    if not options.resume and trainer.is_global_zero:
+    if trainer.is_global_zero:
         folder.begin(options.folder, recipe, folder.on_processes(read, trainer.world_size))
     ready_for_updates(recipe.unroll.segment)
     module = RIMTraining(recipe)
     if recipe.start_from and checkpoint is None:
         _take_weights(module.model, recipe.start_from)
+    module.resumed_at = update
+    if checkpoint is not None and _misses_look(recipe, options.folder, update):
+        _take_end(module, checkpoint)
+        with interruptible():
+            trainer.validate(module, datamodule=data, verbose=False)
     if checkpoint is not None and update >= recipe.optimizer.updates:
-        _take_end(module, checkpoint)  # it ended before its weights were written
-        module.taken = update
-        trainer.validate(module, datamodule=data, verbose=False)
+        _take_end(module, checkpoint)  # its last look, or its weights, were missing
     else:
-        _fit(trainer, module, data, checkpoint)
+        with interruptible():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         update = trainer.global_step
     file = options.folder / folder.WEIGHTS
     if trainer.is_global_zero:
@@ -146,17 +103,22 @@ def _train(
             **({} if start is None else {"start": start}),
             "updates": update,
             "seconds": round(module.seconds, 1),
-            "finished": update >= recipe.optimizer.updates and module.looked_after == update,
+            "finished": update >= recipe.optimizer.updates and update in looks(options.folder),
         }
         store.save(module.model, file, training=said)
     return file
 
 
 def _claim(place: Path, claims: contextlib.ExitStack) -> None:
-    """Keep other processes from training in a folder; the first one of a training does."""
-    is_first = getattr(rank_zero_only, "rank", 0) == 0
-    if is_first and not claims.enter_context(atomic.claimed(place / LAST)):
+    """Keep other trainings out of a folder; the first process of a training does."""
+    if _is_first() and not claims.enter_context(atomic.claimed(place / LAST)):
         raise ValueError(f"another process trains in {place} now")
+
+
+def _is_first() -> bool:
+    """Whether this is the first process of a training, as far as is known without a trainer."""
+    first = getattr(rank_zero_only, "rank", 0) == 0
+    return first and os.environ.get("NODE_RANK", os.environ.get("GROUP_RANK", "0")) == "0"
 
 
 def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchData:
@@ -189,67 +151,16 @@ def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Tr
     return trainer
 
 
-def _fit(
-    trainer: lightning.Trainer, module: RIMTraining, data: PatchData, checkpoint: Path | None
-) -> None:
-    try:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit as error:  # which Lightning makes of a Ctrl-C that nobody caught
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
+def _misses_look(recipe: Recipe, place: Path, update: int) -> bool:
+    """Whether held-out images were to be looked at where an earlier run ended, and were not."""
+    due = update >= recipe.optimizer.updates or update % recipe.validate_every == 0
+    return due and update not in looks(place)
 
 
 def inputs_of(recipe: Recipe, paths: list[Path], *, precision: str) -> dict[str, Any]:
     """What a training by a recipe reads, as its folder says it."""
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     return folder.inputs(training, held_out, precision=precision, start=_start(recipe))
-
-
-def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lightning.Trainer:
-    """Return the Lightning trainer of a recipe, its log named after the update it starts at."""
-    averages: list[lightning.Callback] = []
-    if recipe.optimizer.name == "schedule-free":
-        averages = [ScheduleFree()]
-    elif recipe.optimizer.average:
-        averages = [WeightAveraging(avg_fn=moving_average(recipe.optimizer.average))]
-    return lightning.Trainer(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.nodes,
-        strategy=options.strategy,
-        precision=options.precision,  # type: ignore[arg-type]
-        plugins=[AtomicCheckpointIO()],
-        max_steps=recipe.optimizer.updates,
-        val_check_interval=recipe.validate_every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        # torch.func.vjp has been wrong inside inference mode.
-        inference_mode=False,
-        use_distributed_sampler=False,
-        enable_progress_bar=options.progress,
-        enable_model_summary=False,
-        log_every_n_steps=min(50, recipe.optimizer.updates),
-        default_root_dir=options.folder,
-        # A log of its own for every run: Lightning empties a log folder that it finds.
-        logger=CSVLogger(options.folder, name="log", version=f"from-{start:07}"),
-        callbacks=[
-            *averages,
-            ModelCheckpoint(
-                dirpath=options.folder,
-                filename="last",
-                save_top_k=1,
-                enable_version_counter=False,
-                train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
-            ),
-            Stop(
-                60 * options.minutes if options.minutes is not None else None,
-                speaks=options.progress,
-            ),
-            FinalCheckpoint(options.folder),
-            *([progress_bar()] if options.progress else []),
-        ],
-    )
 
 
 def _start(recipe: Recipe) -> dict[str, Any] | None:

@@ -1,0 +1,123 @@
+"""How a training is run: options, the Lightning trainer, and what an interrupt is."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+
+import lightning
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from rimkit.training.callbacks import (
+    AtomicCheckpointIO,
+    FinalCheckpoint,
+    ScheduleFree,
+    Stop,
+    moving_average,
+)
+from rimkit.training.progress import progress_bar
+from rimkit.training.recipe import Recipe
+
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
+"""Of the network in training: iterate, link and likelihood are in float32 in each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How a training is run: what an update computes depends on precision and processes alone.
+
+    Attributes
+    ----------
+    output
+        Folder for checkpoints, log and weights.
+    resume
+        Whether to go on from the last checkpoint in ``output``.
+    minutes
+        Stop, with a checkpoint, after so many minutes; None: at the recipe's end.
+    checkpoint_minutes
+        Time between checkpoints.
+    accelerator, devices, nodes, strategy
+        Handed to Lightning.
+    precision
+        One of `PRECISIONS`: ``"auto"`` is bf16 where the processor computes in it, else float32.
+    progress
+        Whether to draw a progress bar, or to say a line a minute where there is no terminal.
+    """
+
+    output: str | Path
+    resume: bool = False
+    minutes: float | None = None
+    checkpoint_minutes: float = 5.0
+    accelerator: str = "auto"
+    devices: str = "1"
+    nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "auto"
+    progress: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """``output`` as a path."""
+        return Path(self.output)
+
+
+def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lightning.Trainer:
+    """Return the Lightning trainer of a recipe, its log named after the update it starts at."""
+    averages: list[lightning.Callback] = []
+    if recipe.optimizer.name == "schedule-free":
+        averages = [ScheduleFree()]
+    elif recipe.optimizer.average:
+        averages = [WeightAveraging(avg_fn=moving_average(recipe.optimizer.average))]
+    return lightning.Trainer(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        num_nodes=options.nodes,
+        strategy=options.strategy,
+        precision=options.precision,  # type: ignore[arg-type]
+        plugins=[AtomicCheckpointIO()],
+        max_steps=recipe.optimizer.updates,
+        val_check_interval=recipe.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        # torch.func.vjp has been wrong inside inference mode.
+        inference_mode=False,
+        use_distributed_sampler=False,
+        enable_progress_bar=options.progress,
+        enable_model_summary=False,
+        log_every_n_steps=min(50, recipe.optimizer.updates),
+        default_root_dir=options.folder,
+        # A log of its own for every run: Lightning empties a log folder that it finds.
+        logger=CSVLogger(options.folder, name="log", version=f"from-{start:07}"),
+        callbacks=[
+            *averages,
+            ModelCheckpoint(
+                dirpath=options.folder,
+                filename="last",
+                save_top_k=1,
+                enable_version_counter=False,
+                train_time_interval=datetime.timedelta(minutes=options.checkpoint_minutes),
+            ),
+            Stop(
+                60 * options.minutes if options.minutes is not None else None,
+                speaks=options.progress,
+            ),
+            FinalCheckpoint(options.folder),
+            *([progress_bar()] if options.progress else []),
+        ],
+    )
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C, and a request to end, be what they are: Lightning makes exits of them."""
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
