@@ -21,9 +21,7 @@ from rimkit.data.splits import count_images, load_images, split_images
 from rimkit.precision import default_precision
 from rimkit.rim import RIM
 from rimkit.training import folder
-from rimkit.training.callbacks import (
-    LAST,
-)
+from rimkit.training.callbacks import LAST
 from rimkit.training.data import PatchData
 from rimkit.training.log import looks
 from rimkit.training.module import RIMTraining
