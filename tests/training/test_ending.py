@@ -116,10 +116,15 @@ def test_a_request_to_end_that_comes_while_a_look_is_made_up_for_is_one(
         patch.setattr(RIMTraining, "validation_step", killed)
         with pytest.raises(RuntimeError, match="killed"):
             train(recipe, paths, options(tmp_path / "cut"))
-    with monkeypatch.context() as patch:
-        patch.setattr(RIMTraining, "validation_step", signalled)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, paths, options(tmp_path / "cut", resume=True))
+    # As at a terminal: who starts these tests in the background lets them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(RIMTraining, "validation_step", signalled)
+            with pytest.raises(KeyboardInterrupt):
+                train(recipe, paths, options(tmp_path / "cut", resume=True))
+    finally:
+        signal.signal(signal.SIGINT, before)
     speaking = dataclasses.replace(options(tmp_path / "cut", resume=True), progress=True)
     train(recipe, paths, speaking)
     assert "held-out images after 4 updates" in capsys.readouterr().err
