@@ -1,12 +1,19 @@
 """A training so small that it takes seconds."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 pytest.importorskip("lightning", reason="needs rimkit[train]")
+
+from rimkit.training.module import RIMTraining
+from rimkit.training.trainer import RunOptions
 
 SMALL = [
     "model.network.features=8",
@@ -21,6 +28,33 @@ SMALL = [
     "optimizer.warmup=2",
     "validate_every=20",
 ]
+
+
+def options(output: Path, **settings: object) -> RunOptions:
+    return RunOptions(
+        output=output,
+        accelerator="cpu",
+        progress=False,
+        checkpoint_minutes=1e-6,
+        **{"precision": "32-true", **settings},  # type: ignore[arg-type]
+    )
+
+
+def same_bits(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@contextlib.contextmanager
+def killed_in_a_look() -> Iterator[None]:
+    """A training that is started in the block is killed when it looks at a held-out image."""
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RIMTraining, "validation_step", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            yield
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.processes import started
-from tests.training.test_run import one_thread, options, same_bits  # noqa: F401
+from tests.training.conftest import killed_in_a_look, options, same_bits
 
 from rimkit import atomic
 from rimkit.data.splits import training_paths
@@ -25,6 +25,8 @@ from rimkit.training.callbacks import LAST, AtomicCheckpointIO, Stop
 from rimkit.training.module import RIMTraining
 from rimkit.training.recipe import load_recipe
 from rimkit.training.run import train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -70,19 +72,13 @@ def defaults_to(hang_up: signal.Handlers) -> Any:
 
 
 def test_a_last_look_that_failed_is_made_up_for(
-    tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: Path, overrides: list[str]
 ) -> None:
     overrides += ["optimizer.updates=4", "validate_every=4"]
     recipe, paths = load_recipe("denoise-gray", overrides=overrides), training_paths(images)
     whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
-
-    def killed(*_: object) -> None:
-        raise RuntimeError("killed")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(RIMTraining, "validation_step", killed)
-        with pytest.raises(RuntimeError, match="killed"):
-            train(recipe, paths, options(tmp_path / "cut"))
+    with killed_in_a_look():
+        train(recipe, paths, options(tmp_path / "cut"))
     cut = load_file(train(recipe, paths, options(tmp_path / "cut", resume=True)))
     assert same_bits(whole, cut)
     expected, seen = (read_log(tmp_path / name, ()) for name in ("whole", "cut"))
@@ -105,17 +101,12 @@ def test_a_request_to_end_that_comes_while_a_look_is_made_up_for_is_one(
     recipe, paths = load_recipe("denoise-gray", overrides=overrides), training_paths(images)
     step = RIMTraining.validation_step
 
-    def killed(*_: object) -> None:
-        raise RuntimeError("killed")
-
     def signalled(self: RIMTraining, batch: torch.Tensor, image: int) -> None:
         signal.raise_signal(number)
         step(self, batch, image)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(RIMTraining, "validation_step", killed)
-        with pytest.raises(RuntimeError, match="killed"):
-            train(recipe, paths, options(tmp_path / "cut"))
+    with killed_in_a_look():
+        train(recipe, paths, options(tmp_path / "cut"))
     # As at a terminal: who starts these tests in the background lets them ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

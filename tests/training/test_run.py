@@ -22,6 +22,7 @@ from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from lightning.pytorch.callbacks import ModelCheckpoint
 from safetensors.torch import load_file
 from tests.processes import started
+from tests.training.conftest import killed_in_a_look, options, same_bits
 from torch import Tensor
 
 from rimkit import GaussianNoise, Mask, Problem, weights
@@ -38,6 +39,8 @@ from rimkit.training.recipe import load_recipe
 from rimkit.training.run import train
 from rimkit.training.trainer import RunOptions, build_trainer
 from rimkit.weights import record, store
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 NO_FLOOR = ["model.variance_floor=0", "model.variance_floor_trained=false"]
 
@@ -77,16 +80,6 @@ if __name__ == "__main__":
 """
 
 
-def options(output: Path, **settings: object) -> RunOptions:
-    return RunOptions(
-        output=output,
-        accelerator="cpu",
-        progress=False,
-        checkpoint_minutes=1e-6,
-        **{"precision": "32-true", **settings},  # type: ignore[arg-type]
-    )
-
-
 def start(
     script: Path, *arguments: object
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
@@ -109,18 +102,6 @@ def start_and_signal(number: signal.Signals, output: Path, *arguments: object) -
         process.send_signal(number)
         printed = process.communicate(timeout=60)[0].decode()
     return process.returncode, printed
-
-
-def same_bits(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", ["denoise-color", "super-resolution", "random-projections"])
@@ -274,20 +255,14 @@ def test_an_interrupt_is_said_at_once(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_an_early_end_saves_before_the_last_look(
-    tmp_path: Path, images: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: Path, overrides: list[str]
 ) -> None:
     """Who sends SIGTERM kills soon, and held-out images may take minutes."""
     recipe = load_recipe("denoise-gray", overrides=overrides)
     paths = training_paths(images)
     whole = load_file(train(recipe, paths, options(tmp_path / "whole")))
-
-    def killed(*_: object) -> None:
-        raise RuntimeError("killed")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(RIMTraining, "validation_step", killed)
-        with pytest.raises(RuntimeError, match="killed"):
-            train(recipe, paths, options(tmp_path / "cut", minutes=1e-9))
+    with killed_in_a_look():
+        train(recipe, paths, options(tmp_path / "cut", minutes=1e-9))
     saved = torch.load(tmp_path / "cut" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == 1
     assert same_bits(whole, load_file(train(recipe, paths, options(tmp_path / "cut", resume=True))))

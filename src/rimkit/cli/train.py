@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-import lightning
 import torch
 
 from rimkit.cli.main import say
@@ -16,7 +15,7 @@ from rimkit.precision import slow
 from rimkit.training.folder import ended_after, saved_precision, saved_recipe
 from rimkit.training.recipe import Recipe, load_recipe
 from rimkit.training.run import train
-from rimkit.training.trainer import RunOptions
+from rimkit.training.trainer import RunOptions, is_first
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
             progress=not options.quiet,
         ),
     )
-    if getattr(lightning.pytorch.utilities.rank_zero_only, "rank", 0) != 0:
+    if not is_first():
         return 0  # the first process writes the weights, and tells
     if ended_after(output) is None:
         say("stopped before its end; --resume goes on")

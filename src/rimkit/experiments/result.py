@@ -64,9 +64,10 @@ def read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
     columns
         What else of the log is wanted, by its names there.
     """
-    looks = log.looks(folder)
+    rows = list(log.rows(folder))
+    looks = log.looks(rows)
     others: dict[int, dict[str, float]] = {}
-    for update, values in log.rows(folder):
+    for update, values in rows:
         others.setdefault(update, {}).update((n, values[n]) for n in columns if n in values)
     newest: dict[str, float] = {}
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 PSNR = "val/psnr_"
@@ -19,11 +19,12 @@ def own(names: Collection[str]) -> list[str]:
     return [name for name in names if name not in late]
 
 
-def rows(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
-    """Yield the lines of the log of a training in a folder, of all its runs.
+Row = tuple[int, dict[str, float]]
+"""A line of a log: the number of updates, and values by their names."""
 
-    Each is a number of updates, and values by their names.
-    """
+
+def rows(folder: Path) -> Iterator[Row]:
+    """Yield the lines of the log of a training in a folder, of all its runs."""
     for log in sorted(folder.glob("log/*/metrics.csv")):
         lines = log.read_text().splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):  # a process was killed while it wrote
@@ -32,10 +33,10 @@ def rows(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
             yield int(row["step"]) + 1, {name: float(value) for name, value in row.items() if value}
 
 
-def looks(folder: Path) -> dict[int, dict[str, float]]:
-    """PSNR in dB of all looks at held-out images: by the number of updates, and by problem."""
+def looks(lines: Iterable[Row]) -> dict[int, dict[str, float]]:
+    """PSNR in dB of the looks at held-out images in a log: by number of updates, and by problem."""
     found: dict[int, dict[str, float]] = {}
-    for update, values in rows(folder):
+    for update, values in lines:
         psnr = {n.removeprefix(PSNR): value for n, value in values.items() if n.startswith(PSNR)}
         if psnr:
             found[update] = psnr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.utilities import rank_zero_only
 
 from rimkit import atomic, settings, weights
 from rimkit.allocation import ready_for_updates
@@ -23,12 +21,12 @@ from rimkit.rim import RIM
 from rimkit.training import folder
 from rimkit.training.callbacks import LAST
 from rimkit.training.data import PatchData
-from rimkit.training.log import looks
+from rimkit.training.log import looks, rows
 from rimkit.training.module import RIMTraining
 from rimkit.training.optimizer import build_optimizer
 from rimkit.training.quiet import quiet
 from rimkit.training.recipe import Recipe
-from rimkit.training.trainer import PRECISIONS, RunOptions, build_trainer, interruptible
+from rimkit.training.trainer import PRECISIONS, RunOptions, build_trainer, interruptible, is_first
 from rimkit.training.trial import try_task
 from rimkit.weights import record, store
 
@@ -80,18 +78,20 @@ def _train(
     if recipe.start_from and checkpoint is None:
         _take_weights(module.model, recipe.start_from)
     module.resumed_at = update
-    if checkpoint is not None and _misses_look(recipe, options.folder, update):
+    ended = update >= recipe.optimizer.updates  # but its last look, or its weights, are missing
+    missed = checkpoint is not None and _misses_look(recipe, options.folder, update)
+    if checkpoint is not None and (ended or missed):
         _take_end(module, checkpoint)
+    if missed:
         with interruptible():
             trainer.validate(module, datamodule=data, verbose=False)
-    if checkpoint is not None and update >= recipe.optimizer.updates:
-        _take_end(module, checkpoint)  # its last look, or its weights, were missing
-    else:
+    if not ended:
         with interruptible():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         update = trainer.global_step
     file = options.folder / folder.WEIGHTS
     if trainer.is_global_zero:
+        seen = looks(rows(options.folder))
         said = {
             "task": settings.to_table(recipe.task),
             "recipe": record.shown(settings.to_table(recipe)),
@@ -101,7 +101,7 @@ def _train(
             **({} if start is None else {"start": start}),
             "updates": update,
             "seconds": round(module.seconds, 1),
-            "finished": update >= recipe.optimizer.updates and update in looks(options.folder),
+            "finished": update >= recipe.optimizer.updates and update in seen,
         }
         store.save(module.model, file, training=said)
     return file
@@ -109,14 +109,8 @@ def _train(
 
 def _claim(place: Path, claims: contextlib.ExitStack) -> None:
     """Keep other trainings out of a folder; the first process of a training does."""
-    if _is_first() and not claims.enter_context(atomic.claimed(place / LAST)):
+    if is_first() and not claims.enter_context(atomic.claimed(place / LAST)):
         raise ValueError(f"another process trains in {place} now")
-
-
-def _is_first() -> bool:
-    """Whether this is the first process of a training, as far as is known without a trainer."""
-    first = getattr(rank_zero_only, "rank", 0) == 0
-    return first and os.environ.get("NODE_RANK", os.environ.get("GROUP_RANK", "0")) == "0"
 
 
 def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchData:
@@ -152,7 +146,7 @@ def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Tr
 def _misses_look(recipe: Recipe, place: Path, update: int) -> bool:
     """Whether held-out images were to be looked at where an earlier run ended, and were not."""
     due = update >= recipe.optimizer.updates or update % recipe.validate_every == 0
-    return due and update not in looks(place)
+    return due and update not in looks(rows(place))
 
 
 def inputs_of(recipe: Recipe, paths: list[Path], *, precision: str) -> dict[str, Any]:

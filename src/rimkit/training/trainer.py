@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import lightning
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rimkit.training.callbacks import (
@@ -110,6 +112,12 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
             *([progress_bar()] if options.progress else []),
         ],
     )
+
+
+def is_first() -> bool:
+    """Whether this is the first process of a training, also before there is a trainer."""
+    first = getattr(rank_zero_only, "rank", 0) == 0
+    return first and os.environ.get("NODE_RANK", os.environ.get("GROUP_RANK", "0")) == "0"
 
 
 @contextlib.contextmanager
