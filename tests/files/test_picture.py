@@ -229,10 +229,20 @@ def test_levels_below_zero_are_refused(tmp_path: Path) -> None:
         read_picture(tmp_path / "a.tif")
 
 
-def test_bytes_with_a_sign_are_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.full((9, 12), 5, np.int8))
-    with pytest.raises(ValueError, match="int8 are not supported, convert to uint8"):
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64, ">i4", np.uint32])
+def test_levels_of_8_bits_in_another_kind_are_refused(tmp_path: Path, kind: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.full((9, 12), 120, kind))
+    with pytest.raises(ValueError, match="that end at 120 are not supported; convert to uint8 or"):
         read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.uint32])
+def test_levels_of_16_bits_in_another_kind_are_read(tmp_path: Path, kind: str) -> None:
+    levels = np.arange(200, 308).reshape(9, 12)
+    tifffile.imwrite(tmp_path / "a.tif", levels.astype(kind))
+    values = read_picture(tmp_path / "a.tif").values
+    assert values.dtype == np.uint16
+    np.testing.assert_array_equal(values[..., 0], levels)
 
 
 @pytest.mark.filterwarnings("ignore:.*writing zero-size array")

@@ -31,7 +31,7 @@ from rimkit.files.metadata import (
     guarded,
     with_descriptions,
 )
-from rimkit.pixels import white
+from rimkit.pixels import LEVELS, white
 
 _UNSPECIFIED = 0  # ExtraSamples: anything, such as near infrared
 _ASSOCIATED = 1  # colours are multiplied with alpha
@@ -201,8 +201,11 @@ def _pixels(page: Any, path: Path) -> Values:
     if kind == PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG:
         raise ValueError(f"{path}: YCbCr is only read where it is compressed as JPEG")
     values: Values = page.asarray()
-    if values.dtype == np.int8:  # of 16 bits, as larger ones are taken, it would be all but black
-        raise ValueError(f"{path}: images of int8 are not supported, convert to uint8")
+    if _looks_of_8_bits(values):  # of 16 bits, as larger ones are taken, it would be all but black
+        raise ValueError(
+            f"{path}: whole numbers of {values.dtype} that end at {values.max()} are not "
+            "supported; convert to uint8 or, if white is 65535, to uint16"
+        )
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
         values = np.moveaxis(values, 0, 2)
     if values.dtype == np.bool_:
@@ -221,6 +224,15 @@ def _pixels(page: Any, path: Path) -> Values:
     if _ASSOCIATED in tuple(page.extrasamples):
         _divide(values)
     return values
+
+
+def _looks_of_8_bits(values: Values) -> bool:
+    """Whether whole numbers of a kind that does not say what white is have none above 255."""
+    kind = values.dtype.newbyteorder("=")
+    says_white = kind in (np.uint8, np.uint16) or not np.issubdtype(kind, np.integer)
+    if says_white or not values.size:
+        return False
+    return kind == np.int8 or 0 < values.max() <= LEVELS
 
 
 def _divide(values: Values) -> None:
