@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Names are imported when they are first used: `rimkit --help` must not wait for torch.
+# Names are imported on first use, so that `rimkit --help` does not wait for torch.
 _HOMES = {
     "AtContrast": "contrast",
     "Blur": "operators",

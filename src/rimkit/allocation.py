@@ -1,4 +1,4 @@
-"""What this process holds in memory, and what becomes of the blocks that it frees."""
+"""Memory held by this process, and what happens to the blocks that it frees."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _FORGET = Path("/proc/self/clear_refs")
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds now."""
+    """Resident memory of this process, in bytes."""
     return int(psutil.Process().memory_info().rss)
 
 
 def peak() -> int:
-    """The most bytes of memory that this process ever held. Linux only.
+    """Peak resident memory of this process, in bytes. Linux only.
 
     Raises
     ------
     ValueError
-        If the system does not say it.
+        If the system does not report it.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -40,10 +40,9 @@ def peak() -> int:
 
 
 def most_taken(work: Callable[[], object]) -> int | None:
-    """The most bytes that some work takes, above what this process holds before it.
+    """Peak memory taken by ``work``, in bytes, above what this process holds before it.
 
-    None, and nothing is done, where the system cannot forget what was held earlier: it is Linux
-    that can.
+    None, without running it, where the system cannot reset the peak: only Linux can.
     """
     give_back()
     try:
@@ -56,7 +55,7 @@ def most_taken(work: Callable[[], object]) -> int | None:
 
 
 def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether an error, of Python's or of torch's, says that there is not enough memory."""
+    """Whether an error raised by Python or torch reports a lack of memory."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
         and any(words in str(error) for words in ("allocate memory", "out of memory"))
@@ -64,31 +63,32 @@ def is_lack_of_memory(error: BaseException) -> bool:
 
 
 def return_large_blocks() -> None:
-    """Make this process hand every block of half a megabyte or more back once it is freed.
+    """Return every block of half a megabyte or more to the system as soon as it is freed.
 
-    By itself glibc keeps and splits large blocks, and the memory of one segment of steps does not
-    fit into the holes that the last one left: the peak grows with every segment (see
-    ``rimkit bench train``). Fresh blocks cost time, which is why this is not the rule. Elsewhere
-    than under glibc nothing is done.
+    By default glibc keeps and splits large blocks, and the memory of one segment of steps does not
+    fit into the holes left by the last one: the peak grows with every segment (see
+    ``rimkit bench train``). Fresh blocks cost time, so this is not the default here. Does nothing
+    without glibc.
     """
     _mallopt(_M_MMAP_THRESHOLD, 1 << 19)
-    _mallopt(_M_TRIM_THRESHOLD, 1 << 17)  # as it is unless `keep_large_blocks` was called before
+    _mallopt(_M_TRIM_THRESHOLD, 1 << 17)  # the default, unless `keep_large_blocks` was called
 
 
 def keep_large_blocks() -> None:
-    """Make this process use the memory of freed blocks again, up to 256 MB each.
+    """Reuse the memory of freed blocks, up to 256 MB each.
 
-    By itself glibc hands blocks from 32 MB back, and the pages of the next one are made anew: on
-    large tiles, and in training with wide layers, that takes as long as all the arithmetic (see
-    ``rimkit bench``). It costs memory, in holes. Elsewhere than under glibc nothing is done.
+    By default glibc returns blocks of 32 MB or more to the system, and the next one needs new
+    pages: on large tiles, and in training with wide layers, that takes as long as all the
+    arithmetic (see ``rimkit bench``). It costs memory, by fragmentation. Does nothing without
+    glibc.
     """
     if not _mallopt(_M_MMAP_THRESHOLD, 1 << 28):
-        _mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the most that glibc before 2.35 takes
+        _mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the maximum before glibc 2.35
     _mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def ready_for_updates(segment: int | None) -> None:
-    """Choose what becomes of freed blocks in training: they are kept, but not with segments."""
+    """Choose what happens to freed blocks in training: keep them, except with segments."""
     if segment:
         return_large_blocks()
     else:
@@ -96,7 +96,7 @@ def ready_for_updates(segment: int | None) -> None:
 
 
 def give_back() -> None:
-    """Hand back what freed blocks are kept for now: before and after something large."""
+    """Return the freed blocks kept so far to the system: before and after something large."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 

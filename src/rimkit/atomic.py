@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and by one process at a time."""
+"""Files written whole or not at all, and by one process at a time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from rimkit.signals import ENDING, handled
 
 @contextlib.contextmanager
 def replacing(path: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of ``path`` once the block ends without an error.
+    """Open a file that replaces ``path`` once the block ends without an error.
 
-    Until then, and whatever happens, what was at ``path`` stays. Missing folders are made. Who may
-    read and write a file that is replaced, may do so with the new one; where there is none, nobody
-    may read it who could not read ``like``. What is no file but leads elsewhere (a pipe, a device,
-    standard output) stays what it is: all is written into it at the end.
+    Until then, and whatever happens, the old file at ``path`` stays. Missing folders are created.
+    The new file has the permissions of the one it replaces; if there is none, nobody may read it
+    who could not read ``like``. A path that is not a regular file (a pipe, a device, standard
+    output) is not replaced: everything is written to it at the end.
     """
     if _leads_elsewhere(path):
         gathered = io.BytesIO()
@@ -50,12 +50,12 @@ def replacing(path: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def check_place(path: Path) -> None:
-    """Find out before the work whether its result can be written to a path.
+    """Check before the work whether its result can be written to a path.
 
     Raises
     ------
     OSError
-        If it is a folder, or no file can be made where it is to be.
+        If it is a folder, or no file can be created there.
     """
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
@@ -68,10 +68,10 @@ def check_place(path: Path) -> None:
 
 @contextlib.contextmanager
 def claimed(path: Path) -> Iterator[bool]:
-    """Yield whether this process may write ``path``; until the block ends, no other one may.
+    """Yield whether this process may write ``path``; no other one may until the block ends.
 
-    That holds among those that ask. A process that is killed loses its claim, and what it left
-    half-written is removed by the next one that asks. Missing folders are made.
+    This binds only processes that ask. A process that is killed loses its claim, and what it left
+    half-written is removed by the next one that asks. Missing folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(_lock_of(path), blocking=False)
@@ -85,7 +85,7 @@ def claimed(path: Path) -> Iterator[bool]:
     finally:
         with _uninterrupted():
             if lock.is_locked:
-                # While it is held: who has opened it by now looks again whether the file is done.
+                # While held: whoever has opened it by now checks again whether the file is done.
                 with contextlib.suppress(OSError):
                     Path(lock.lock_file).unlink()
                 lock.release()
@@ -100,7 +100,7 @@ def tidy(path: Path) -> None:
 
 @contextlib.contextmanager
 def told_if_written(path: Path) -> Iterator[None]:
-    """Let a request to end wait once ``path`` is written, so that the block can tell of it."""
+    """Defer requests to stop once ``path`` is written, so that the block can report it."""
     before = _identity(path)
     with _uninterrupted(lambda: _identity(path) != before):
         yield
@@ -108,7 +108,7 @@ def told_if_written(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _uninterrupted(when: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Where ``when`` says so, Ctrl-C and a request to end (SIGTERM) wait for the block's end."""
+    """Defer Ctrl-C and SIGTERM to the end of the block, if ``when()`` is true as they arrive."""
     came: list[int] = []
     before: dict[int, Any] = {number: signal.getsignal(number) for number in ENDING}
 
@@ -128,7 +128,7 @@ def _uninterrupted(when: Callable[[], bool] = lambda: True) -> Iterator[None]:
 
 
 def _leads_elsewhere(path: Path) -> bool:
-    """Whether a path is no place for a file: what the system names by a path is none."""
+    """Whether a path names neither a file nor a folder, such as a pipe, device or stream."""
     if str(path.absolute().parent) in ("/dev", "/dev/fd", "/proc/self/fd"):
         return True
     try:
@@ -139,7 +139,7 @@ def _leads_elsewhere(path: Path) -> bool:
 
 
 def _keep_mode(file: BinaryIO, path: Path, like: Path | None) -> None:
-    """Let those read and write a file who could read and write the one at ``path``, or ``like``."""
+    """Give a file the permissions of the one at ``path``; if there is none, at most ``like``'s."""
     if not hasattr(os, "fchmod"):
         return
     with contextlib.suppress(OSError):
@@ -156,12 +156,12 @@ def _lock_of(path: Path) -> Path:
 
 
 def _prefix(path: Path) -> str:
-    """How the names of scratch files for ``path`` begin: hidden, and short however long its is."""
+    """Prefix of scratch files for ``path``: hidden, and short however long its name is."""
     return f".rimkit-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}-"
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What is another one once a file has been replaced."""
+    """A value that changes when the file is replaced."""
     try:
         found = path.lstat()
     except OSError:

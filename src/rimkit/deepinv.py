@@ -1,4 +1,4 @@
-"""Problems of deepinv, for whoever has an operator there; deepinv itself is not imported."""
+"""Problems from deepinv, for users with an operator there; deepinv itself is not imported."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rimkit.problem import Problem
 
 
 def as_problem(physics: Any) -> Problem:
-    """Make a problem of a deepinv physics: the physics is the operator, its noise model the noise.
+    """Build a problem from a deepinv physics: it is the operator, its noise model the noise.
 
-    Its masks (Inpainting, Demosaicing) become a `Mask`, which is the same and knows where to start:
-    missing pixels at those nearby, not at black.
+    Masks (Inpainting, Demosaicing) become an equivalent `Mask`, which has a better starting point:
+    missing pixels are filled from those nearby, not with black.
 
     Raises
     ------
     ValueError
-        If the noise model is of a class that rimkit has no likelihood for, or has settings that
-        change it. Classes are matched exactly: a Rician noise has a ``sigma`` too.
+        If rimkit has no likelihood for the class of the noise model, or its settings change the
+        likelihood. Classes are matched exactly: Rician noise has a ``sigma``, too.
     """
     model: Any = getattr(physics, "noise_model", None)
     kind = type(model)
@@ -48,7 +48,7 @@ def as_problem(physics: Any) -> Problem:
 def _operator(physics: Any) -> Operator:
     kind = type(physics)
     if kind.__module__.startswith("deepinv.") and kind.__name__ in ("Inpainting", "Demosaicing"):
-        with contextlib.suppress(ValueError):  # none, or of weights: works as it stands
+        with contextlib.suppress(ValueError):  # no mask of 0 and 1: works as it stands
             return Mask(physics.mask)
     return physics  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""Geometric self-ensemble: a solver in every orientation of the image, and the mean of all."""
+"""Geometric self-ensemble: the mean of a solver over all orientations of the image."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _PROBE = 32
 class SelfEnsemble(Solver):
     """A solver in eight orientations of the image at once; the estimate is their mean.
 
-    A learned solver does not do quite the same to an image that is turned or mirrored, and the mean
-    errs less than one of them, for eight times the computation and the state (Timofte, Rothe & Van
-    Gool 2016; Lim et al. 2017). The operator is turned, not the measurement, so any will do.
+    A learned solver is not quite equivariant to rotations and reflections, and the mean has a
+    smaller error than a single estimate, at eight times the computation and the state (Timofte,
+    Rothe & Van Gool 2016; Lim et al. 2017). The operator is turned, not the measurement, so any
+    operator will do.
 
     Parameters
     ----------
     solver
-        What is run; ``steps`` is its own number.
+        The solver to run; ``steps`` is taken from it.
     """
 
     def __init__(self, solver: Solver) -> None:
@@ -35,12 +36,12 @@ class SelfEnsemble(Solver):
         self.looks_at_all = solver.looks_at_all
 
     def init(self, y: Tensor, problem: Problem) -> Iterate:
-        """Start in every orientation; the state holds the iterates of all.
+        """Start in every orientation; the state holds all eight iterates.
 
         Raises
         ------
         ValueError
-            As the solver's own `init` does.
+            As in the solver's own `init`.
         """
         return _joined([self.solver.init(y, turned) for turned in _turned(problem)])
 
@@ -59,18 +60,18 @@ class SelfEnsemble(Solver):
             self.solver.check_iterate(member, y, turned)
 
     def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
-        """Return what the solver warns of."""
+        """Return the warning of the solver, if any."""
         return self.solver.warning(first, last, y, problem)
 
     def step(self, iterate: Iterate, y: Tensor, problem: Problem) -> Iterate:
-        """Take a step in every orientation."""
+        """Take one step in every orientation."""
         members = zip(_split(iterate), _turned(problem), strict=True)
         return _joined([self.solver.step(member, y, turned) for member, turned in members])
 
 
 @bytes_per_pixel.register
 def _(solver: SelfEnsemble, *, channels: int, scale: float = 1.0) -> float:
-    """Of one solver at work, and of the others' iterates before and after the step."""
+    """One solver at work, plus the iterates of the others before and after the step."""
     with torch.no_grad():
         y = torch.full((1, channels, _PROBE, _PROBE), 0.5)
         start = solver.init(y, Denoising(0.1))
@@ -85,7 +86,7 @@ def _turned(problem: Problem) -> Iterator[Problem]:
 
 
 def _joined(members: Sequence[Iterate]) -> Iterate:
-    """Make one iterate of those in all orientations."""
+    """Join the iterates of all orientations into one."""
     pairs = list(zip(ORIENTATIONS, members, strict=True))
     eta = torch.stack([orientation.upright(member.eta) for orientation, member in pairs]).mean(0)
     x = torch.stack([orientation.upright(member.x) for orientation, member in pairs]).mean(0)

@@ -15,71 +15,71 @@ from rimkit.operators.checks import check_tensor
 
 _PATCH = 8
 _MOST_PATCHES = 50_000
-_ROWS = 64  # looked at together
+_ROWS = 64  # processed at a time
 
 # Chosen on training images of BSDS300 with added noise (docs/decisions.md, 48).
 _FINE = 11
-"""Frequencies (i, j) with i + j from here on say how strong the noise is."""
+"""Frequencies (i, j) with i + j from here on measure the noise."""
 _COARSE = 3
-"""Those from here to there say how much texture there is."""
+"""Those from here up to, but not including, ``_FINE`` measure the texture."""
 _SMOOTHEST = 0.05
 _FEWEST = 256
-"""How many patches count: this share of all, of those with the least texture, or this many."""
+"""Patches used, those with the least texture: the share ``_SMOOTHEST``, or at least this many."""
 _PILE = 1e-4
-"""Share of the pixels that makes a pile, at least."""
+"""Smallest share of the pixels that counts as a pile at one value."""
 _AWAY = 2.0
-"""How many sigma the mean of a patch lies from where the image is clipped."""
+"""Least distance of the mean of a patch from where the image is clipped, in sigma."""
 _FAR = 40.0
-"""How many sigma away clipping is as good as none."""
+"""Distance in sigma from which clipping is negligible."""
 
 _SPAN = 5.0
-"""How many sigma a patch of clipped noise spans at most."""
+"""Largest range of values in a patch of clipped noise, in sigma."""
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
     """Standard deviation of white Gaussian noise in each image, in the units of y.
 
-    Ponomarenko et al. (IGARSS 2007; Colom and Buades, IPOL 2013): of 8x8 patches, those with the
-    weakest coarse texture are chosen by their cosine transform, and the mean square of its finest
-    frequencies there is sigma^2. In white noise frequencies are independent: that the choice falls
-    on some patches says nothing of their finest frequencies.
+    Ponomarenko et al. (IGARSS 2007; Colom and Buades, IPOL 2013): the 8x8 patches with the weakest
+    coarse texture are selected by their cosine transform, and the mean square of its finest
+    frequencies in them is sigma^2. In white noise the frequencies are independent, so the selection
+    does not bias the finest ones.
 
-    Rows and columns of a patch that hold one value were drawn, or clipped, but not measured: such
-    patches do not count, and an image of which they are the half has no noise, unless they look
-    like noise that was clipped.
+    A row or column of a patch with a single value was drawn or clipped, not measured: such patches
+    are left out, and an image in which they are half or more has no noise, unless they look like
+    clipped noise.
 
-    Where values pile up at the smallest or the largest one the image is taken as clipped there
-    after the noise was added: patches near that end do not count, and of the others it is known how
-    much of the noise is cut off.
+    Where values pile up at the smallest or largest value, the image is assumed to have been clipped
+    there after the noise was added: patches near that end are left out, and the others are
+    corrected for the part of the noise that is cut off.
 
     Parameters
     ----------
     y
-        Images (N, C, H, W) of at least 8x8 pixels, floating or whole numbers; the channels of an
+        Images (N, C, H, W) of at least 8x8 pixels, floating point or integer; the channels of an
         image share one sigma.
 
     Returns
     -------
     Tensor
-        (N,), not negative; float32 for whole numbers, else in y's dtype.
+        (N,), non-negative; float32 for integers, else y's dtype.
 
     Raises
     ------
     ValueError
-        If y is no batch of images of that size, complex, or holds NaN or infinite values.
+        If y is not a batch of images of that size, is complex, or holds NaN or infinite values.
     """
     _check(y)
     return torch.stack([_estimate(image) for image in y])
 
 
 def noise_apart(y: Tensor) -> Tensor:
-    """How far the noise of the channels of each image differs: 1 where it is independent.
+    """How independent the noise is between the channels of each image: 1 if independent.
 
-    0 where all channels share one noise, as in a grey image that was saved in colours; close to 0
-    where colours were stored at less resolution than brightness, as JPEG mostly does. Of the finest
-    frequencies in patches with little texture, the mean square of the difference of channels is
-    compared with what independent noise of the same strength has. That is of noise only where there
-    is more of it than of texture.
+    0 if all channels share the same noise, as in a grey image saved in colour; close to 0 if chroma
+    was stored at a lower resolution than luma, as JPEG mostly does. At the finest frequencies of
+    patches with little texture, the mean square of the difference between channels is compared with
+    that of independent noise of the same strength. It describes the noise only where there is more
+    noise than texture.
 
     Parameters
     ----------
@@ -89,12 +89,12 @@ def noise_apart(y: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N,), not negative, in float64; 1 where no patch shows noise.
+        (N,), non-negative, in float64; 1 where no patch shows noise.
 
     Raises
     ------
     ValueError
-        As `estimate_sigma` does, or if there is one channel alone.
+        As in `estimate_sigma`, or if there is only one channel.
     """
     _check(y)
     if y.shape[1] < 2:
@@ -152,7 +152,7 @@ def _estimate(image: Tensor) -> Tensor:
 
 
 def _level(patches: Tensor, below: Tensor, above: Tensor) -> Tensor:
-    """Sigma, from patches and how far their means are from where the image is clipped."""
+    """Sigma from patches, and from the distances of their means to where the image is clipped."""
     transform = torch.from_numpy(_cosines()).to(patches)
     squares = (transform @ patches @ transform.T).square()
     coarse = squares[:, _is_coarse(patches.device)].mean(1)
@@ -167,7 +167,7 @@ def _level(patches: Tensor, below: Tensor, above: Tensor) -> Tensor:
             away[room.topk(count).indices] = True
         places = away.nonzero()[:, 0]
         chosen = places[coarse[places].topk(count, largest=False).indices]
-        # Beyond so many sigma nothing is cut off; infinity would turn gradients into NaN.
+        # Beyond this many sigma nothing is cut off; infinity would turn gradients into NaN.
         most = _FAR * sigma
         left = _variance_left(*(side[chosen].minimum(most) / sigma for side in (below, above)))
         sigma = (fine[chosen].sum() / left.sum()).sqrt()
@@ -177,9 +177,9 @@ def _level(patches: Tensor, below: Tensor, above: Tensor) -> Tensor:
 
 
 def _patches(image: Tensor, *, together: bool = False) -> Tensor:
-    """8x8 patches (N, 8, 8) in float64, evenly from all places and channels.
+    """8x8 patches (N, 8, 8) in float64, evenly spaced over all positions and channels.
 
-    Or (N, C, 8, 8): the channels of a place together.
+    With ``together`` (N, C, 8, 8), with all channels of each position.
     """
     windows = image.unfold(1, _PATCH, 1).unfold(2, _PATCH, 1)  # a view: (C, H', W', 8, 8)
     every = -(-math.prod(windows.shape[:3]) // _MOST_PATCHES)
@@ -191,12 +191,12 @@ def _patches(image: Tensor, *, together: bool = False) -> Tensor:
 
 
 def _is_fine(device: torch.device) -> Tensor:
-    """Which frequencies say how strong the noise is: (8, 8), booleans."""
+    """Which frequencies measure the noise: (8, 8), booleans."""
     return _frequency(device) >= _FINE
 
 
 def _is_coarse(device: torch.device) -> Tensor:
-    """Which say how much texture there is."""
+    """Which frequencies measure the texture: (8, 8), booleans."""
     frequency = _frequency(device)
     return (frequency >= _COARSE) & (frequency < _FINE)
 
@@ -207,7 +207,7 @@ def _frequency(device: torch.device) -> Tensor:
 
 
 def _partly_flat(patches: Tensor, *, besides: tuple[float, ...] = ()) -> Tensor:
-    """Which patches hold a row or a column of one value, which is none of these."""
+    """Which patches have a row or column of a single value that is not in ``besides``."""
     found = torch.zeros(len(patches), dtype=torch.bool, device=patches.device)
     for side in (1, 2):
         value = patches.amax(side)
@@ -222,7 +222,7 @@ def _partly_flat(patches: Tensor, *, besides: tuple[float, ...] = ()) -> Tensor:
 def _cosines() -> npt.NDArray[np.float64]:
     """Orthonormal matrix of the cosine transform (DCT-II).
 
-    Of numpy: what is kept must not be a tensor of the mode, or of the device, it was first used in.
+    A numpy array: a cached tensor would be tied to the mode and device of its first use.
     """
     frequency = np.arange(_PATCH, dtype=np.float64)
     matrix = np.cos(math.pi / _PATCH * frequency[:, None] * (frequency + 0.5))
@@ -231,18 +231,18 @@ def _cosines() -> npt.NDArray[np.float64]:
 
 
 def _clipped_at(image: Tensor) -> tuple[float, float]:
-    """Values at which the image is clipped: where they pile up at an end, else infinite."""
+    """Values at which the image is clipped: the ends where values pile up, else infinite."""
     return -_pile(image, -1.0), _pile(image, 1.0)
 
 
 def _pile(image: Tensor, sign: float) -> float:
-    """The largest of ``sign`` times the values, if many more have it than the next one."""
+    """Largest of ``sign`` times the values if many more pixels have it than the next, else inf."""
 
     def parts() -> Iterator[Tensor]:
         return (sign * rows.double() for rows in torch.split(image, _ROWS, -2))
 
     def most_below(bound: float) -> tuple[float, int]:
-        """The largest value below a bound, and how many have it."""
+        """The largest value below a bound, and how many pixels have it."""
         end = max(part.where(part < bound, -math.inf).amax().item() for part in parts())
         return end, sum(int((part == end).sum()) for part in parts())
 
@@ -253,7 +253,7 @@ def _pile(image: Tensor, sign: float) -> float:
 
 
 def _variance_left(below: Tensor, above: Tensor) -> Tensor:
-    """Variance of a standard normal variable that is clipped to [-below, above]."""
+    """Variance of a standard normal variable clipped to [-below, above]."""
 
     def density(value: Tensor) -> Tensor:
         return torch.exp(-value.square() / 2) / math.sqrt(2 * math.pi)

@@ -1,4 +1,4 @@
-"""Modules of one's own, whose networks and tasks the command line is to know."""
+"""User modules that make their networks and tasks known to the command line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _VARIABLE = "RIMKIT_IMPORT"
 
 
 def load(modules: Sequence[str]) -> None:
-    """Import modules, here and in the processes that this one starts, and those of its parent.
+    """Import modules here and in child processes, along with those of the parent process.
 
     Parameters
     ----------
     modules
-        Names, looked for in the present folder, too, or paths of .py files.
+        Names, also looked up in the current directory, or paths of .py files.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def load(modules: Sequence[str]) -> None:
 
 
 def load_inherited() -> None:
-    """Import what the process that started this one had imported by `load`.
+    """Import what the parent process imported by `load`.
 
     Raises
     ------

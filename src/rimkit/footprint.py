@@ -20,10 +20,10 @@ _PROBE = 96
 
 @singledispatch
 def bytes_per_pixel(solver: Solver, *, channels: int, scale: float = 1.0) -> float:
-    """The most that a solver holds at once in tensors, per pixel of the image, its input included.
+    """Peak memory of a solver's tensors per pixel of the image, its input included.
 
-    Counted over two steps on a small image. What libraries use inside a convolution is not seen.
-    A solver that computes outside of torch registers a function of its own. ``scale``: how many
+    Counted over two steps on a small image. Memory that libraries use inside a convolution is not
+    counted. A solver that computes outside torch registers its own function. ``scale``: how many
     times smaller its input is than the image; 1: denoising.
     """
     size = (_PROBE, _PROBE)
@@ -35,7 +35,7 @@ def bytes_per_pixel(solver: Solver, *, channels: int, scale: float = 1.0) -> flo
 
 
 class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the tensors that are made within it and still there."""
+    """Counts the bytes of live tensors that were created within it."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

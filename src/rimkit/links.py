@@ -19,7 +19,7 @@ class Link(Protocol):
         ...
 
     def inverse(self, x: Tensor) -> Tensor:
-        """Return eta with Psi(eta) = x, x clamped into the open range first."""
+        """Return eta with Psi(eta) = x, after clamping x to the open range."""
         ...
 
     def pullback(self, eta: Tensor, x: Tensor, v: Tensor) -> Tensor:

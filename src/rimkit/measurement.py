@@ -1,4 +1,4 @@
-"""What a measurement must be before a solver is given it, and in which precision it is solved."""
+"""Checks of a measurement before it is solved, and the precision in which it is solved."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def check_measurement(y: Tensor) -> None:
 
 
 def at_least_single(y: Tensor) -> Tensor:
-    """Return y, in float32 where its precision is lower; ``ValueError`` if it is no such number."""
+    """Return y in at least float32; ``ValueError`` unless it is floating point or complex."""
     check_precision("y", y)
     return y.float() if y.dtype in (torch.float16, torch.bfloat16) else y
 
 
 def dtype_of_x(y: Tensor) -> torch.dtype:
-    """Return the precision of the estimate: that of y, for complex y that of its parts."""
+    """Return the precision of the estimate: that of y, or of its real part if y is complex."""
     return y.dtype.to_real() if y.is_complex() else y.dtype

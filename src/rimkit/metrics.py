@@ -11,20 +11,20 @@ from torch import Tensor
 from rimkit.pixels import LEVELS
 
 SMALLEST = 11
-"""Side in pixels of the window of `ssim`, and so of the smallest image that has one."""
+"""Side of the window of `ssim` in pixels, and so of the smallest image that it accepts."""
 
 HIGHEST = 10 * math.log10(12 * LEVELS**2)
-"""Most that a patch of an 8-bit image scores, in dB: its truth was rounded, and is no surer.
+"""Highest PSNR counted for a patch of an 8-bit image, in dB: its truth is known up to rounding.
 
-Without it a white patch that is restored without any error makes every mean infinite.
+Without this bound, one white patch restored without error would make every mean infinite.
 """
 
 _WIDTH, _K1, _K2 = 1.5, 0.01, 0.03
-_SLACK = 1e-3  # what interpolation may overshoot
+_SLACK = 1e-3  # permitted overshoot of interpolation
 
 
 def psnr(x: Tensor, truth: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, one mean square error over all channels of an image.
+    """Peak signal-to-noise ratio in dB, with the mean squared error over all channels.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def psnr(x: Tensor, truth: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If they are no floating tensors, the shapes differ or are no batch of images, or truth does
-        not lie in [0, 1].
+        If they are not floating-point tensors or not batches of images of the same shape, or truth
+        does not lie in [0, 1].
     """
     _check(x, truth)
     error = (x.clamp(0, 1).double() - truth.double()).square().flatten(1).mean(1)
@@ -52,8 +52,8 @@ def psnr(x: Tensor, truth: Tensor) -> Tensor:
 def ssim(x: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity (Wang et al. 2004).
 
-    11x11 Gaussian window of width 1.5, K = 0.01 and 0.03, only where the window fits; the mean over
-    positions and channels.
+    11x11 Gaussian window with standard deviation 1.5, K = 0.01 and 0.03, evaluated only where the
+    window fits; averaged over positions and channels.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def ssim(x: Tensor, truth: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If they are no floating tensors, the shapes differ, are no batch of images, or are smaller
+        If they are not floating-point tensors, not batches of images of the same shape, or smaller
         than the window, or truth does not lie in [0, 1].
     """
     _check(x, truth)

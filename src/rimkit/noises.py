@@ -1,4 +1,4 @@
-"""Noise p(y | z), z = A(x): one class says how y is drawn, how likely it is, and the score.
+"""Noise p(y | z), z = A(x): each class defines sampling, log-likelihood and score.
 
 Simulation and likelihood stand side by side so that they cannot disagree.
 """
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from rimkit import tree
 
-# Bins of this width, in standard deviations, in which the density hardly bends: anywhere, and where
-# y is nearer than so many deviations times deviations over the width.
+# Bin widths, in standard deviations, below which the density has little curvature within a bin:
+# anywhere (_NARROW), and where |y - z| is below _BENT * deviation / width (_FLAT).
 _NARROW, _FLAT, _BENT = 0.01, 0.1, 0.5
 
 
@@ -40,19 +40,19 @@ class Noise(Protocol):
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class GaussianNoise:
-    """y = z + sigma n with standard normal n; for complex z on the real and the imaginary part.
+    """y = z + sigma n with standard normal n; for complex z, in both real and imaginary parts.
 
     Parameters
     ----------
     sigma
-        Standard deviation in the units of y: a float, or one value per sample (N,), which follows y
-        to its device and precision.
+        Standard deviation in the units of y: a float, or one value per sample (N,), converted to
+        the device and precision of y.
 
     Raises
     ------
     ValueError
-        If sigma is negative, NaN or infinite, or a tensor of another shape. Zero is legal where a
-        variance floor is positive.
+        If sigma is negative, NaN or infinite, or a tensor of another shape. Zero is allowed, for
+        use with a positive variance floor.
     """
 
     sigma: Tensor | float
@@ -71,7 +71,7 @@ class GaussianNoise:
         """-|y - z|^2 / (2 sigma^2), summed within each sample: (N,)."""
         variance = tree.per_sample(self.sigma, z) ** 2
         squared = (y - z).abs().square()
-        # Without noise 0 / 0 where y = z, which is certain.
+        # Without noise, 0 / 0 where y = z: such values are certain, and their term is 0.
         terms = torch.where(squared == 0, squared, squared / (2 * variance))
         return -terms.flatten(1).sum(1)
 
@@ -84,10 +84,10 @@ class GaussianNoise:
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class QuantisedGaussianNoise:
-    """y = z + sigma n as a file holds it: clipped to [0, 1] and rounded to one of its levels.
+    """y = z + sigma n as stored in a file: clipped to [0, 1] and rounded to one of its levels.
 
-    p(y | z) is the chance that z + sigma n falls into the bin of y. The bins of black and white
-    reach to infinity: a black pixel may have been anything below, and pulls no harder.
+    p(y | z) is the probability that z + sigma n falls into the bin of y. The bins of black and
+    white extend to infinity: a black pixel may have had any value below, and pulls no harder.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class QuantisedGaussianNoise:
     Raises
     ------
     ValueError
-        If sigma is not as in `GaussianNoise`, or levels are not a whole number from 1.
+        If sigma is not as in `GaussianNoise`, or levels is not a whole number of at least 1.
     """
 
     sigma: Tensor | float
@@ -117,7 +117,7 @@ class QuantisedGaussianNoise:
         return (y.clamp(0, 1) * self.levels).round() / self.levels
 
     def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
-        """Log of the chance of y's bin, summed within each sample: (N,)."""
+        """Log-probability of y's bin, summed within each sample: (N,)."""
         low, high, _ = self._bin(z, y, tree.per_sample(self.sigma, z))
         below, above = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
         never = above == -torch.inf  # without noise, outside the bin
@@ -128,18 +128,19 @@ class QuantisedGaussianNoise:
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """Gradient of log p(y | z) in z with the variance sigma^2 + floor.
 
-        (phi(a) - phi(b)) / (Phi(b) - Phi(a)) / standard deviation, with density and distribution
-        of a standard normal at the edges a < b of the bin. Where the density hardly bends within a
-        bin, as near y in most of a photograph, that is the Gaussian score times 1 - (b - a)^2 / 12
-        to six digits, which single precision has no more of; in narrow bins, as those of 16 bits,
-        the difference of chances has none, in double precision neither.
+        (phi(a) - phi(b)) / (Phi(b) - Phi(a)) / standard deviation, with the density phi and the
+        distribution function Phi of a standard normal at the edges a < b of the bin. Where the
+        density has little curvature within a bin, as near y in most of a photograph, this is the
+        Gaussian score times 1 - (b - a)^2 / 12 to six digits, all that single precision has. In
+        narrow bins, as with 16 bits, the difference of probabilities has no correct digits, not
+        even in double precision.
         """
         _check_real(self, z)
         deviation = (tree.per_sample(self.sigma, z) ** 2 + variance_floor) ** 0.5
         deviation = torch.as_tensor(deviation, dtype=z.dtype, device=z.device)
         half, width = 0.5 / self.levels, 1 / (self.levels * deviation)
-        # How far y may be: the next term is (b - a)^4 / 720 times 2 + ((y - z) / deviation)^2.
-        flat = _NARROW if z.dtype == torch.float64 else _FLAT  # which has digits for the long way
+        # Bound on |y - z|: the next term is (b - a)^4 / 720 times 2 + ((y - z) / deviation)^2.
+        flat = _NARROW if z.dtype == torch.float64 else _FLAT  # float64 can use the full formula
         near = torch.where(width < flat, _BENT * deviation / width, 0.0)
         near = torch.where(width < _NARROW, torch.inf, near)
         residual = y - z
@@ -151,7 +152,7 @@ class QuantisedGaussianNoise:
         return score.masked_scatter(bent, self._bent_score(z[bent], y[bent], every[bent]))
 
     def _bent_score(self, z: Tensor, y: Tensor, deviation: Tensor) -> Tensor:
-        """The score, as it stands there, each divided by phi(b), which vanishes in the tails."""
+        """The full formula of the score, all terms divided by phi(b), which vanishes in tails."""
         low, high, sign = self._bin(z, y, deviation)
         # Far inside a wide bin the score is zero, and erfcx too large for its gradient.
         high = high.clamp(max=math.sqrt(2 * math.log(torch.finfo(z.dtype).max / 1e3)))
@@ -167,9 +168,9 @@ class QuantisedGaussianNoise:
     def _bin(
         self, z: Tensor, y: Tensor, deviation: Tensor | float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Edges of y's bin in standard deviations from z, and -1 where it was mirrored.
+        """Edges of y's bin in standard deviations from z, and a sign: -1 where it was mirrored.
 
-        It is where it lies to the right: there, differences of chances near 1 lose digits.
+        Bins to the right of z are mirrored: differences of probabilities near 1 lose digits.
         """
         _check_real(self, z)
         half = 0.5 / self.levels
@@ -188,12 +189,12 @@ class PoissonNoise:
     Parameters
     ----------
     gain
-        What one count is worth in the units of z: a float, or one value per sample (N,).
+        Value of one count in the units of z: a float, or one value per sample (N,).
 
     Raises
     ------
     ValueError
-        If the gain is not positive and finite, or a tensor of another shape.
+        If the gain is not positive and finite, or is a tensor of another shape.
     """
 
     gain: Tensor | float
@@ -210,27 +211,27 @@ class PoissonNoise:
     def log_prob(self, z: Tensor, y: Tensor) -> Tensor:
         """(y log z - z) / gain, summed within each sample: (N,); negative z counts as zero.
 
-        -inf where z <= 0 < y. Of y below zero, as where a dark level was taken off, nothing is said
+        -inf where z <= 0 < y. Negative y, as after subtracting a dark level, contributes nothing
         where z <= 0.
         """
         _check_real(self, z)
         gain, z = tree.per_sample(self.gain, z), z.clamp(min=0)
-        # Where y = 0 the first term is, and has a gradient of, zero: at z = 0, too.
+        # Where y = 0 the first term and its gradient are zero, also at z = 0.
         logarithm = torch.where((y == 0) | ((y < 0) & (z == 0)), 1.0, z).log()
         return ((y * logarithm - z) / gain).flatten(1).sum(1)
 
     def score(self, z: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         """(y - z) / (gain z + floor); the variance of a negative z counts as zero.
 
-        Where there is no variance and y is not positive, it is the limit at y = 0, -1 / gain, and
-        below zero, where the likelihood is level, 0.
+        Where the variance is zero and y is not positive, it is the limit at y = 0, -1 / gain; for
+        negative z, where the likelihood is constant, 0.
         """
         _check_real(self, z)
         gain = tree.per_sample(self.gain, z)
         variance = gain * z.clamp(min=0) + variance_floor
         dark = (variance == 0) & (y <= 0)
         limit = -1 / gain * (z >= 0).to(z)
-        # What is not chosen must be finite all the same, or gradients would be NaN.
+        # The branch not taken must be finite, too, or gradients would be NaN.
         return torch.where(dark, limit, (y - z) / torch.where(dark, 1.0, variance))
 
 
@@ -263,7 +264,7 @@ def _checked_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Ten
 
 
 def _check_real(noise: Noise, z: Tensor) -> None:
-    """Raise where z is complex, of which this noise knows nothing."""
+    """Raise if z is complex, which this noise does not support."""
     if z.is_complex():
         raise ValueError(
             f"{type(noise).__name__} is noise of real values, got z {tuple(z.shape)} of {z.dtype}; "

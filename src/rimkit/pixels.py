@@ -1,4 +1,4 @@
-"""Pixels as files hold them, and as solvers do."""
+"""Pixels as stored in files and as used by solvers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Array = npt.NDArray[Any]
 Bytes = npt.NDArray[np.uint8]
 
 LEVELS = 255
-"""Grey levels between black and white: sigma = 25 on the outside is 25 / LEVELS inside."""
+"""Grey levels between black and white: sigma = 25 for users is 25 / LEVELS internally."""
 
 ROWS = 64
-"""How many rows are looked at together where a copy of all would be too much."""
+"""Rows processed at a time where a copy of the whole image would be too large."""
 
 _NEIGHBOURHOOD = 7
-_BRIGHTEST = 4.0  # mean of an image whose white is 1: highlights may be far above
+_BRIGHTEST = 4.0  # mean of an image with white 1; highlights may be far above
 
 
 def is_floating(values: Array) -> bool:
@@ -30,17 +30,17 @@ def is_floating(values: Array) -> bool:
 
 
 def white(values: Array) -> int:
-    """Return the value of white: 1 for floating point, the largest number of other kinds."""
+    """Return the value of white: 1 for floating point, else the maximum of the dtype."""
     return 1 if is_floating(values) else int(np.iinfo(values.dtype).max)
 
 
 def check_image(values: Array, *, smallest: int, missing: Array | None = None) -> None:
-    """Raise ``ValueError`` unless (H, W, C) is of 8 or 16 bits or finite floats, and not smaller.
+    """Raise ``ValueError`` unless (H, W, C) is 8- or 16-bit or finite floats, and large enough.
 
-    Floats whose mean says that white is not 1 are refused.
+    Floats whose mean shows that white is not 1 are refused.
 
-    ``smallest``: the least that each side may have, in pixels. ``missing``: (H, W), booleans: where
-    it does not matter what the floats are; None: nowhere.
+    ``smallest``: minimum of each side, in pixels. ``missing``: (H, W), booleans, True where floats
+    may have any value; None: nowhere.
     """
     floating = is_floating(values)
     if not floating and values.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
@@ -74,20 +74,20 @@ def check_alike(images: Sequence[Array]) -> None:
 
 
 def to_unit(values: Array) -> Tensor:
-    """(H, W, C) of any kind to (C, H, W) of float32 with white 1."""
+    """Convert (H, W, C) of any kind to float32 (C, H, W) with white 1."""
     planes = np.ascontiguousarray(np.moveaxis(values, 2, 0), dtype=np.float32)
     return torch.from_numpy(planes) / white(values)
 
 
 def from_unit(x: Tensor) -> Bytes:
-    """(C, H, W) with white 1 to (H, W, C) of 8 bits, clamped and rounded."""
+    """Convert (C, H, W) with white 1 to 8-bit (H, W, C), clamped and rounded."""
     values = np.empty((*x.shape[1:], len(x)), np.uint8)
     write_unit(values, x)
     return values
 
 
 def write_unit(values: Array, x: Tensor) -> None:
-    """Write x (C, H, W) with white 1 into (H, W, C) of any kind; whole numbers are rounded."""
+    """Write x (C, H, W) with white 1 into (H, W, C) of any kind; integers are rounded."""
     top_value = white(values)
     for top in range(0, len(values), ROWS):
         rows = x[:, top : top + ROWS]
@@ -97,16 +97,16 @@ def write_unit(values: Array, x: Tensor) -> None:
 
 
 def without_noise(y: Tensor) -> Tensor:
-    """Where all of a 7x7 neighbourhood are equal, as in burnt-out skies: no noise leaves that.
+    """Where a 7x7 neighbourhood is constant, as in burnt-out skies: noise never leaves that.
 
-    (N, C, H, W) in, as many booleans out.
+    Maps (N, C, H, W) to booleans of the same shape.
     """
     highest, lowest = (_maximum(sign * y) for sign in (1, -1))
     return highest == -lowest
 
 
 def _maximum(image: Tensor) -> Tensor:
-    """Over a neighbourhood; where it reaches over the border, over what there is of it."""
+    """Maximum over a neighbourhood, cropped at the border."""
     half = _NEIGHBOURHOOD // 2
     rows = F.max_pool2d(image, (_NEIGHBOURHOOD, 1), stride=1, padding=(half, 0))
     return F.max_pool2d(rows, (1, _NEIGHBOURHOOD), stride=1, padding=(0, half))

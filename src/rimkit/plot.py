@@ -1,7 +1,7 @@
-"""Pictures of images and of how a solver came to them. Needs ``rimkit[plot]``.
+"""Figures of images and of the progress of a solver. Needs ``rimkit[plot]``.
 
-Every function returns a figure of matplotlib that pyplot does not know of: save it, or show it in a
-notebook (after ``%matplotlib inline``). With ``axes`` it draws on yours.
+Every function returns a matplotlib figure that is not registered with pyplot: save it, or show it
+in a notebook (after ``%matplotlib inline``). With ``axes`` it draws on those.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ except ModuleNotFoundError as error:
     ) from error
 
 _SIDE = 2.6  # of an image, in inches
-_TITLE = 32  # characters that stand above one, in a line
+_TITLE = 32  # characters per line of a title
 _LINE = 0.22  # inches
 _DPI = 150
-_MOST = 6  # estimates that are shown where none are asked for
+_MOST = 6  # estimates shown by default
 
 
 def compare(
@@ -47,23 +47,23 @@ def compare(
     Parameters
     ----------
     images
-        Title to image: (N, C, H, W) in [0, 1] with one or three channels; beyond, they are clipped.
-        One of another size than the truth, such as a small y, has no PSNR.
+        Title to image: (N, C, H, W) with one or three channels, clipped to [0, 1]. An image of
+        another size than the truth, such as a small y, has no PSNR.
     truth
-        (N, C, H, W), if it is known.
+        (N, C, H, W), if known.
     sample
-        Which image of the batch is shown.
+        Which image of the batch to show.
     window
-        Rows and columns that are shown of images of the truth's size; the PSNR is that of all.
+        Rows and columns to show of images of the truth's size; the PSNR is of the whole image.
     columns
-        How many images stand in a row; all, if not said.
+        Images per row; all in one row if None.
     axes
-        To draw on: one for every image, the truth's included.
+        Axes to draw on: one per image, including the truth.
 
     Raises
     ------
     ValueError
-        If there is no image, one is no image, a row is of none, or the axes are too few.
+        If there are no images, one is not an image, columns is less than 1, or axes are missing.
     """
     if columns is not None and columns < 1:
         raise ValueError(f"a row has at least 1 image, got columns={columns}")
@@ -82,21 +82,21 @@ def trajectory(
     window: Window | None = None,
     axes: Sequence[Axes] | None = None,
 ) -> Figure:
-    """Show the estimates after some steps, with their PSNR in dB where the truth is known.
+    """Show the estimates after some steps, with their PSNR in dB if the truth is known.
 
     Parameters
     ----------
     solution
-        Of ``solve(..., keep=True)``.
+        Returned by ``solve(..., keep=True)``.
     truth, sample, window, axes
         As in `compare`; the truth itself is not shown.
     steps
-        Which: 0 is the start. If not said, up to six, more of the early ones.
+        Steps to show; 0 is the start. If None, up to six, denser among the early ones.
 
     Raises
     ------
     ValueError
-        If the solution keeps no estimates, or not those.
+        If the solution has no estimates, or not those of ``steps``.
     """
     estimates = _estimates(solution)
     last = len(estimates) - 1
@@ -120,30 +120,30 @@ def progress(
     label: str | None = None,
     axes: Axes | None = None,
 ) -> Figure:
-    """Draw PSNR by step, or, where the truth is unknown, how far each step moves the estimate.
+    """Plot PSNR by step or, if the truth is unknown, how far each step moves the estimate.
 
-    One curve for every image of the batch. How far: the root mean square that ``tolerance`` of
-    `rimkit.Solver.solve` speaks of, on a logarithmic axis, until the image stopped.
+    One curve per image of the batch. The distance is the root mean square that ``tolerance`` of
+    `rimkit.Solver.solve` refers to, on a logarithmic axis, until the image stopped.
 
     Parameters
     ----------
     solution
-        Of ``solve(..., keep=True)``.
+        Returned by ``solve(..., keep=True)``.
     truth
-        (N, C, H, W), if it is known.
+        (N, C, H, W), if known.
     others
-        PSNR in dB of other methods, drawn as lines.
+        PSNR in dB of other methods, drawn as horizontal lines.
     mark
-        A step that is marked, such as the model's own number.
+        A step to mark, such as the model's default number.
     label
-        Of the curves, in the legend.
+        Of the curves in the legend.
     axes
-        To draw on.
+        Axes to draw on.
 
     Raises
     ------
     ValueError
-        If the solution keeps no estimates, or others are given without the truth.
+        If the solution has no estimates, or others are given without the truth.
     """
     estimates = _estimates(solution)
     if others and truth is None:
@@ -190,9 +190,9 @@ def _panels(
     columns: int | None = None,
     whole: tuple[int, ...] | None = None,
 ) -> Figure:
-    """Draw titled images on a row of axes, or on several rows of so many columns.
+    """Draw titled images on one row of axes, or on several rows of ``columns`` each.
 
-    ``whole`` is the size of those of which the window is shown: of the widest if None.
+    ``whole`` is the size of the images to which the window applies; that of the widest if None.
     """
     if not panels:
         raise ValueError("there is no image to show")
@@ -237,7 +237,7 @@ def _scored(title: str, x: Tensor, truth: Tensor | None, sample: int) -> str:
 
 
 def _broken(title: str) -> str:
-    """The title in lines that do not reach into the next image's."""
+    """The title, wrapped so that it does not run into the next image's."""
     lines = title.replace(" dB", "\N{NO-BREAK SPACE}dB").splitlines()
     broken = "\n".join(textwrap.fill(line, _TITLE, break_on_hyphens=False) for line in lines)
     return broken.replace("\N{NO-BREAK SPACE}dB", " dB")

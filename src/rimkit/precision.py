@@ -1,4 +1,4 @@
-"""In which precision networks run, and which is worth it on this processor."""
+"""Precisions in which networks run, and which are worthwhile on this processor."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
-    """A block in which networks run in a precision, on a device of this type (``device.type``)."""
+    """Context in which networks run in a precision, on a device type (``device.type``)."""
     return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def fastest_precision() -> Precision:
-    """In which networks run fastest: bfloat16 where the processor multiplies in it."""
+    """Fastest precision for networks: bfloat16 if the processor multiplies in it."""
     return worthwhile_precisions()[-1]
 
 
 def worthwhile_precisions() -> tuple[Precision, ...]:
-    """In which it is worth to run networks: others are emulated, at a tenth of the speed."""
+    """Precisions worth using for networks: others are emulated, at a tenth of the speed."""
     return ("float32", "bfloat16") if computes_in_bfloat16() else ("float32",)
 
 
 def slow(precision: str) -> str | None:
-    """Say that a precision is emulated here (bfloat16, or Lightning's name for it), or nothing."""
+    """A warning if bfloat16 (or Lightning's name for it) is chosen but emulated here, else None."""
     if precision not in ("bfloat16", "bf16-mixed") or computes_in_bfloat16():
         return None
     return "this processor does not multiply in bfloat16: float32 is many times as fast"
@@ -38,7 +38,7 @@ def computes_in_bfloat16() -> bool:
 
 
 def default_precision(accelerator: str) -> str:
-    """Of a training: ``"bf16-mixed"`` where an accelerator computes in bf16, else ``"32-true"``."""
+    """Training precision: ``"bf16-mixed"`` if the accelerator has bf16, else ``"32-true"``."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

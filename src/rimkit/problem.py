@@ -1,4 +1,4 @@
-"""A problem is an operator and a noise: how y was made, and the score that leads back to x."""
+"""A problem is an operator and a noise: how y was made, and the score with which x is found."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from rimkit.operators.checks import check_precision
 from rimkit.pixels import LEVELS
 
 UNLIKELY = 4.0
-"""A larger sigma is hardly one where white is 1: mostly such are in grey levels of 255."""
+"""A larger sigma is implausible where white is 1: it is probably in grey levels of 255."""
 
-_ROUNDING = 1 / (LEVELS * 12**0.5)  # of a uniform error of one grey level
+_ROUNDING = 1 / (LEVELS * 12**0.5)  # standard deviation of a uniform error of one grey level
 
 
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """y ~ p(y | z) with z = A(x). Autocast does not reach into it.
+    """y ~ p(y | z) with z = A(x), always computed outside autocast.
 
     Parameters
     ----------
     operator
-        Anything with ``A`` (see `rimkit.operators.Operator`), mostly linear; an operator of
-        deepinv works as it stands.
+        Anything with ``A`` (see `rimkit.operators.Operator`), usually linear; operators of
+        deepinv work as they are.
     noise
         How y scatters around A(x).
 
     Raises
     ------
     ValueError
-        If one of the two is something else.
+        If either is something else.
     """
 
     operator: Operator
@@ -70,18 +70,18 @@ class Problem:
             return self.operator.A(x)
 
     def initial(self, y: Tensor) -> Tensor:
-        """Where a solver starts, in the shape of x."""
+        """Return the starting point of a solver, in the shape of x."""
         check_precision("y", y)
         with _in_full(y), self._told(f"while a start was made from y {tuple(y.shape)}"):
             return operators.initial(self.operator, y)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Problem, Tensor]:
-        """Return the problem and the measurement of a part of x, right but near its border.
+        """Return the problem and the measurement of a part of x, exact except near its border.
 
         Raises
         ------
         ValueError
-            If the operator cannot be cut.
+            If the operator cannot be cropped.
         """
         operator, part = operators.crop(self.operator, y, window)
         return Problem(operator, self.noise), part
@@ -92,7 +92,7 @@ class Problem:
         Raises
         ------
         ValueError
-            If y has another shape than A(x), or lies elsewhere or in another precision.
+            If y differs from A(x) in shape, device or precision.
         """
         z = self._predicted(x, y)
         with _in_full(x):
@@ -104,8 +104,8 @@ class Problem:
         Raises
         ------
         ValueError
-            If y has another shape than A(x), or lies elsewhere or in another precision; or the
-            adjoint gives another shape than that of x.
+            If y differs from A(x) in shape, device or precision, or the adjoint does not return
+            the shape of x.
         """
         z = self._predicted(x, y)
         with _in_full(x):
@@ -124,7 +124,7 @@ class Problem:
         self._predicted(x, y)
 
     def _predicted(self, x: Tensor, y: Tensor) -> Tensor:
-        """A x, which must be such a tensor as y is."""
+        """A x, which must match y in shape, precision and device."""
         check_precision("x", x)
         check_precision("y", y)
         if x.device != y.device:
@@ -143,7 +143,7 @@ class Problem:
 
     @contextlib.contextmanager
     def _told(self, what: str) -> Iterator[None]:
-        """Add a note to errors that are not about shapes in words: those of torch, and Python's."""
+        """Add a note to errors other than ``ValueError``: those of torch and Python."""
         try:
             yield
         except ValueError:
@@ -154,7 +154,7 @@ class Problem:
 
 
 def _in_full(value: Tensor) -> contextlib.AbstractContextManager[object]:
-    """In the precision of the tensors, whatever autocast says: bf16 has two digits."""
+    """Compute in the precision of the tensors, not of autocast: bf16 has two digits."""
     kind = value.device.type
     if not torch.amp.is_autocast_available(kind):  # as for "meta"
         return contextlib.nullcontext()
@@ -170,13 +170,13 @@ def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:
         Standard deviation in the units of y (images in [0, 1]: ``25 / 255``): a float, or one
         value per sample (N,).
     levels
-        Where y was clipped to [0, 1] and rounded, the steps between 0 and 1: 255 for 8 bits. None:
-        it was not, or the likelihood is not to know.
+        If y was clipped to [0, 1] and rounded, the number of steps between 0 and 1: 255 for 8
+        bits. None: it was not, or the likelihood shall ignore it.
 
     Warns
     -----
     UserWarning
-        If a sigma is so large that it must be in other units.
+        If a sigma is so large that it is probably in other units.
     """
     noise = GaussianNoise(sigma) if levels is None else QuantisedGaussianNoise(sigma, levels)
     largest = max(sigma.flatten().tolist(), default=0.0) if isinstance(sigma, Tensor) else sigma
@@ -188,24 +188,24 @@ def Denoising(sigma: Tensor | float, *, levels: int | None = None) -> Problem:
 
 
 def check_level(level: float) -> None:
-    """Raise ``ValueError`` unless a noise level is finite, not negative, and where white is 1."""
-    GaussianNoise(level)  # which checks that it is one
+    """Raise ``ValueError`` unless a noise level is finite, non-negative and in units of white 1."""
+    GaussianNoise(level)  # which validates it
     if level > UNLIKELY:
         raise ValueError(f"sigma is {level:g} where white is 1; are these grey levels of 255?")
 
 
 def score_error(problem: Problem, x: Tensor, y: Tensor) -> Tensor:
-    """How far a score is from the gradient of the log-likelihood: ``|score - g| / |g|``.
+    """Relative error of the score as the gradient of the log-likelihood: ``|score - g| / |g|``.
 
-    What an operator's own ``A_vjp``, or a noise's own ``score``, has wrong shows here. Near the
-    rounding of the precision (1e-15 in float64) if they are right.
+    Reveals errors in an operator's own ``A_vjp`` or a noise's own ``score``. Near machine precision
+    (1e-15 in float64) if both are correct.
 
     Parameters
     ----------
     problem
-        The problem, its tensors in x's precision.
+        The problem, with its tensors in x's precision.
     x
-        Where the gradient is taken (N, C, H, W); float64 tells the most.
+        Where the gradient is taken (N, C, H, W); float64 is the most informative.
     y
         A measurement, such as ``problem.simulate(x)``.
 
@@ -227,19 +227,19 @@ def score_error(problem: Problem, x: Tensor, y: Tensor) -> Tensor:
 def SuperResolution(
     scale: float, *, size: tuple[int, int] | None = None, sigma: Tensor | float = _ROUNDING
 ) -> Problem:
-    """Return the problem of an image that was made ``scale`` times smaller.
+    """Return the problem of an image that was downsampled by ``scale``.
 
     Parameters
     ----------
     scale, size
         As in `rimkit.operators.Downsampling`.
     sigma
-        Standard deviation of what the small image has besides, in its units; that of rounding to
-        8 bits if not said.
+        Standard deviation of the noise of the small image, in its units; by default that of
+        rounding to 8 bits.
     """
     return Problem(operator=Downsampling(scale, size), noise=GaussianNoise(sigma))
 
 
 def _kind(given: object) -> str:
-    """What was given, in words: a class is none of its instances."""
+    """Describe an argument for errors, telling a class from its instances."""
     return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__

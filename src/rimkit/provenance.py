@@ -28,10 +28,10 @@ def machine() -> str:
 
 @functools.cache
 def version() -> str:
-    """Return rimkit's version, and its commit where it runs from a checkout.
+    """Return rimkit's version, and its commit if it runs from a checkout.
 
-    A plus sign says that the checkout was changed since. As it was when this was first asked: what
-    measures for hours asks before it starts, since a checkout may change meanwhile.
+    A plus sign means that the checkout was changed since. The first result is kept: call this
+    before long measurements, since a checkout may change meanwhile.
     """
     folder = Path(rimkit.__file__).parent
     git = shutil.which("git")
@@ -49,7 +49,7 @@ def stamp() -> str:
 
 
 def _git(git: str | None, folder: Path, *words: str) -> str:
-    """What git says, or nothing where this is no checkout."""
+    """Output of git, or "" if this is not a checkout."""
     command = [str(git), "-C", str(folder), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -20,16 +20,16 @@ from rimkit.solver import Iterate, Solver, check_start, check_state
 
 SMALLEST_SIDE = 8
 
-_PROBE = 0.01  # in x: small beside what noise of any kind does
-_PROBE_SEED = 3_141_592_653  # nobody's: a probe must not be a row that an operator drew from 0
-_LOST = 12.0  # of the log-likelihood, a measurement: Gaussian residuals of five sigma
-_FAR = 0.1  # in x: more than what the floor of the variance lets small sigma do
-_TOO_BRIGHT = 32.0  # in x: for an image where white is 1, whatever its noise
+_PROBE = 0.01  # in x: small compared with the effect of any noise
+_PROBE_SEED = 3_141_592_653  # unusual: a probe must not equal a row that an operator drew from 0
+_LOST = 12.0  # log-likelihood per measurement: Gaussian residuals of five sigma
+_FAR = 0.1  # in x: more than the variance floor permits at small sigma
+_TOO_BRIGHT = 32.0  # in x: for an image with white 1, whatever its noise
 
 
 @dataclasses.dataclass(frozen=True)
 class RIMConfig:
-    """All that must be known, besides the weights, to run a machine; saved with them.
+    """Everything needed, besides the weights, to run a machine; saved with them.
 
     Attributes
     ----------
@@ -38,20 +38,21 @@ class RIMConfig:
     link
         Psi of equation 9.
     steps
-        Steps run where none are asked for.
+        Default number of steps.
     score_scale
-        Constant that keeps the score's size near one at the network's entry. A constant, so that
-        the score still tells sigma: it is the only thing that does.
+        Factor that keeps the score's magnitude near one at the network's input. It is constant so
+        that the score still encodes sigma, which the network learns from nothing else.
     score_scaling
-        ``"raw"``: nothing else. ``"whitened"``: divided by its standard deviation at the truth, too
-        (`score_spread`): times sigma in denoising, over sqrt(m) / sigma for m Gaussian projections.
-        The score then has one size in every problem, and no longer tells sigma.
+        ``"raw"``: no other scaling. ``"whitened"``: also divided by its standard deviation at the
+        truth (`score_spread`), which is 1 / sigma in denoising and sqrt(m) / sigma for m Gaussian
+        projections. The score then has the same magnitude in every problem, and no longer encodes
+        sigma.
     variance_floor
-        Epsilon (equation 15), where it starts if it is trained. Small beside sigma^2, or it drowns
-        what sigma says.
+        Epsilon (equation 15); its initial value if it is trained. It must be small compared with
+        sigma^2, or it masks sigma.
     variance_floor_trained
-        Whether epsilon is trained with the rest, as in the paper; else it stays as it is and may be
-        0: then sigma = 0 is an error, since its score is not finite.
+        Whether epsilon is trained with the rest, as in the paper; else it is fixed and may be 0:
+        then sigma = 0 is an error, since its score is not finite.
     start
         eta_0: ``"initial"`` is Psi^-1 of ``problem.initial(y)``, ``"zeros"`` is zero.
     """
@@ -82,7 +83,7 @@ class RIMConfig:
 
 
 class RIM(Solver):
-    """A learned solver: a recurrent network, fed at each step with the score.
+    """A learned solver: a recurrent network that receives the score at each step.
 
     Iterate, link and likelihood are computed in y's precision (at least float32), outside
     autocast; only the network runs in the precision of its weights or of autocast.
@@ -92,11 +93,11 @@ class RIM(Solver):
     Raises
     ------
     ValueError
-        If ``config`` is something else than a `RIMConfig`; None is the default one.
+        If ``config`` is not a `RIMConfig`; None is the default one.
     """
 
     phi_epsilon: nn.Parameter | None
-    """Of epsilon = softplus(phi_epsilon), where it is trained."""
+    """Of epsilon = softplus(phi_epsilon); None if epsilon is not trained."""
 
     def __init__(self, config: RIMConfig | None = None) -> None:
         super().__init__()
@@ -115,14 +116,14 @@ class RIM(Solver):
 
     @property
     def variance_floor(self) -> Tensor:
-        """Epsilon, a scalar: softplus(phi_epsilon), or what the configuration says."""
+        """Epsilon, a scalar: softplus(phi_epsilon), or the value of the configuration."""
         if self.phi_epsilon is None:
             return torch.full((), self.config.variance_floor, device=self._weight.device)
         return F.softplus(self.phi_epsilon)
 
     @property
     def _weight(self) -> Tensor:
-        """One of the weights, for the device of all."""
+        """One of the weights, whose device all share."""
         return next(self.parameters(), torch.zeros(()))
 
     @property
@@ -138,14 +139,14 @@ class RIM(Solver):
     def init(self, y: Tensor, problem: Problem) -> Iterate:
         """Return eta_0, x_0 and a state of zeros.
 
-        Trained weights warn of a start that seems to be in grey levels of 255.
+        With trained weights, warns if the start seems to be in grey levels of 255.
 
         Raises
         ------
         ValueError
-            If y is not finite, lies on another device than the weights, or belongs to images that
-            are smaller than 8x8 or have other channels than the machine was built for; if the score
-            at the start or near it is not finite.
+            If y is not finite, is on another device than the weights, or belongs to images that are
+            smaller than 8x8 or have another number of channels than the machine was built for; if
+            the score at the start or near it is not finite.
         """
         check_measurement(y)
         y = at_least_single(y)
@@ -182,7 +183,7 @@ class RIM(Solver):
         return Iterate(eta, self.link(eta), (*state, *spread))
 
     def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
-        """Raise ``ValueError`` unless the state is of the shapes that this network has."""
+        """Raise ``ValueError`` unless the state has the shapes of this network's state."""
         hidden = self.network.init_state(self._pad(iterate.eta).to(self._dtype))
         spread = [iterate.eta.new_empty(len(iterate.eta), 1, 1, 1)] * self._whitens
         check_state(iterate, [*hidden, *spread])
@@ -197,12 +198,12 @@ class RIM(Solver):
         return self.update(iterate, score)
 
     def update(self, iterate: Iterate, score: Tensor) -> Iterate:
-        """Take the step after the score, whatever the problem: equations 10 to 12.
+        """Take one step given the score, whatever the problem: equations 10 to 12.
 
         Parameters
         ----------
         iterate
-            Where the machine stands.
+            The current iterate.
         score
             Gradient of the log-likelihood in x (N, C, H, W), as ``problem.score`` gives it with
             the machine's ``variance_floor``; divided by the last part of the state where
@@ -220,9 +221,9 @@ class RIM(Solver):
         return Iterate(eta, self.link(eta), (*(part.to(weights) for part in state), *spread))
 
     def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
-        """Tell where trained weights end far from the measurement, and further than they began.
+        """Warn if trained weights end far from the measurement, and farther than they began.
 
-        Where they began at the measurement itself they are to leave it, and nothing is said.
+        There is no warning if they began at the measurement itself, which they are meant to leave.
         """
         if not self.training_record or torch.equal(problem.predict(first), y):
             return None
@@ -239,25 +240,25 @@ class RIM(Solver):
         )
 
     def _pad(self, image: Tensor) -> Tensor:
-        """Continue the image to the right and bottom until the network's stride divides it."""
+        """Pad the image at the right and bottom to multiples of the network's stride."""
         stride = self.network.stride
         if stride == 1:
             return image
-        # Rounded up like this, torch.export sees that the stride divides it, whatever the size.
+        # Written like this, torch.export sees that the stride divides the padded size.
         bottom, right = ((n + stride - 1) // stride * stride - n for n in image.shape[-2:])
-        if not (torch.compiler.is_exporting() or bottom or right):  # a graph is for any size
+        if not (torch.compiler.is_exporting() or bottom or right):  # a graph serves any size
             return image
         return F.pad(image, (0, right, 0, bottom), mode="replicate")
 
 
 def score_spread(problem: Problem, x: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
-    """Standard deviation of a pixel of the score, were x the truth, per sample: (N, 1, 1, 1).
+    """Standard deviation of the score per pixel if x were the truth, per sample: (N, 1, 1, 1).
 
     Its square is the mean Fisher information of a pixel: the curvature of -log p(y | x) at
-    y = A(x), where a residual says nothing of how far A is from linear. One probe by random signs
-    estimates it (Hutchinson 1990): for Gaussian noise exactly where the operator acts on every
-    pixel alone, within a tenth or so for random projections. It has gradients in what the problem,
-    x and the floor hold.
+    y = A(x), where no residual multiplies the second derivative of A. It is estimated with one
+    probe of random signs (Hutchinson 1990): for Gaussian noise, exactly if the operator acts on
+    every pixel separately, within about a tenth for random projections. It is differentiable with
+    respect to the problem, x and the floor.
     """
     y = problem.predict(x)
     generator = torch.Generator().manual_seed(_PROBE_SEED)

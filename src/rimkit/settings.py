@@ -51,10 +51,10 @@ def from_table(cls: type[T], table: Mapping[str, Any], *, where: str = "settings
 
 
 def check_types(value: Any, *, where: str) -> None:
-    """Raise ``ValueError`` where a field of a dataclass is not of its type, as `from_table` does.
+    """Raise ``ValueError`` if a field of a dataclass has the wrong type, as `from_table` does.
 
-    For dataclasses that are built by hand, too: there lists become tuples, and whole numbers
-    floats, where the type says so. Fields that hold dataclasses check themselves.
+    Also for dataclasses built by hand: lists become tuples, and integers floats, if the type says
+    so. Fields that hold dataclasses check themselves.
     """
     hints = typing.get_type_hints(type(value))
     for field in dataclasses.fields(value):
@@ -77,19 +77,19 @@ def to_table(value: Any) -> dict[str, Any]:
 
 
 def _plain(item: Any) -> Any:
-    """A value as TOML and JSON have it."""
+    """A value in the types of TOML and JSON."""
     if isinstance(item, list | tuple):
         return [_plain(each) for each in item]
     return to_table(item) if dataclasses.is_dataclass(item) else item
 
 
 def make_known(cls: type[Any], known: dict[str, type[Any]], *, kind: str) -> None:
-    """Let tables name a class by its ``table_name``, or the same class written again in a notebook.
+    """Register a class under its ``table_name``, also when redefined in a notebook.
 
     Raises
     ------
     ValueError
-        If another class has that name; it says what ``kind`` of thing both are.
+        If another class has that name; the error names the ``kind`` of both.
     """
     name: str = cls.table_name
     other = known.get(name, cls)
@@ -101,7 +101,7 @@ def make_known(cls: type[Any], known: dict[str, type[Any]], *, kind: str) -> Non
 
 
 def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values of nested tables by their whole keys, such as ``optimizer.rate``."""
+    """Values of nested tables by their dotted keys, such as ``optimizer.rate``."""
     values: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):
@@ -112,19 +112,19 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def toml_names(folder: Traversable) -> list[str]:
-    """Names of the TOML files in a folder, without the ending."""
+    """Names of the TOML files in a folder, without the suffix."""
     return sorted(
         item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
     )
 
 
 def read_toml(name: str, folder: Traversable) -> dict[str, Any]:
-    """Read a TOML file: a name from the folder, or, if it ends on ``.toml``, a path.
+    """Read a TOML file: a name from the folder, or, if it ends in ``.toml``, a path.
 
     Raises
     ------
     ValueError
-        If there is none of that name, or it is not TOML.
+        If there is no such file, or it is not TOML.
     """
     known = toml_names(folder)
     if name in known:

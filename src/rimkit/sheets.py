@@ -1,4 +1,4 @@
-"""Sheets of cells: in columns for people, as CSV for programs."""
+"""Tables of cells: in columns for people, as CSV for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rimkit import atomic
 
 
 def columns(lines: Sequence[Sequence[str]]) -> str:
-    """Lay cells out in columns, the first to the left, with a rule below the first line."""
+    """Align cells in columns, the first to the left, with a rule below the first line."""
     widths = [max(len(cells[i]) for cells in lines) for i in range(len(lines[0]))]
     texts = [
         "  ".join(
@@ -25,7 +25,7 @@ def columns(lines: Sequence[Sequence[str]]) -> str:
 
 
 def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write dictionaries as CSV; a cell stays empty where one has no such key."""
+    """Write dictionaries as CSV; cells of missing keys stay empty."""
     text = io.StringIO(newline="")
     names = dict.fromkeys(name for line in lines for name in line)
     writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
@@ -36,7 +36,7 @@ def write_csv(lines: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def read_csv(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
-    """Read what `write_csv` wrote; nothing where there is no file.
+    """Read what `write_csv` wrote; an empty list if there is no file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What signals do while a block runs."""
+"""Signal handling while a block runs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
-"""Ctrl-C, and a request to end."""
+"""Ctrl-C, and a request to terminate."""
 
 Handler = Callable[[int, FrameType | None], object]
 
 
 @contextlib.contextmanager
 def handled(numbers: Sequence[int], handler: Handler) -> Iterator[None]:
-    """Let a function handle signals until the block ends; others do before and afterwards.
+    """Handle signals by a function until the block ends, then restore the previous handlers.
 
-    In the main thread alone: no other one is interrupted, or may say who handles what.
+    Only in the main thread: no other one is interrupted by signals, or may set handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Of a handler that Python did not install nothing is known, and it could not be given back.
+    # A handler that Python did not install is unknown to it, and could not be restored.
     before = {n: known for n in numbers if (known := signal.getsignal(n)) is not None}
     try:
         for number in before:
@@ -36,7 +36,7 @@ def handled(numbers: Sequence[int], handler: Handler) -> Iterator[None]:
 
 
 def hang_up() -> tuple[int, ...]:
-    """The signal of a terminal that is closed; none where it is ignored, as under nohup."""
+    """The signal sent when a terminal is closed; none if it is ignored, as under nohup."""
     if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) != signal.SIG_DFL:
         return ()
     return (signal.SIGHUP,)

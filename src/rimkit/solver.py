@@ -1,4 +1,4 @@
-"""The one loop: a solver says how to begin and what one step is, this file runs it."""
+"""The solver loop: a solver defines its start and one step, and this file runs it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DivergenceError(ValueError):
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Iterate:
-    """Where a solver stands: tensors only.
+    """The current position of a solver: tensors only.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class Solution:
     Attributes
     ----------
     x
-        The estimate (N, C, H, W), in y's dtype (for complex y, that of its parts).
+        The estimate (N, C, H, W), in y's dtype (for complex y, that of its real part).
     iterate
-        Where the solver stopped; give it to ``solve(start=...)`` to go on.
+        Where the solver stopped; pass it to ``solve(start=...)`` to continue.
     trajectory
         With ``keep=True`` all estimates, the start first: (steps + 1, N, C, H, W), or fewer if all
-        samples stopped before; else None.
+        samples stopped earlier; else None.
     steps_taken
         Steps until each sample stopped: integers (N,).
     reason
@@ -72,10 +72,10 @@ class Solution:
 
 
 class Solver(nn.Module, abc.ABC):
-    """Base of all solvers. A new one defines `init` and `step` and inherits the rest.
+    """Base class of all solvers. A new one defines `init` and `step` and inherits the rest.
 
-    ``steps``: how many steps are run where none are asked for. ``looks_at_all``: whether a step
-    depends on the whole image, so that tiles of it would be solved otherwise.
+    ``steps``: default number of steps. ``looks_at_all``: whether a step depends on the whole image,
+    so that solving it in tiles would give another result.
     """
 
     steps: int
@@ -97,24 +97,24 @@ class Solver(nn.Module, abc.ABC):
         steps: int | None = None,
         start: Iterate | None = None,
     ) -> Iterator[Iterate]:
-        """Return the iterates after each step, one by one; what is asked is checked at once.
+        """Return an iterator over the iterates after each step; arguments are checked at once.
 
         Parameters
         ----------
         y
-            Measurement (N, ...), as ``problem.simulate`` gives it.
+            Measurement (N, ...), as ``problem.simulate`` returns it.
         problem
             How y was made.
         steps
-            Number of steps; the solver's own number if None.
+            Number of steps; the solver's default if None.
         start
-            The iterate to go on from; ``init(y, problem)`` if None.
+            The iterate to continue from; ``init(y, problem)`` if None.
 
         Raises
         ------
         ValueError
-            If steps is negative or y cannot have been made by the problem; a `DivergenceError`
-            where an estimate is no longer finite.
+            If steps is negative or y does not fit the problem; a `DivergenceError` if an estimate
+            is no longer finite.
         """
         steps = self._steps(steps)
         y = at_least_single(y)
@@ -137,23 +137,23 @@ class Solver(nn.Module, abc.ABC):
         Parameters
         ----------
         y, problem, steps, start
-            As in `iterate`; ``steps`` is the most that is taken.
+            As in `iterate`; ``steps`` is the maximum.
         tolerance
             A sample stops once a step changes its estimate by less than this, as root mean square
-            over its pixels; not after the first step of a solver with a state, which may have moved
-            that alone. Stopped samples stay as they are while the others go on, so a batch never
-            changes what a sample gets. None: all steps are taken.
+            over its pixels; not after the first step of a solver with a state, which may have
+            changed only the state. Stopped samples stay fixed while the others continue, so the
+            result of a sample never depends on its batch. None: all steps are taken.
         keep
             Whether to keep every estimate.
         on_step
-            Called after every step with its number, from 1, and the iterate after it. What it
-            raises ends the solve.
+            Called after every step with its number, from 1, and the iterate after it. An exception
+            that it raises ends the solve.
 
         Raises
         ------
         ValueError
             As in `iterate`, if the tolerance is not positive, or if the solver is in training mode
-            and has batch norm, which would mix the samples and change with them.
+            and has batch norm, which would mix the samples and update its statistics.
         """
         if any(isinstance(part, _BatchNorm) and part.training for part in self.modules()):
             raise ValueError(
@@ -182,7 +182,7 @@ class Solver(nn.Module, abc.ABC):
             if on_step is not None:
                 on_step(number + 1, current)
         if warning := self.warning(trajectory[0], current.x, measurement, problem):
-            warnings.warn(warning, stacklevel=3)  # of who calls, behind `no_grad`
+            warnings.warn(warning, stacklevel=3)  # points at the caller, past `no_grad`
         reasons = ("steps" if running else "converged" for running in active.tolist())
         return Solution(
             x=current.x.to(dtype_of_x(y)),
@@ -193,7 +193,7 @@ class Solver(nn.Module, abc.ABC):
         )
 
     def forward(self, y: Tensor, problem: Problem) -> Tensor:
-        """Return the estimate after the solver's own number of steps, with gradients."""
+        """Return the estimate after the default number of steps, with gradients."""
         measurement = at_least_single(y)
         current = self._start(measurement, problem, None)
         for number in range(self._steps(None)):
@@ -201,13 +201,13 @@ class Solver(nn.Module, abc.ABC):
         return current.x.to(dtype_of_x(y))
 
     def check_iterate(self, iterate: Iterate, y: Tensor, problem: Problem) -> None:
-        """Raise ``ValueError`` where an iterate to start at cannot be one of this solver.
+        """Raise ``ValueError`` if an iterate to start from cannot be one of this solver.
 
-        Any may be, unless a solver says otherwise: whose state means what differs.
+        By default any is accepted: what a state must be depends on the solver.
         """
 
     def warning(self, first: Tensor, last: Tensor, y: Tensor, problem: Problem) -> str | None:
-        """Return what `solve` warns of after the last step, if anything.
+        """Return the warning that `solve` gives after the last step, if any.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class Solver(nn.Module, abc.ABC):
         return start
 
     def _advance(self, current: Iterate, y: Tensor, problem: Problem, number: int) -> Iterate:
-        """Take a step; NaN never travels silently."""
+        """Take one step; NaN never propagates silently."""
         current = self.step(current, y, problem)
         if not current.x.isfinite().all():
             finite = current.x.isfinite().flatten(1).all(1)
@@ -260,7 +260,7 @@ class Solver(nn.Module, abc.ABC):
         steps = self.steps if steps is None else steps
         if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 0:
             raise ValueError(f"steps is a whole number from 0, got {steps!r}")
-        return operator.index(steps)  # whole numbers of numpy are ones, too
+        return operator.index(steps)  # numpy integers are allowed, too
 
 
 def check_start(x: Tensor, score: Tensor) -> None:

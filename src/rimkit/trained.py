@@ -1,4 +1,4 @@
-"""What the record of a model's training says of the task it was trained for."""
+"""What the training record of a model says about the task it was trained for."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _Kind = TypeVar("_Kind")
 
 
 def task_table(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The table of the task in a ``training_record``; empty where nothing is said of it."""
+    """The task table of a ``training_record``; empty if it has none."""
     table: Mapping[str, Any] = record.get("task", {})
     return table
 
 
 def task_name(record: Mapping[str, Any]) -> str:
-    """Name of the task of this ``training_record``; denoising where it is not said."""
+    """Name of the task of a ``training_record``; denoising if it has none."""
     name: str = task_table(record).get("name", DenoisingTask.table_name)
     return name
 
 
 def trained_range(record: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Least and largest sigma of a training in grey levels; None where nothing is said of it.
+    """Smallest and largest sigma of a training in grey levels; None if not recorded.
 
-    Of any task that has a ``sigma``, those of one's own included.
+    For any task that has a ``sigma``, including user-defined ones.
     """
     said = task_table(record).get("sigma")
     values = said if isinstance(said, list | tuple) else [said]
@@ -45,23 +45,23 @@ def trained_range(record: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def check_trained_for(task: type[Task], record: Mapping[str, Any], *, model: str) -> None:
-    """Raise ``ValueError`` if a model was trained for another task; where nothing is said, not.
+    """Raise ``ValueError`` if a model is recorded as trained for another task.
 
     Parameters
     ----------
     task
-        What it is wanted for.
+        The task it is to be used for.
     record
         Its ``training_record``.
     model
-        What the error calls it.
+        Its name in the error.
     """
     if "task" in record and task_name(record) != task.table_name:
         raise ValueError(f"{model} is trained for {task_name(record)}, not for {task.table_name}")
 
 
 def said_if_unknown(task: type[Task], record: Mapping[str, Any], *, model: str) -> str:
-    """A sentence on what a model is taken for whose ``training_record`` names no task; else ""."""
+    """A sentence on the task assumed for a model whose ``training_record`` has none; else ""."""
     if "task" in record:
         return ""
     return (
@@ -73,14 +73,14 @@ def said_if_unknown(task: type[Task], record: Mapping[str, Any], *, model: str) 
 def knows_levels(record: Mapping[str, Any]) -> bool:
     """Whether a denoiser with this ``training_record`` learned the likelihood of rounded values.
 
-    Then it is to be given it where y is rounded: it gains by it, mostly at high noise.
+    If so, use that likelihood where y is rounded: it helps, mostly at high noise.
     """
     task = _task(DenoisingTask, task_table(record))
     return task is not None and task.quantised in ("known", "half")
 
 
 def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
-    """Whether a denoiser with this ``training_record`` never saw y as it is before rounding."""
+    """Whether a denoiser with this ``training_record`` was trained on rounded y alone."""
     task = _task(DenoisingTask, task_table(record))
     return task is not None and task.quantised in ("known", "unknown")
 
@@ -88,9 +88,9 @@ def trained_on_rounded_alone(record: Mapping[str, Any]) -> bool:
 def never_denoised(record: Mapping[str, Any]) -> bool:
     """Whether a machine with this ``training_record`` learned from random projections alone.
 
-    By the protocol of the paper's RIM-3task: one level of noise, and never the whole Fourier
-    transform, with which y is the noisy image. Where the record says what the weights had learned
-    from which the training started, that counts, too.
+    By the protocol of the paper's RIM-3task: one noise level, and never the whole Fourier
+    transform, with which y is the noisy image. What its starting weights had learned counts, too,
+    if it is recorded.
     """
     tables = [task_table(record), *(one.get("task", {}) for one in _before(record))]
     return all(_is_of_projections_alone(table) for table in tables)
@@ -99,50 +99,50 @@ def never_denoised(record: Mapping[str, Any]) -> bool:
 def saw_less_contrast(record: Mapping[str, Any]) -> bool:
     """Whether a machine with this ``training_record`` learned from faded patches (`AtContrast`).
 
-    Or did the weights from which the training started, where the record says it.
+    Or its starting weights did, if that is recorded.
     """
     data = [record.get("recipe", {}).get("data", {}), *_before(record)]
     return any(min(table.get("contrast", (1.0,))) < 1 for table in data)
 
 
 def least_sigma(record: Mapping[str, Any]) -> float:
-    """The least sigma at which a denoiser is of use, white being 1: below, it adds errors.
+    """Smallest sigma at which a denoiser is of use, with white 1: below, it adds errors.
 
     A forty-fourth of the largest that it was trained for (docs/decisions.md, 54): 1.25 grey levels
-    for those in the package. 0 where the ``training_record`` says nothing.
+    for those in the package. 0 if the ``training_record`` does not say.
     """
     task = _task(DenoisingTask, task_table(record))
     return 0.0 if task is None else max(task.sigma) / _LEAST / LEVELS
 
 
 def trained_sigma(record: Mapping[str, Any]) -> float:
-    """Sigma of the small images that a model for super-resolution was trained on, white being 1.
+    """Sigma of the small images that a super-resolution model was trained on, with white 1.
 
-    The task's own where the ``training_record`` says nothing.
+    The default of the task if the ``training_record`` does not say.
     """
     task = _task(SuperResolutionTask, task_table(record)) or SuperResolutionTask()
     return task.sigma / LEVELS
 
 
 def inpainting_sigma(record: Mapping[str, Any]) -> float:
-    """Return the least sigma that a model for inpainting was trained with, white being 1.
+    """Return the smallest sigma that an inpainting model was trained with, with white 1.
 
-    The task's own where the ``training_record`` says nothing of it.
+    The default of the task if the ``training_record`` does not say.
     """
     task = _task(InpaintingTask, task_table(record)) or InpaintingTask()
     return task.sigma[0] / LEVELS
 
 
 def _task(kind: type[_Kind], table: Mapping[str, Any]) -> _Kind | None:
-    """The task of a table, if it is of that kind; None of an empty table, which says nothing.
+    """The task of a table if it is of that kind, else None; None for an empty table.
 
-    Settings that are not said have their defaults, and those that this version does not know, as a
-    newer one may have written them, are left out.
+    Missing settings take their defaults; those that this version does not know, perhaps written by
+    a newer one, are ignored.
 
     Raises
     ------
     ValueError
-        If a setting is not of its type.
+        If a setting has the wrong type.
     """
     name: str = kind.table_name  # type: ignore[attr-defined]
     fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
@@ -161,6 +161,6 @@ def _is_of_projections_alone(table: Mapping[str, Any]) -> bool:
 
 
 def _before(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Tasks and contrasts of the trainings before this one, as far as the record knows them."""
+    """Tasks and contrasts of the trainings before this one, as far as they are recorded."""
     before: Sequence[Mapping[str, Any]] = record.get("start", {}).get("learned", ())
     return before

@@ -1,6 +1,6 @@
 """Frozen dataclasses of tensors as trees: move, slice, join, select and detach any of them.
 
-Tensor leaves lead with the batch size N or with 1; a leading 1 is shared by all samples.
+The first dimension of a tensor leaf is the batch size N, or 1 if all samples share it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ T = TypeVar("T")
 def register(cls: type[T]) -> type[T]:
     """Make a frozen dataclass a tree whose children are its fields, in order.
 
-    Rebuilding a tree sets the fields as they are: what the constructor validates and converts has
-    been validated and converted once already. Two trees are equal where all tensors have the same
-    shapes, types and values, and all else is equal.
+    Rebuilding a tree sets the fields directly: the constructor has already validated and converted
+    them. Two trees are equal if all tensors have the same shapes, types and values, and everything
+    else is equal.
     """
     names = tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
 
@@ -73,12 +73,12 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: T) -> T:
 def move(
     tree: T, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
 ) -> T:
-    """Move all tensors; ``dtype`` applies to real floating tensors, its complex kin to complex.
+    """Move all tensors; real floating ones to ``dtype``, complex ones to its complex counterpart.
 
     Raises
     ------
     ValueError
-        If a leaf is no tensor but holds one that would stay as it is: its class is not registered.
+        If a leaf is not a tensor but holds one that would not move: its class is not registered.
     """
 
     def stays(value: Tensor) -> bool:
@@ -96,7 +96,7 @@ def move(
 
 
 def _type(leaf: Tensor, dtype: torch.dtype | None) -> torch.dtype:
-    """What a tensor is to be: whole numbers and booleans stay."""
+    """The dtype a tensor is to have: integers and booleans keep theirs."""
     if dtype is None or not (leaf.is_floating_point() or leaf.is_complex()):
         return leaf.dtype
     return dtype.to_complex() if leaf.is_complex() else dtype
@@ -111,7 +111,7 @@ def _held(leaf: Any) -> Iterator[Tensor]:
 
 
 def detach(tree: T) -> T:
-    """Cut every tensor from its graph."""
+    """Detach every tensor from its graph."""
     return map_tensors(Tensor.detach, tree)
 
 
@@ -126,10 +126,10 @@ def batch_size(tree: Any) -> int:
 
 
 def take(tree: T, index: Tensor | slice) -> T:
-    """Keep the samples that ``index`` (a slice, or a vector of integers or booleans) names.
+    """Keep the samples selected by ``index``: a slice, or a vector of integers or booleans.
 
-    Of a problem that may be shared by all samples as a whole, take those of ``(y, problem)``: by
-    itself it does not say how many there are.
+    If all samples may share a whole problem, take from ``(y, problem)``: by itself the problem does
+    not say how many samples there are.
     """
     size = batch_size(tree)
 
@@ -140,12 +140,12 @@ def take(tree: T, index: Tensor | slice) -> T:
 
 
 def join(trees: Sequence[T]) -> T:
-    """Put the samples of several trees of one structure behind one another.
+    """Concatenate the samples of several trees of the same structure.
 
     Raises
     ------
     ValueError
-        If there is none, or structures, settings or sizes differ.
+        If there are no trees, or structures, settings or sizes differ.
     """
     if not trees:
         raise ValueError("there is no tree to join")
@@ -159,7 +159,7 @@ def join(trees: Sequence[T]) -> T:
 
 
 def kind(tree: Any) -> str:
-    """What trees have in common whose samples can be joined: structure, shapes and settings."""
+    """Key shared by trees whose samples can be joined: structure, shapes and settings."""
     leaves, spec = _pytree.tree_flatten(tree)
     shared = [
         (tuple(leaf.shape[1:]), str(leaf.dtype)) if isinstance(leaf, Tensor) else leaf
@@ -169,7 +169,7 @@ def kind(tree: Any) -> str:
 
 
 def settings(tree: Any) -> list[Any]:
-    """All leaves that are no tensors, in order."""
+    """All leaves that are not tensors, in order."""
     return [leaf for leaf in _pytree.tree_leaves(tree) if not isinstance(leaf, Tensor)]
 
 
@@ -205,7 +205,7 @@ def select(mask: Tensor, chosen: T, other: T) -> T:
 
 
 def per_sample(value: Tensor | float, like: Tensor) -> Tensor | float:
-    """A number per sample, (N,) or (1,), or for all, shaped to multiply ``like`` (N, ...)."""
+    """Shape one number per sample, (N,) or (1,), or one for all, to multiply ``like`` (N, ...)."""
     if not isinstance(value, Tensor):
         return value
     if value.ndim and value.shape[0] not in (1, like.shape[0]):

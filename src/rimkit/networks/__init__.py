@@ -9,7 +9,7 @@ from rimkit.networks.paper import PaperConfig, PaperNetwork
 NETWORKS: dict[str, type[NetworkConfig]] = {
     config.table_name: config for config in (AtrousConfig, CompactConfig, PaperConfig)
 }
-"""Those of the package, by name."""
+"""Networks of the package, by name."""
 
 __all__ = [
     "NETWORKS",

@@ -1,4 +1,4 @@
-"""What is left of a network without one of its parts: the comparisons of Section 4.4."""
+"""Networks without one of their parts: the comparisons of Section 4.4."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def ablated(config: NetworkConfig, name: Ablation) -> NetworkConfig:
     Parameters
     ----------
     config
-        A whole network.
+        Settings of the whole network.
     name
         ``"rim"``: the network itself. ``"gdn"``, the gradient-descent network: it does not see
         the current estimate. ``"ffn"``, the feed-forward network: a ReLU layer in place of the
-        gated one, and so no state. ``"ffn-wide"``: that, as wide as gives it the parameters of the
-        whole network.
+        gated one, and so no state. ``"ffn-wide"``: the same, widened to about as many parameters as
+        the whole network.
 
     Raises
     ------
     ValueError
-        If the name is another, or the network is not whole.
+        If the name is unknown, or the network is not whole.
     """
     if name not in get_args(Ablation):
         raise ValueError(f"a network is one of {', '.join(get_args(Ablation))}, got {name!r}")
@@ -43,7 +43,7 @@ def ablated(config: NetworkConfig, name: Ablation) -> NetworkConfig:
 
 
 def _as_large_as(whole: NetworkConfig, part: NetworkConfig) -> NetworkConfig:
-    """Widen a network until it has about the parameters of another, by bisection."""
+    """Widen a network to about the parameter count of another, by bisection."""
     wanted = _parameters(whole)
     low = getattr(part, part.width)
     high = 2 * low

@@ -1,4 +1,4 @@
-"""What an update network h_phi is (equations 11 and 12)."""
+"""Base classes of update networks h_phi (equations 11 and 12)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _KNOWN: dict[str, type[NetworkConfig]] = {}
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig(abc.ABC):
-    """Base of the settings of an update network, saved whole with the weights.
+    """Base class of the settings of an update network, all of them saved with the weights.
 
-    A class that says its ``table_name`` is known by it from then on, to `rimkit.load` and recipes.
-    Settings that are whole numbers are at least 1, floats at least 0.
+    A class that defines ``table_name`` is registered under it, for `rimkit.load` and recipes.
+    Integer settings are at least 1, floats at least 0.
 
     Attributes
     ----------
     table_name
         The network's name in recipes and in saved weights.
     width
-        The setting that makes it wider.
+        Name of the setting that makes it wider.
     channels
         Channels of x.
     sees_estimate
@@ -63,7 +63,7 @@ class NetworkConfig(abc.ABC):
 
     @property
     def images(self) -> int:
-        """Channels that come in: those of the score and, if it is seen, of eta."""
+        """Number of input channels: those of the score and, if it is seen, of eta."""
         return self.channels * (2 if self.sees_estimate else 1)
 
     @abc.abstractmethod
@@ -72,10 +72,10 @@ class NetworkConfig(abc.ABC):
 
 
 class UpdateNetwork(nn.Module, abc.ABC):
-    """Base of all update networks: sees iterate, score and state, returns delta and state.
+    """Base class of all update networks: from iterate, score and state to delta and state.
 
-    ``stride``: heights and widths arrive as multiples of it; `rimkit.RIM` pads and crops.
-    ``state_channels``: of the state; 0: there is none.
+    ``stride``: input heights and widths are multiples of it; `rimkit.RIM` pads and crops.
+    ``state_channels``: channels of the state; 0 if there is none.
 
     Parameters
     ----------
@@ -86,21 +86,21 @@ class UpdateNetwork(nn.Module, abc.ABC):
     stride: int = 1
     state_channels: int = 0
     out: nn.Module
-    """The last layer; optimisers treat it apart from the hidden ones."""
+    """The last layer; optimisers treat it separately from the hidden ones."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.sees_estimate, self.recurrent = config.sees_estimate, config.recurrent
 
     def seen(self, eta: Tensor, score: Tensor) -> Tensor:
-        """Join what the network is to see (N, ``config.images``, H, W)."""
+        """Concatenate the inputs of the network: (N, ``config.images``, H, W)."""
         return torch.cat([eta, score], 1) if self.sees_estimate else score
 
     def init_state(self, eta: Tensor) -> State:
         """Return the state before the first step, for eta (N, C, H, W).
 
         One tensor of zeros (N, state_channels, H / stride, W / stride), channels last; an empty
-        tuple where the network is not recurrent.
+        tuple if the network is not recurrent.
         """
         if not (self.recurrent and self.state_channels):
             return ()
@@ -118,12 +118,12 @@ class UpdateNetwork(nn.Module, abc.ABC):
 
 
 def network_from_table(table: Mapping[str, Any]) -> NetworkConfig:
-    """Build a network's settings from a table that says its ``name``.
+    """Build a network's settings from a table that gives its ``name``.
 
     Raises
     ------
     ValueError
-        If the name or a key is unknown; the module of a network of one's own must be imported.
+        If the name or a key is unknown; the module of a user-defined network must be imported.
     """
     if not isinstance(table, Mapping) or "name" not in table:
         raise ValueError(f"a network is a table with a name ({', '.join(_KNOWN)}), got {table!r}")

@@ -1,4 +1,4 @@
-"""Pieces that several update networks share."""
+"""Building blocks shared by several update networks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _BLOCK = 16
 class ConvGRU(nn.Module):
     """Gated recurrent unit whose matrices are 3x3 convolutions.
 
-    The update gate z keeps: h' = z h + (1 - z) candidate (Cho et al. 2014). In Chung et al. (2014),
-    whom the paper cites, it is 1 - z that keeps; the weights can say either.
+    The update gate z keeps the state: h' = z h + (1 - z) candidate (Cho et al. 2014). In Chung et
+    al. (2014), cited by the paper, 1 - z keeps it; the weights can represent either.
 
     Both gates come from one convolution; the candidate needs its own because the reset gate acts
     on the state before it is convolved.
@@ -25,7 +25,7 @@ class ConvGRU(nn.Module):
     inputs, hidden
         Channels of the input (N, inputs, H, W) and of the state (N, hidden, H, W).
     dilation
-        Of all kernels.
+        Dilation of all kernels.
     """
 
     def __init__(self, inputs: int, hidden: int, *, dilation: int = 1) -> None:
@@ -35,14 +35,14 @@ class ConvGRU(nn.Module):
 
     def forward(self, value: Tensor, state: Tensor) -> Tensor:
         """Return the next state, in the precision of ``state``."""
-        h = state.to(value)  # autocast would convert it twice, and what is joined to it, too
+        h = state.to(value)  # autocast would convert it twice, along with what is joined to it
         update, reset = torch.sigmoid(self.gates(torch.cat([value, h], 1))).chunk(2, 1)
         candidate = torch.tanh(self.candidate(torch.cat([value, reset * h], 1)))
         return torch.lerp(candidate.to(state), state, update.to(state))
 
 
 class ReLULayer(nn.Module):
-    """In place of a `ConvGRU`: relu(conv(value)), and no state."""
+    """Replacement for a `ConvGRU` without state: relu(conv(value))."""
 
     def __init__(self, inputs: int, hidden: int, *, dilation: int = 1) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class ReLULayer(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """value + conv(relu(conv(value))), at the start of training the identity but for a constant."""
+    """value + conv(relu(conv(value))); before training, the identity up to a constant."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ def conv(inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn
 
 
 class DilatedConv(nn.Conv2d):
-    """Convolution that in bf16 sees channels in blocks of 16, with zeros where there are fewer.
+    """Convolution that in bf16 zero-pads its input channels to blocks of 16.
 
-    On processors, gradients of dilated bf16 kernels hold whatever lay in memory where the last
-    block of input channels is not full (torch 2.13; no other kernel is concerned).
+    On CPUs, gradients of dilated bf16 kernels contain uninitialised memory if the last block of
+    input channels is not full (torch 2.13; no other kernel is affected).
     """
 
     def forward(self, value: Tensor) -> Tensor:
@@ -94,10 +94,9 @@ class DilatedConv(nn.Conv2d):
 
 
 def start_at_rest(last: nn.Conv2d) -> None:
-    """Set a last layer to zero: a fresh machine stays where it starts.
+    """Set a last layer to zero: an untrained machine stays where it starts.
 
-    Where sigma is small the score is steep, and steps of random size through it overflow in a few
-    steps.
+    At small sigma the score is steep, and steps of random size would overflow after a few steps.
     """
     nn.init.zeros_(last.weight)
     if last.bias is not None:

@@ -34,12 +34,12 @@ class CompactConfig(NetworkConfig):
 
 
 class CompactNetwork(UpdateNetwork):
-    """Residual blocks between pixel-unshuffle and pixel-shuffle; what they find is gated in.
+    """Residual blocks between pixel-unshuffle and pixel-shuffle, gated into the state.
 
-    The state says for every pixel in which direction to go, and how far: it can let the iterate
-    rest where it is, whatever the score says.
+    The state encodes, for every pixel, the direction and the size of the update: it can leave the
+    iterate where it is, whatever the score.
 
-    ``delta_scale`` keeps the first updates of training small beside an image in [0, 1].
+    ``delta_scale`` keeps the first updates of training small compared with an image in [0, 1].
     """
 
     stride = 2
@@ -66,8 +66,8 @@ class CompactNetwork(UpdateNetwork):
         return F.pixel_shuffle(delta, self.stride), (hidden,) if self.recurrent else ()
 
     def next_state(self, eta: Tensor, score: Tensor, hidden: Tensor) -> Tensor:
-        """Gate what the blocks find into the state (N, features, H/2, W/2)."""
-        # What the blocks see and find has no name here, so that it is not kept while it is gated.
+        """Gate the output of the blocks into the state (N, features, H/2, W/2)."""
+        # Input and output of the blocks have no name here, so they are freed before the gating.
         gates = self.gate(
             _beside(
                 self.blocks(self.enter(torch.cat([self._pixels(eta, score), hidden], 1))), hidden
@@ -79,7 +79,7 @@ class CompactNetwork(UpdateNetwork):
         )
 
     def found(self, eta: Tensor, score: Tensor) -> Tensor:
-        """Return what the blocks find, where no state is: (N, features, H/2, W/2)."""
+        """Return the output of the blocks, if there is no state: (N, features, H/2, W/2)."""
         return F.relu(self.gate(self.blocks(self.enter(self._pixels(eta, score)))))
 
     def _pixels(self, eta: Tensor, score: Tensor) -> Tensor:

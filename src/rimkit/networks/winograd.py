@@ -1,8 +1,8 @@
 """3x3 convolutions with fewer products (Winograd; Lavin and Gray 2016).
 
-A tile of 4x4 pixels of the result needs 36 products where there were 144, one of 2x2 pixels 16
-where there were 36. What lies around the products are sums; with channels enough they cost less
-than is saved.
+An output tile of 4x4 pixels needs 36 products instead of 144, one of 2x2 pixels 16 instead of 36.
+The transforms before and after the products are sums; with enough channels they cost less than is
+saved.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FEWEST = {torch.float32: 128, torch.bfloat16: 192}
-"""Channels, of what goes in and of what comes out, from which it is done."""
+"""Smallest number of both input and output channels for which it is used."""
 
 SIDE = {torch.float32: 4, torch.bfloat16: 2}
-"""Of a tile, in pixels: the sums of larger ones have factors up to 8, too much for eight bits."""
+"""Of a tile, in pixels: sums in larger ones have factors up to 8, too much for eight bits."""
 
 _CHUNK = 1 << 22
-"""Values that lie between sums and products at a time."""
+"""Number of values held between sums and products at a time."""
 
 
 class WinogradConv(nn.Conv2d):
-    """3x3 convolution that keeps the size, by tiles on a processor.
+    """3x3 convolution that keeps the size, computed in tiles on a CPU.
 
-    In float32 results differ from those of `torch.nn.Conv2d` by some units of rounding. In bf16
-    what lies between the sums is rounded, too: results are off by about twice what rounding costs
-    otherwise. In double precision, on other devices, with few channels (`FEWEST`) and while it is
-    compiled or traced it is a `torch.nn.Conv2d`; so it is for derivatives of derivatives and for
-    `torch.func`.
+    In float32, results differ from those of `torch.nn.Conv2d` by a few units of rounding. In bf16,
+    values between the sums are rounded, too: the error is about twice that of rounding otherwise.
+    In double precision, on other devices, with few channels (`FEWEST`), and while it is compiled or
+    traced, it is a `torch.nn.Conv2d`; likewise for derivatives of derivatives and for `torch.func`.
 
     Parameters
     ----------
@@ -64,30 +63,30 @@ class WinogradConv(nn.Conv2d):
 
 
 def convolve(value: Tensor, weight: Tensor, *, side: int) -> Tensor:
-    """Return what ``conv2d(value, weight, padding=1)`` does, up to rounding.
+    """Compute ``conv2d(value, weight, padding=1)``, up to rounding.
 
     Parameters
     ----------
     value
-        (N, C, H, W). All is computed in its precision but for the transform of the weights.
+        (N, C, H, W). Everything except the transform of the weights has its precision.
     weight
         (K, C, 3, 3).
     side
-        Of a tile, in pixels: 2 or 4.
+        Side of a tile in pixels: 2 or 4.
     """
     out: Tensor = _Tiled.apply(value, weight, side)  # type: ignore[no-untyped-call]
     return out
 
 
 def in_bf16(value: Tensor) -> bool:
-    """Whether a convolution of a tensor on the processor runs in bf16."""
+    """Whether a convolution of a tensor on the CPU runs in bf16."""
     if torch.is_autocast_enabled("cpu"):
         return torch.get_autocast_dtype("cpu") == torch.bfloat16
     return value.dtype == torch.bfloat16
 
 
 class _Tiled(torch.autograd.Function):
-    """`convolve`; derivatives of derivatives, and those of `torch.func`, go the usual way."""
+    """`convolve`; derivatives of derivatives, and those of `torch.func`, use `conv2d`."""
 
     @staticmethod
     def forward(value: Tensor, weight: Tensor, side: int) -> Tensor:
@@ -105,7 +104,7 @@ class _Tiled(torch.autograd.Function):
         if torch.is_grad_enabled():
             return (*_usual_backward(gradient, value, weight, ctx.needs_input_grad[:2]), None)
         of_value = of_weight = None
-        with torch.autocast("cpu", enabled=False):  # whoever asks for gradients may be within one
+        with torch.autocast("cpu", enabled=False):  # backward may run within one
             if ctx.needs_input_grad[0]:
                 of_value = _convolve(gradient, weight.flip(2, 3).transpose(0, 1), ctx.side)
             if ctx.needs_input_grad[1]:
@@ -162,7 +161,7 @@ def _convolve(value: Tensor, weight: Tensor, side: int) -> Tensor:
 
 
 def _correlate(value: Tensor, gradient: Tensor, side: int, *, dtype: torch.dtype) -> Tensor:
-    """Gradient of a convolution to its weights (K, C, 3, 3), summed in their precision."""
+    """Gradient of a convolution in its weights (K, C, 3, 3), summed in their precision."""
     padded = _padded(value, side)
     (n, k, height, width), c = gradient.shape, value.shape[1]
     rows, columns = _counts(padded, side)
@@ -176,7 +175,7 @@ def _correlate(value: Tensor, gradient: Tensor, side: int, *, dtype: torch.dtype
     return _of_kernel_adjoint(total, side)
 
 
-# As Lavin and Gray have it: out = A^T [(G w G^T) * (B^T d B)] A.
+# As in Lavin and Gray: out = A^T [(G w G^T) * (B^T d B)] A.
 _BACK = {
     2: ((1.0, 1, 1, 0), (0, 1, -1, -1)),
     4: ((1.0, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
@@ -192,7 +191,7 @@ _KERNEL = {
         (0, 0, 1),
     ),
 }
-_VALUE = (  # of tiles of 4x4 pixels; for those of 2x2 see `_differences`
+_VALUE = (  # for tiles of 4x4 pixels; for 2x2 see `_differences`
     (4.0, 0, -5, 0, 1, 0),
     (0, -4, -4, 1, 1, 0),
     (0, 4, -4, -1, 1, 0),
@@ -203,9 +202,9 @@ _VALUE = (  # of tiles of 4x4 pixels; for those of 2x2 see `_differences`
 
 
 def _on_both_sides(matrix: Tensor, values: Tensor) -> Tensor:
-    """M v M^T, for v (t, t, ...) of what is (t * t, ...): to (s * s, ...) where M is (s, t).
+    """M v M^T for M (s, t), with v (t * t, ...) seen as (t, t, ...): (s * s, ...).
 
-    In bf16 as one product, so that it is rounded once.
+    In bf16 as a single product, so that it is rounded only once.
     """
     rows, columns = matrix.shape
     if values.dtype == torch.bfloat16:
@@ -221,13 +220,13 @@ def _of_kernel(weight: Tensor, side: int) -> Tensor:
 
 
 def _of_kernel_adjoint(tiles: Tensor, side: int) -> Tensor:
-    """From (t * t, C, K) to (K, C, 3, 3)."""
+    """Adjoint of `_of_kernel`: from (t * t, C, K) to (K, C, 3, 3)."""
     kernels = _on_both_sides(tiles.new_tensor(_KERNEL[side]).mT, tiles)
     return kernels.view(3, 3, *tiles.shape[1:]).permute(3, 2, 0, 1)
 
 
 def _padded(value: Tensor, side: int) -> Tensor:
-    """(N, H, W, C) with a pixel on every side, and as many more as fill the last tiles."""
+    """(N, H, W, C), padded by one pixel on every side, and more to fill the last tiles."""
     height, width = value.shape[-2:]
     return F.pad(value.permute(0, 2, 3, 1), (0, 0, 1, 1 + -width % side, 1, 1 + -height % side))
 
@@ -245,7 +244,7 @@ def _counts(padded: Tensor, side: int) -> tuple[int, int]:
 
 
 def _chunks(n: int, rows: int, columns: int, *, channels: int) -> Iterator[tuple[slice, slice]]:
-    """Images and rows of tiles that are done at a time: whole images where they are small."""
+    """Images and rows of tiles processed at a time: whole images if they are small."""
     most = _CHUNK // (36 * channels)
     images = max(1, most // (rows * columns))
     band = rows if images > 1 else min(rows, max(1, most // columns))

@@ -1,4 +1,4 @@
-"""Forward models A, one file a family, each with its exact adjoint."""
+"""Forward operators A, one file per family, each with its exact adjoint."""
 
 from rimkit.operators.base import (
     A_vjp,

@@ -1,4 +1,4 @@
-"""What an operator is, and what follows for those that leave the optional parts out."""
+"""What an operator is, and the defaults for its optional parts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Window = tuple[slice, slice]
 
 @runtime_checkable
 class Operator(Protocol):
-    """A forward model without noise, in the names of deepinv.
+    """A forward operator without noise, with the method names of deepinv.
 
-    Linear ones have ``A_adjoint``, too (`LinearOperator`). Others have ``initial(y)``, where a
-    solver starts, and may have ``A_vjp(x, v)``, where autograd is not wanted. Optional for all:
-    ``initial(y)``, and ``crop(y, window)``, the operator and the measurement of a part of x (needed
-    where images are to be solved in tiles).
+    Linear operators also have ``A_adjoint`` (`LinearOperator`). Others need ``initial(y)``, the
+    starting point of a solver, and may define ``A_vjp(x, v)`` to replace autograd. Optional for
+    all: ``initial(y)``, and ``crop(y, window)``, which returns the operator and the measurement of
+    a part of x (needed to solve images in tiles).
     """
 
     def A(self, x: Tensor) -> Tensor:
@@ -36,9 +36,9 @@ class LinearOperator(Operator, Protocol):
 
 
 def A_vjp(operator: Operator, x: Tensor, v: Tensor) -> Tensor:
-    """Jacobian of ``operator.A`` at x, transposed, times v: (N, C, H, W).
+    """Transposed Jacobian of ``operator.A`` at x, times v: (N, C, H, W).
 
-    The operator's own ``A_vjp`` where it has one, its adjoint where it has that, autograd else.
+    Uses the operator's own ``A_vjp`` if it has one, else its adjoint if it has one, else autograd.
     """
     own = getattr(operator, "A_vjp", None)
     if own is not None:
@@ -50,10 +50,10 @@ def A_vjp(operator: Operator, x: Tensor, v: Tensor) -> Tensor:
 
 
 def initial(operator: Operator, y: Tensor) -> Tensor:
-    """Where a solver starts: the operator's own ``initial(y)``, or the scaled adjoint.
+    """Starting point of a solver: the operator's own ``initial(y)``, or the scaled adjoint.
 
     The scale c = |A'y|^2 / |A A'y|^2, per sample, minimises |y - c A A'y| along the first gradient;
-    the raw adjoint of a projection can be hundreds of times x.
+    the raw adjoint of a projection can be hundreds of times as large as x.
     """
     own = getattr(operator, "initial", None)
     if own is not None:
@@ -66,7 +66,7 @@ def initial(operator: Operator, y: Tensor) -> Tensor:
     adjoint = operator.A_adjoint(y)
     numerator = _energy(adjoint)
     denominator = _energy(operator.A(adjoint))
-    # Divided by 1 where there is nothing: NaN would come back as a gradient though it is not taken.
+    # Divide by 1 instead of 0: NaN would reach the gradient although it is not selected.
     scale = numerator / torch.where(denominator > 0, denominator, 1.0)
     return adjoint * scale.view(-1, *(1,) * (adjoint.ndim - 1))
 
@@ -74,19 +74,19 @@ def initial(operator: Operator, y: Tensor) -> Tensor:
 def adjoint_error(
     operator: LinearOperator, x: Tensor, *, generator: torch.Generator | None = None
 ) -> Tensor:
-    """How far A_adjoint is from the adjoint of A: ``|Re<A u, v> - <u, A'v>| / (|A u| |v|)``.
+    """Deviation of A_adjoint from the adjoint of A: ``|Re<A u, v> - <u, A'v>| / (|A u| |v|)``.
 
-    Near the rounding of the precision (1e-15 in float64) if it is the adjoint, and near 1 if the
-    two have nothing to do with each other. That A is linear is not checked.
+    Near machine precision (1e-15 in float64) if it is the adjoint, and near 1 if the two are
+    unrelated. Whether A is linear is not checked.
 
     Parameters
     ----------
     operator
-        The operator, its tensors in x's precision.
+        The operator, with its tensors in x's precision.
     x
-        Gives shape, precision and device of the signals (N, C, H, W); float64 tells the most.
+        Sets shape, precision and device of the signals (N, C, H, W); float64 is most informative.
     generator
-        Of u and v, which are standard normal.
+        Draws u and v, which are standard normal.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def adjoint_error(
     Raises
     ------
     ValueError
-        If there is no A_adjoint, or it does not lead back to the shape of x.
+        If there is no A_adjoint, or it does not return the shape of x.
     """
     if not isinstance(operator, LinearOperator):
         raise ValueError(f"{type(operator).__name__} has no A_adjoint: it is not linear")
@@ -119,12 +119,12 @@ def adjoint_error(
 
 
 def crop(operator: Operator, y: Tensor, window: Window) -> tuple[Operator, Tensor]:
-    """Return the operator and the measurement of a part of x, right but near the part's border.
+    """Return the operator and the measurement of a part of x, exact except near its border.
 
     Raises
     ------
     ValueError
-        If the operator cannot be cut: every measurement says something of all of x.
+        If the operator cannot be cropped: every measurement depends on all of x.
     """
     own = getattr(operator, "crop", None)
     if own is None:

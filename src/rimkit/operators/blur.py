@@ -15,7 +15,7 @@ from rimkit.operators.base import Window
 from rimkit.operators.checks import check_image, check_real, check_samples, check_tensor
 
 _LEAST_SUM = 0.1
-"""Of a kernel against that of its absolute values, down to which a start is as bright."""
+"""Least sum of a kernel, relative to that of its absolute values, for a start as bright as x."""
 
 Padding = Literal["circular", "replicate"]
 
@@ -23,20 +23,20 @@ Padding = Literal["circular", "replicate"]
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Blur:
-    """A x = kernel convolved with x, every channel alike; z has the size of x.
+    """A x = kernel convolved with every channel of x; z has the size of x.
 
     Parameters
     ----------
     kernel
-        (N or 1, h, w), both sizes odd; the pixel in the middle is the origin.
+        (N or 1, h, w), both sizes odd; the central pixel is the origin.
     padding
-        What stands beyond the border: ``"circular"`` (the image again) or ``"replicate"`` (the
+        Values beyond the border: ``"circular"`` (the image repeated) or ``"replicate"`` (the
         border pixel).
 
     Raises
     ------
     ValueError
-        If the kernel has another rank or an even size, no finite value that is not zero, or the
+        If the kernel has another rank or an even size, is not finite or is zero everywhere, or the
         padding is unknown.
     """
 
@@ -80,11 +80,10 @@ class Blur:
         return x
 
     def initial(self, y: Tensor) -> Tensor:
-        """Start at the blurred image, as bright as the image was.
+        """Start at the blurred image, scaled to the brightness of the original.
 
-        Kernels whose negative weights take away more than nine tenths start darker; at 0 if they
-        sum to zero. Another scale for every image, as the adjoint would have, could not be cut
-        into tiles.
+        Kernels whose negative weights cancel more than nine tenths start darker; at 0 if they sum
+        to zero. A scale that depends on the image, as with the adjoint, would differ between tiles.
         """
         total = self.kernel.sum((1, 2))
         least = _LEAST_SUM * self.kernel.abs().sum((1, 2))
@@ -92,7 +91,7 @@ class Blur:
         return y * tree.per_sample(scale, y)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Blur, Tensor]:
-        """Cut y (N, C, H, W); what the kernel sees beyond a cut is wrong, within its radius.
+        """Crop y (N, C, H, W); within the kernel's radius of a cut the result is inexact.
 
         Raises
         ------
@@ -108,7 +107,7 @@ class Blur:
         check_samples(name, image, self.kernel)
 
     def _sources(self, image: Tensor) -> list[tuple[int, Tensor]]:
-        """For both dimensions: which pixel of the image each pixel of the padded image repeats."""
+        """For both dimensions: the pixel of the image behind each pixel of the padded image."""
         sources = []
         for dim in (-2, -1):
             size, radius = image.shape[dim], self.kernel.shape[dim] // 2
@@ -122,7 +121,7 @@ class Blur:
 
 
 def _grouped(image: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor, int]:
-    """Every plane of (N, C, H, W) as a channel of one image, with a kernel of its own."""
+    """Every plane of (N, C, H, W) as a channel of one image, with its own kernel."""
     n, c = image.shape[:2]
     weight = kernel[:, None].expand(n, c, *kernel.shape[1:]).reshape(n * c, 1, *kernel.shape[1:])
     return image.reshape(1, n * c, *image.shape[2:]), weight, n * c
@@ -141,7 +140,7 @@ def gaussian_kernel(std: float, *, radius: int | None = None) -> Tensor:
     Raises
     ------
     ValueError
-        If ``std`` is not positive and finite, or the radius no whole number from 0.
+        If ``std`` is not positive and finite, or the radius is not a non-negative integer.
     """
     check_real("the width of a Gaussian kernel", std)
     if not 0 < std < float("inf"):

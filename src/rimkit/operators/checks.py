@@ -1,4 +1,4 @@
-"""Whether an image and a tensor of an operator fit together."""
+"""Checks that images and the tensors of operators fit together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 
 def check_tensor(name: str, value: object) -> None:
-    """Raise unless a value is a tensor of torch: an array of numpy is not."""
+    """Raise unless a value is a torch tensor; a numpy array is not."""
     if not isinstance(value, Tensor):
         raise ValueError(f"{name} is a torch.Tensor, got {type(value).__name__}")
 
 
 def check_real(name: str, value: object) -> None:
-    """Raise unless a setting is one real number; a tensor or a text is not."""
+    """Raise unless a setting is one real number; a tensor or a string is not."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} is a number, got {value!r}")
 
@@ -30,7 +30,7 @@ def check_size(size: object) -> None:
 
 
 def check_number(samples: object) -> None:
-    """Raise unless so many samples can be drawn."""
+    """Raise unless the number of samples is a positive integer."""
     if not _counts(samples):
         raise ValueError(f"samples are a whole number from 1, got {samples}")
 
@@ -49,7 +49,7 @@ def check_samples(name: str, value: Tensor, leaf: Tensor) -> None:
 
 
 def check_device(name: str, value: Tensor, leaf: Tensor) -> None:
-    """Raise unless x or y, or another part of an operator, lies where an operator's tensor does."""
+    """Raise unless x, y or a part of an operator is on the device of an operator's tensor."""
     if leaf.device != value.device:
         raise ValueError(
             f"{name} {tuple(value.shape)} is on {value.device}, but the operator's "
@@ -58,7 +58,7 @@ def check_device(name: str, value: Tensor, leaf: Tensor) -> None:
 
 
 def check_image(name: str, value: Tensor) -> None:
-    """Raise unless x or y is a batch of images, and not of whole numbers."""
+    """Raise unless x or y is a batch of images, floating point or complex."""
     check_tensor(name, value)
     if value.ndim != 4:
         raise ValueError(f"{name} has shape (N, C, H, W), got {tuple(value.shape)}")
@@ -66,7 +66,7 @@ def check_image(name: str, value: Tensor) -> None:
 
 
 def check_precision(name: str, value: Tensor) -> None:
-    """Raise where numbers are whole: weights would be rounded to such, and differences wrap."""
+    """Raise for integers: weights would be rounded to integers, and differences would wrap."""
     check_tensor(name, value)
     if not (value.is_floating_point() or value.is_complex()):
         raise ValueError(
@@ -76,7 +76,7 @@ def check_precision(name: str, value: Tensor) -> None:
 
 
 def check_transformed(name: str, value: Tensor) -> None:
-    """Raise in half precision, of which torch transforms some sizes on some devices alone."""
+    """Raise for half precision, which torch transforms only for some sizes on some devices."""
     if value.dtype in (torch.float16, torch.bfloat16, torch.complex32):
         raise ValueError(
             f"Fourier transforms are computed in single or double precision, got {name} "
@@ -85,7 +85,7 @@ def check_transformed(name: str, value: Tensor) -> None:
 
 
 def check_is_mask(mask: Tensor, *, zero: str, one: str) -> None:
-    """Raise unless a tensor is a mask (N or 1, C or 1, H, W) of 0 and 1, which mean such."""
+    """Raise unless a tensor is a mask (N or 1, C or 1, H, W) of 0 (``zero``) and 1 (``one``)."""
     check_tensor("a mask", mask)
     if mask.ndim != 4:
         raise ValueError(f"a mask has shape (N or 1, C or 1, H, W), got {tuple(mask.shape)}")
@@ -96,9 +96,9 @@ def check_is_mask(mask: Tensor, *, zero: str, one: str) -> None:
 
 
 def check_mask(name: str, value: Tensor, mask: Tensor) -> None:
-    """Raise unless a mask (N or 1, C or 1, H, W) fits x or y without making it larger.
+    """Raise unless a mask (N or 1, C or 1, H, W) broadcasts to the shape of x or y.
 
-    In any precision: 0 and 1 are the same in all.
+    Its precision may differ: 0 and 1 are the same in all.
     """
     check_image(name, value)
     check_device(name, value, mask)

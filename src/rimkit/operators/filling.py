@@ -1,4 +1,4 @@
-"""A first guess at pixels that are missing."""
+"""A first guess at missing pixels."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import torch.nn.functional as F
 from torch import Tensor
 
 HALVINGS = 3
-"""How often `halved` halves."""
+"""Number of times that `halved` halves."""
 
 
 def fill(y: Tensor, mask: Tensor) -> Tensor:
-    """Return y where it is seen, and means of seen pixels elsewhere, the nearest there are.
+    """Return y where it is seen, and means of the nearest seen pixels elsewhere.
 
-    The image is halved until every hole is closed, and each hole takes the finest size at which
-    something is seen in it; in between is interpolated (Gortler et al. 1996, "The Lumigraph").
+    The image is halved until every hole is closed, and each hole is filled from the finest scale at
+    which something is seen in it, with interpolation (Gortler et al. 1996, "The Lumigraph").
 
     Parameters
     ----------
     y
         (N, C, H, W).
     mask
-        (N or 1, C or 1, H, W), 1 where a pixel is seen and 0 where it is missing; in between, the
-        share of it that is seen. Where a channel of a sample is all missing it stays 0.
+        (N or 1, C or 1, H, W), 1 where a pixel is seen and 0 where it is missing; values in between
+        are the share of it that is seen. A channel of a sample that is missing entirely stays 0.
     """
     share = mask.to(y).expand_as(y)
     return _filled(y * share, share)
 
 
 def halved(y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return y and mask, as in `fill`, eight times smaller: means of what is seen, and its share.
+    """Return y and mask of `fill` eight times smaller: means of seen pixels, and their share.
 
-    Of rows that begin at a multiple of eight they are those of the whole image.
+    For rows that begin at a multiple of eight they equal those of the whole image.
     """
     share = mask.to(y).expand_as(y)
     sums = y * share
@@ -41,7 +41,7 @@ def halved(y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fill_from(y: Tensor, mask: Tensor, coarse: Tensor) -> Tensor:
-    """Fill as `fill` does, and what is not closed at an eighth of the size as ``coarse`` says.
+    """Fill as `fill` does, but holes not closed at an eighth of the size from ``coarse``.
 
     ``coarse``: the filled image (N, C, ceil(H / 8), ceil(W / 8)).
     """
@@ -63,10 +63,10 @@ def _filled(
 
 
 def _half(image: Tensor) -> Tensor:
-    """Means of 2x2 pixels, and of what is left of them at the end of an odd side."""
+    """Means of 2x2 pixels, or of those that remain at the end of an odd side."""
     return F.avg_pool2d(image, 2, ceil_mode=True, count_include_pad=False)
 
 
 def _mean(sums: Tensor, share: Tensor) -> Tensor:
-    """Of the seen pixels; 0 where there are none, also in the gradient."""
+    """Mean of the seen pixels; 0 where there are none, also in the gradient."""
     return sums / torch.where(share > 0, share, 1.0)

@@ -1,4 +1,4 @@
-"""Undersampled Fourier measurements, as of magnetic resonance imaging with one coil."""
+"""Undersampled Fourier measurements, as in single-coil magnetic resonance imaging."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _CENTER = 0.08
 class FourierMask:
     """A x = mask times the orthonormal 2-D DFT of x: z is complex, (N, C, H, W).
 
-    Real images; inner products of measurements are real parts.
+    Images are real; inner products of measurements are the real parts of complex ones.
 
     Parameters
     ----------
     mask
-        (N or 1, C or 1, H, W), 1 where a frequency is measured and 0 where not, laid out as
-        ``torch.fft.fft2`` does: frequency zero first. `line_mask` draws one.
+        (N or 1, C or 1, H, W), 1 where a frequency is measured and 0 where not, in the layout of
+        ``torch.fft.fft2``: frequency zero first. `line_mask` draws one.
 
     Raises
     ------
     ValueError
-        If the mask has not four dimensions, or values other than 0 and 1.
+        If the mask does not have four dimensions, or has values other than 0 and 1.
     """
 
     mask: Tensor
@@ -45,7 +45,7 @@ class FourierMask:
         check_is_mask(self.mask, zero="not measured", one="measured")
 
     def A(self, x: Tensor) -> Tensor:
-        """Measure x (N, C, H, W), real; what is not measured reads as zero."""
+        """Measure real x (N, C, H, W); frequencies that are not measured are zero."""
         check_mask("x", x, self.mask)
         check_transformed("x", x)
         if x.is_complex():
@@ -56,7 +56,7 @@ class FourierMask:
         return z
 
     def A_adjoint(self, y: Tensor) -> Tensor:
-        """Map y (N, C, H, W), complex, to a real image: the zero-filled reconstruction."""
+        """Map complex y (N, C, H, W) to a real image: the zero-filled reconstruction."""
         check_mask("y", y, self.mask)
         check_transformed("y", y)
         if not y.is_complex():
@@ -73,7 +73,7 @@ def line_mask(
     samples: int = 1,
     generator: torch.Generator,
 ) -> Tensor:
-    """Draw whole columns of frequencies, denser where they are low (Lustig et al. 2007).
+    """Draw masks of whole columns, denser at low frequencies (Lustig et al. 2007).
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def line_mask(
     size
         (H, W).
     center
-        Share of the columns that is always measured: the lowest frequencies; 0.08, or p where that
-        is less, if None. The others are drawn without replacement, column k in proportion to
+        Share of the columns that is always measured: the lowest frequencies; min(0.08, p) if None.
+        The others are drawn without replacement, column k in proportion to
         (1 - |k| / (W/2 + 1))^2.
     samples
         Number of masks.
     generator
-        Of the columns.
+        Draws the columns.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def line_mask(
     Raises
     ------
     ValueError
-        If p does not lie in (0, 1] or gives no column, or center not in [0, p]; if size is not
-        (H, W) of whole numbers from 1, or samples not such a number.
+        If p does not lie in (0, 1] or gives no column, or center does not lie in [0, p]; if size is
+        not (H, W) of positive integers, or samples is not a positive integer.
     """
     check_size(size)
     check_number(samples)
@@ -118,7 +118,7 @@ def line_mask(
         )
     distance = torch.fft.fftfreq(width, d=1 / width, device=generator.device).abs()
     density = (1 - distance / (width / 2 + 1)) ** 2
-    # A race, won in proportion to the density; the lowest frequencies are there before it begins.
+    # An exponential race, won in proportion to the density; the lowest frequencies always win.
     time = torch.empty(samples, width, device=generator.device).exponential_(generator=generator)
     time = time / density
     time[:, distance.argsort(stable=True)[: round(center * width)]] = -1

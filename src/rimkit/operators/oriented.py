@@ -1,4 +1,4 @@
-"""Any operator, for signals that are turned and mirrored."""
+"""Any operator, for signals that are rotated and mirrored."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Orientation:
     mirrored
         Whether left and right are exchanged.
     turns
-        By how many right angles signals are turned then.
+        Number of right angles by which signals are then rotated.
     """
 
     mirrored: bool
     turns: int
 
     def turn(self, x: Tensor) -> Tensor:
-        """Turn upright signals (N, C, H, W)."""
+        """Turn upright signals (N, C, H, W) to this orientation."""
         x = x.flip(-1) if self.mirrored else x
         return torch.rot90(x, self.turns, (-2, -1)).contiguous()
 
     def upright(self, x: Tensor) -> Tensor:
-        """Turn signals back."""
+        """Turn signals back upright."""
         x = torch.rot90(x, -self.turns, (-2, -1))
         return (x.flip(-1) if self.mirrored else x).contiguous()
 
@@ -45,27 +45,27 @@ ORIENTATIONS = tuple(itertools.starmap(Orientation, itertools.product((False, Tr
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Oriented:
-    """An operator as it is for signals in another orientation: ``A(turn(x)) = operator.A(x)``.
+    """An operator for signals in another orientation: ``A(turn(x)) = operator.A(x)``.
 
-    The measurement stays what it is. An operator is cut before it is oriented.
+    The measurement is unchanged. Crop an operator before orienting it.
 
     Parameters
     ----------
     operator
-        As it is for upright signals.
+        The operator for upright signals.
     orientation
-        Of the signals.
+        Orientation of the signals.
     """
 
     operator: Operator
     orientation: Orientation
 
     def A(self, x: Tensor) -> Tensor:
-        """Map what is upright."""
+        """Apply the operator to x (N, C, H, W) turned upright."""
         return self.operator.A(self.orientation.upright(x))
 
     def A_vjp(self, x: Tensor, v: Tensor) -> Tensor:
-        """Jacobian at x, transposed, times v (N, ...)."""
+        """Transposed Jacobian at x, times v (N, ...)."""
         return self.orientation.turn(A_vjp(self.operator, self.orientation.upright(x), v))
 
     def initial(self, y: Tensor) -> Tensor:

@@ -33,14 +33,14 @@ class Identity:
         return y
 
     def crop(self, y: Tensor, window: Window) -> tuple[Identity, Tensor]:
-        """Cut y (N, C, H, W)."""
+        """Crop y (N, C, H, W)."""
         return self, y[..., *window]
 
 
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Mask:
-    """A x = mask * x: what is missing reads as zero.
+    """A x = mask * x: missing pixels are zero.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Mask:
     Raises
     ------
     ValueError
-        If the mask is no tensor, has not four dimensions, or values other than 0 and 1.
+        If the mask is not a tensor of four dimensions, or has values other than 0 and 1.
     """
 
     mask: Tensor
@@ -67,24 +67,24 @@ class Mask:
         samples: int = 1,
         generator: torch.Generator,
     ) -> Mask:
-        """Draw masks of which every pixel is missing by itself, others for every sample.
+        """Draw masks whose pixels are missing independently, a new one for every sample.
 
         Parameters
         ----------
         share
-            Of the pixels that are missing, in [0, 1]: a float, or one value per sample (N,).
+            Share of missing pixels, in [0, 1]: a float, or one value per sample (N,).
         size
             (H, W).
         samples
-            N.
+            Number of masks, N.
         generator
-            What draws.
+            Draws the masks.
 
         Raises
         ------
         ValueError
-            If a share does not lie in [0, 1], or there are others than N; if size or samples are
-            none.
+            If a share does not lie in [0, 1], or the number of shares is not N; if size or samples
+            is invalid.
         """
         check_size(size)
         check_number(samples)
@@ -105,29 +105,29 @@ class Mask:
         samples: int = 1,
         generator: torch.Generator,
     ) -> Mask:
-        """Draw masks whose missing pixels are straight strokes, as of scratches or writing.
+        """Draw masks whose missing pixels form straight strokes, like scratches or writing.
 
-        They begin anywhere and go anywhere, with round ends.
+        Strokes begin anywhere, in any direction, and have round ends.
 
         Parameters
         ----------
         count
-            How many: a number, or one per sample (N,).
+            Number of strokes, or one number per sample (N,).
         size
             (H, W).
         width, length
-            The least and the largest, in pixels, between which they are drawn uniformly.
+            Smallest and largest value in pixels; drawn uniformly in between.
         samples
-            N.
+            Number of masks, N.
         generator
-            What draws.
+            Draws the masks.
 
         Raises
         ------
         ValueError
-            If there are other counts than N, one is not a whole number from 0, or a range does not
-            go upwards from 0 or more; if size is not (H, W) of whole numbers from 1, or samples
-            not such a number.
+            If the number of counts is not N, a count is not a non-negative integer, or a range does
+            not satisfy 0 <= smallest <= largest; if size is not (H, W) of positive integers, or
+            samples is not a positive integer.
         """
         check_size(size)
         check_number(samples)
@@ -152,7 +152,7 @@ class Mask:
             down, across = (
                 torch.arange(n, device=device)[side] for n, side in zip(size, box, strict=True)
             )
-            # In coordinates along the stroke, from its beginning, and across it.
+            # Coordinates along the stroke, from its beginning, and across it.
             sine, cosine = (2 * math.pi * angle).sin(), (2 * math.pi * angle).cos()
             rows, columns = down[:, None] - top, across - left
             along, aside = rows * sine + columns * cosine, rows * cosine - columns * sine
@@ -173,21 +173,21 @@ class Mask:
         return y * self.mask.to(y)
 
     def initial(self, y: Tensor) -> Tensor:
-        """Start at what is seen of y (N, C, H, W), and at means of seen pixels nearby elsewhere.
+        """Start at y (N, C, H, W) where it is seen, and at means of nearby seen pixels elsewhere.
 
-        From the adjoint solvers would start at black where a pixel is missing, which is far from
-        any image (docs/decisions.md, 19).
+        The adjoint would start missing pixels at black, which is far from any image
+        (docs/decisions.md, 19).
         """
         check_mask("y", y, self.mask)
         return fill(y, self.mask)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Mask, Tensor]:
-        """Cut mask and y (N, C, H, W)."""
+        """Crop mask and y (N, C, H, W)."""
         return dataclasses.replace(self, mask=self.mask[..., *window]), y[..., *window]
 
 
 def _by_sample(name: str, value: Tensor | float, samples: int) -> Tensor:
-    """Return one value per sample (N,), of a number or of as many."""
+    """Return one value per sample (N,), given one number or N."""
     values = torch.as_tensor(value)
     if values.shape not in ((), (samples,)):
         raise ValueError(
@@ -197,6 +197,6 @@ def _by_sample(name: str, value: Tensor | float, samples: int) -> Tensor:
 
 
 def _around(places: Tensor, reach: float) -> slice:
-    """What lies within reach of some places."""
+    """The range that covers all positions within ``reach`` of the places."""
     low, high = float(places.min()) - reach, float(places.max()) + reach
     return slice(max(0, math.floor(low)), math.ceil(high) + 1)

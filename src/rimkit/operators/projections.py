@@ -1,6 +1,6 @@
-"""Random projections: m numbers for the d pixels of an image, each of them about all pixels.
+"""Random projections: m measurements of the d pixels of an image, each depending on all pixels.
 
-Every channel is projected alike; rows differ by sample, or are shared by a batch.
+All channels are projected alike; rows differ between samples, or are shared by the batch.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ class DenseProjection:
     def gaussian(
         cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
     ) -> DenseProjection:
-        """Draw standard normal entries, a fresh matrix of round(p d) rows for every sample.
+        """Draw standard normal entries, a new matrix of round(p d) rows for every sample.
 
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row; if size is not (H, W), whole numbers from
-            1, or samples not such a number.
+            If p does not lie in (0, 1], or gives no row; if size is not (H, W) of positive
+            integers, or samples is not a positive integer.
         """
         check_number(samples)
         shape = (samples, row_count(p, size), size[0] * size[1])
@@ -89,7 +89,7 @@ class DenseProjection:
     def binary(
         cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
     ) -> DenseProjection:
-        """Draw entries -1 and 1, equally likely; else as `gaussian`."""
+        """Draw entries -1 and 1, equally likely; otherwise as `gaussian`."""
         check_number(samples)
         shape = (samples, row_count(p, size), size[0] * size[1])
         return cls(_signs(shape, generator), size)
@@ -108,24 +108,24 @@ class DenseProjection:
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class FourierProjection:
-    """A x = some entries of the 2-D DFT of x, not normalised: z is complex, (N, C, m).
+    """A x = some entries of the unnormalised 2-D DFT of x: z is complex, (N, C, m).
 
-    The DFT is real-linear: inner products of measurements are real parts, and the adjoint returns
-    a real image. Of a row and its conjugate the second says nothing new but for its noise; see
+    The DFT is real-linear: inner products of measurements are the real parts of complex ones, and
+    the adjoint returns a real image. A row's conjugate adds nothing new except its noise; see
     `independent_reals`.
 
     Parameters
     ----------
     rows
-        (N or 1, m), whole numbers: which entries, counted row by row as ``torch.fft.fft2`` lays
-        them out. None twice in a sample.
+        (N or 1, m), integers: indices of the entries, counted row by row in the layout of
+        ``torch.fft.fft2``. Distinct within a sample.
     size
         (H, W) of x.
 
     Raises
     ------
     ValueError
-        If the rows have another shape, are out of range or not distinct.
+        If the rows have another shape, are out of range or are not distinct.
     """
 
     rows: Tensor
@@ -138,13 +138,13 @@ class FourierProjection:
     def draw(
         cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
     ) -> FourierProjection:
-        """Draw round(p d) rows without replacement, others for every sample.
+        """Draw round(p d) rows without replacement, new ones for every sample.
 
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row; if size is not (H, W), whole numbers from
-            1, or samples not such a number.
+            If p does not lie in (0, 1], or gives no row; if size is not (H, W) of positive
+            integers, or samples is not a positive integer.
         """
         return cls(draw_rows(p, size, samples, generator), size)
 
@@ -157,7 +157,7 @@ class FourierProjection:
         return pick(torch.fft.fft2(x), self.rows)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
-        """Map y (N, C, m), complex, to (N, C, H, W), real."""
+        """Map complex y (N, C, m) to real (N, C, H, W)."""
         check_y(y, self.rows.shape[1], self.rows)
         check_transformed("y", y)
         if not y.is_complex():
@@ -171,10 +171,10 @@ class FourierProjection:
 class FastProjection:
     """A x = some entries of the Hartley transform of signs * x: z is (N, C, m), rows orthonormal.
 
-    Random signs and a fast transform stand in for a Gaussian matrix (subsampled randomised
-    transforms; Do, Gan, Nguyen and Tran 2012), so that images of any size can be projected. The
-    rows have length 1, where those of the other ensembles have length sqrt(d): sigma here is as
-    much noise as sqrt(d) sigma there.
+    Random signs and a fast transform replace a Gaussian matrix (subsampled randomised transforms;
+    Do, Gan, Nguyen and Tran 2012), so that images of any size can be projected. Rows have norm 1,
+    while those of the other ensembles have norm sqrt(d): sigma here is as much noise as
+    sqrt(d) sigma there.
 
     Parameters
     ----------
@@ -213,13 +213,13 @@ class FastProjection:
     def draw(
         cls, p: float, size: Size, *, samples: int = 1, generator: torch.Generator
     ) -> FastProjection:
-        """Draw signs, and round(p d) rows without replacement, others for every sample.
+        """Draw signs, and round(p d) rows without replacement, new ones for every sample.
 
         Raises
         ------
         ValueError
-            If p does not lie in (0, 1], or gives no row; if size is not (H, W), whole numbers from
-            1, or samples not such a number.
+            If p does not lie in (0, 1], or gives no row; if size is not (H, W) of positive
+            integers, or samples is not a positive integer.
         """
         rows = draw_rows(p, size, samples, generator)
         return cls(_signs((samples, *size), generator), rows)
@@ -246,9 +246,9 @@ class FastProjection:
 
 
 def independent_reals(p: float, size: Size) -> float:
-    """How many independent real numbers a `FourierProjection` measures, in the mean.
+    """Expected number of independent real numbers that a `FourierProjection` measures.
 
-    A row and its conjugate give two together, a row that is its own conjugate gives one. At 32x32
+    A row and its conjugate together give two; a row that is its own conjugate gives one. At 32x32
     about 194, 368, 655 and 859 for p = 0.1, 0.2, 0.4 and 0.6, where the other ensembles give 102,
     205, 410 and 614.
 
@@ -269,6 +269,6 @@ def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def _hartley(image: Tensor) -> Tensor:
-    """Orthonormal, symmetric, and so its own inverse and its own adjoint."""
+    """Hartley transform: orthonormal and symmetric, so its own inverse and adjoint."""
     spectrum: Tensor = torch.fft.fft2(image, norm="ortho")
     return spectrum.real - spectrum.imag

@@ -1,4 +1,4 @@
-"""Smaller and larger images, as MATLAB's ``imresize`` makes them with its bicubic kernel."""
+"""Downsampling and upsampling like MATLAB's ``imresize`` with its bicubic kernel."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from rimkit.operators.taps import (
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Downsampling:
-    """A x = x made smaller: antialiased bicubic, replicated border, nothing rounded.
+    """A x = x downsampled: antialiased bicubic, replicated border, no rounding.
 
-    Keys (1981), a = -0.5, widened by the scale. y has ceil(H / scale) rows.
+    Kernel of Keys (1981), a = -0.5, widened by the scale. y has ceil(H / scale) rows.
 
     Parameters
     ----------
     scale
-        How many times larger x is than y, from 1; need not be whole.
+        How many times larger x is than y, at least 1; need not be an integer.
     size
-        (H, W) of x, where it is not the largest whole number in scale times the size of y.
+        (H, W) of x, if it is not scale times the size of y, rounded down.
 
     Raises
     ------
     ValueError
-        If the scale is below 1 or not finite, or the size is not two positive whole numbers.
+        If the scale is below 1 or not finite, or the size is not two positive integers.
     """
 
     scale: float
@@ -56,7 +56,7 @@ class Downsampling:
             object.__setattr__(self, "size", tuple(self.size))
 
     def A(self, x: Tensor) -> Tensor:
-        """Make x (N, C, H, W) smaller."""
+        """Downsample x (N, C, H, W)."""
         check_image("x", x)
         height, width = x.shape[-2:]
         if self.size is not None and (height, width) != self.size:
@@ -64,21 +64,21 @@ class Downsampling:
         return _resized(x, smaller(height, self.scale), smaller(width, self.scale))
 
     def A_adjoint(self, y: Tensor) -> Tensor:
-        """The transpose: y (N, C, h, w) to the size of x."""
+        """The transpose: map y (N, C, h, w) to the size of x."""
         height, width = self._size_of_x(y)
         down, across = smaller(height, self.scale), smaller(width, self.scale)
         return _resized(y, down.transposed, across.transposed)
 
     def initial(self, y: Tensor) -> Tensor:
-        """Start at y made larger by bicubic interpolation."""
+        """Start at y upsampled by bicubic interpolation."""
         height, width = self._size_of_x(y)
         down, across = y.shape[-2:]
         return _resized(y, larger(down, height, self.scale), larger(across, width, self.scale))
 
     def crop(self, y: Tensor, window: Window) -> tuple[DownsamplingPart, Tensor]:
-        """Cut y (N, C, h, w) to the pixels that lie over a window of x.
+        """Crop y (N, C, h, w) to the pixels that lie over a window of x.
 
-        The window need not fall on the grid of the scale: every pixel of y keeps its place over x,
+        The window need not be aligned with the scale: every pixel of y keeps its position over x,
         to a fraction of a pixel.
         """
         size = self._size_of_x(y)
@@ -89,7 +89,7 @@ class Downsampling:
         return part, y[..., *part.measured]
 
     def _largest(self, small: tuple[int, ...]) -> tuple[int, int]:
-        """Size of x where it is not said, for a y of a size."""
+        """Default size of x for a y of this size."""
         height, width = (int(side * self.scale + 1e-9) for side in small)
         return height, width
 
@@ -107,20 +107,20 @@ class Downsampling:
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class DownsamplingPart:
-    """What `Downsampling` does to a part of x; beyond the cuts x goes on as its border pixels.
+    """`Downsampling` of a part of x; beyond the cuts the border pixels are replicated.
 
     Parameters
     ----------
     scale, size
-        Of the whole.
+        Of the whole image.
     window
-        Rows and columns of x, each from the first to one behind the last.
+        Rows and columns of x, each as the first and one past the last.
 
     Raises
     ------
     ValueError
-        If the scale is below 1 or not finite, the size is not two positive whole numbers, or the
-        window is not within it.
+        If the scale is below 1 or not finite, the size is not two positive integers, or the window
+        is not within it.
     """
 
     scale: float
@@ -136,22 +136,22 @@ class DownsamplingPart:
 
     @property
     def measured(self) -> Window:
-        """Rows and columns of the whole y that belong to the part: their middles lie in it."""
+        """Rows and columns of the whole y that belong to the part: their centres lie in it."""
         rows, columns = self._measured()
         return slice(*rows), slice(*columns)
 
     def A(self, x: Tensor) -> Tensor:
-        """Make the part x (N, C, H, W) smaller."""
+        """Downsample the part x (N, C, H, W)."""
         self._check("x", x, [end - first for first, end in self.window])
         return _resized(x, *self._smaller())
 
     def A_adjoint(self, y: Tensor) -> Tensor:
-        """The transpose: the part of y (N, C, h, w) to the size of the window."""
+        """The transpose: map the part of y (N, C, h, w) to the size of the window."""
         self._check("y", y, [end - first for first, end in self._measured()])
         return _resized(y, *(taps.transposed for taps in self._smaller()))
 
     def initial(self, y: Tensor) -> Tensor:
-        """Start at y made larger by bicubic interpolation."""
+        """Start at y upsampled by bicubic interpolation."""
         self._check("y", y, [end - first for first, end in self._measured()])
         down, across = (
             larger(smaller_size(size, self.scale), size, self.scale).part(window, measured)
@@ -180,9 +180,9 @@ class DownsamplingPart:
 
 
 def matlab_imresize(image: npt.NDArray[np.uint8], factor: float) -> npt.NDArray[np.uint8]:
-    """MATLAB's ``imresize`` on 8-bit images, bicubic and antialiased, to the bit.
+    """MATLAB's ``imresize`` on 8-bit images, bicubic and antialiased, bit-exact.
 
-    Rows first, rounded and clipped to 8 bits between the two passes and after: not a linear map.
+    Rows first, rounded and clipped to 8 bits after each of the two passes: not a linear map.
     Borders are replicated, as in the test files of Huang et al. (2015).
 
     Parameters
@@ -190,12 +190,12 @@ def matlab_imresize(image: npt.NDArray[np.uint8], factor: float) -> npt.NDArray[
     image
         (H, W) or (H, W, C).
     factor
-        Of the result's size, positive: 0.5 halves, 2 doubles; sizes are rounded up.
+        Size factor, positive: 0.5 halves, 2 doubles; sizes are rounded up.
 
     Raises
     ------
     ValueError
-        If the image is not of 8 bits or has another rank, or the factor is not positive.
+        If the image is not 8-bit or has another rank, or the factor is not positive.
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The rows of a projection: how many, which, what they pick, and whether all fits together."""
+"""The rows of a projection: how many, which, what they select, and whether everything fits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def row_count(p: float, size: Size) -> int:
 
 
 def draw_rows(p: float, size: Size, samples: int, generator: torch.Generator) -> Tensor:
-    """Draw numbers of pixels without replacement, others for every sample: (samples, m)."""
+    """Draw row indices without replacement, new ones for every sample: (samples, m)."""
     m = row_count(p, size)
     check_number(samples)
     order = torch.rand(samples, size[0] * size[1], generator=generator, device=generator.device)
@@ -53,7 +53,7 @@ def place(y: Tensor, rows: Tensor, size: Size) -> Tensor:
 
 
 def check_count(rows: int, pixels: int, shape: tuple[int, ...]) -> None:
-    """Raise unless a projection may have so many rows; ``shape`` is what the error shows."""
+    """Raise unless a projection may have this many rows; ``shape`` is shown in the error."""
     if not 1 <= rows <= pixels:
         raise ValueError(
             f"a projection has 1 to {pixels} rows for {pixels} pixels, got {rows} in shape {shape}"
@@ -98,7 +98,7 @@ def check_y(y: Tensor, m: int, leaf: Tensor) -> None:
 
 
 def _check_fit(name: str, value: Tensor, leaf: Tensor) -> None:
-    """Raise unless an operator's tensor and x or y are of one batch, device and precision."""
+    """Raise unless an operator's tensor matches x or y in batch size, device and precision."""
     check_samples(name, value, leaf)
     check_device(name, value, leaf)
     if leaf.is_floating_point() and leaf.dtype != value.dtype:

@@ -1,4 +1,4 @@
-"""A sensor that saturates: the operator of the package that is not linear."""
+"""A sensor that saturates: the non-linear operator of the package."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from rimkit import tree
 from rimkit.operators.base import Window
 from rimkit.operators.checks import check_real
 
-_BRIGHTEST = 1 - 1e-3  # of y, of where a solver starts: beyond, all is saturated
+_BRIGHTEST = 1 - 1e-3  # of y, for the start of a solver: anything above is saturated
 
 
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class SaturatingSensor:
-    """A x = tanh(gain x^gamma): grey levels to light, light to what a sensor reads of it.
+    """A x = tanh(gain x^gamma): grey level to light, and light to the reading of a sensor.
 
-    Odd in x, so that an estimate below zero finds back.
+    Odd in x, so that an estimate below zero can recover.
 
     Parameters
     ----------
     gain
-        Exposure: a light of 1 / gain reads as 0.76 of the most.
+        Exposure: a light of 1 / gain reads as 0.76 of the maximum.
     gamma
-        From grey level to light, at least 1; 2.2 is that of screens.
+        Exponent from grey level to light, at least 1; 2.2 for screens.
 
     Raises
     ------
     ValueError
-        If the gain is not positive or gamma less than 1, or one of them not finite.
+        If the gain is not positive, gamma is less than 1, or either is not finite.
     """
 
     gain: float = 2.0
@@ -47,11 +47,11 @@ class SaturatingSensor:
             raise ValueError(f"gamma is at least 1 and finite, got {self.gamma}")
 
     def A(self, x: Tensor) -> Tensor:
-        """Read x (N, C, H, W)."""
+        """Return the sensor's reading of x (N, C, H, W)."""
         return torch.tanh(self.gain * x * self._power(x))
 
     def A_vjp(self, x: Tensor, v: Tensor) -> Tensor:
-        """Multiply v (N, C, H, W) with the slope of every pixel at x."""
+        """Multiply v (N, C, H, W) by the slope at every pixel of x."""
         slope = self.gain * self.gamma * self._power(x)
         return v * slope * (1 - self.A(x).square())
 
@@ -60,11 +60,11 @@ class SaturatingSensor:
         return x.abs().clamp(min=torch.finfo(x.dtype).tiny) ** (self.gamma - 1)
 
     def initial(self, y: Tensor) -> Tensor:
-        """Start at the inverse; what reads as saturated, at the brightest that does not."""
-        # At zero the root's slope is infinite: what is below takes no part in gradients.
+        """Start at the inverse; saturated pixels at the brightest value that is not saturated."""
+        # At zero the root's slope is infinite: pixels up to it take no part in gradients.
         light = torch.atanh(y.clamp(torch.finfo(y.dtype).tiny, _BRIGHTEST)) / self.gain
         return torch.where(y > 0, light ** (1 / self.gamma), 0)
 
     def crop(self, y: Tensor, window: Window) -> tuple[SaturatingSensor, Tensor]:
-        """Cut y (N, C, H, W)."""
+        """Crop y (N, C, H, W)."""
         return self, y[..., *window]

@@ -1,4 +1,4 @@
-"""Weights of MATLAB's bicubic kernel along one axis: which inputs each result is a sum of."""
+"""Weights of MATLAB's bicubic kernel along one axis, and the inputs that each result sums."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 
 Range = tuple[int, int]
-"""First and one behind the last."""
+"""First and one past the last."""
 
-_REACH = 2  # of the cubic kernel, in pixels
+_REACH = 2  # radius of the cubic kernel, in pixels
 
 
 @dataclasses.dataclass(frozen=True)
 class Taps:
-    """Each of m results is a sum of k of n inputs: indices and weights (m, k), in float64.
+    """Each of m results is a weighted sum of k of n inputs: indices and float64 weights (m, k).
 
-    Arrays of numpy, since they are kept: a tensor would be one of the mode it was first made in, as
-    of an export, and break whoever comes after.
+    Numpy arrays, since they are cached: a tensor would be tied to the mode it was first created in,
+    such as an export, and would break later users.
     """
 
     index: npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ class Taps:
 
     @functools.cached_property
     def transposed(self) -> Taps:
-        """The same weights from the inputs' side, a result at most once for every input."""
+        """The same weights from the inputs' side, with each result at most once per input."""
         results = len(self.index)
         keys = self.index * results + np.arange(results)[:, None]
         keys, places = np.unique(keys.ravel(), return_inverse=True)  # sorted: input by input
@@ -47,14 +47,14 @@ class Taps:
         return Taps(index, weight, results)
 
     def part(self, results: Range, inputs: Range) -> Taps:
-        """Of some results, from some inputs alone: what lies beyond those reads as the last one."""
+        """Taps of some results from some inputs only; inputs beyond those repeat the outermost."""
         first, end = inputs
         index = (self.index[slice(*results)] - first).clip(0, end - first - 1)
         return Taps(index, self.weight[slice(*results)], end - first)
 
 
 def apply(taps: Taps, image: Tensor, dim: int) -> Tensor:
-    """Apply taps along a dimension (-2 or -1) of (..., n): one gathered image for every tap."""
+    """Apply taps along a dimension (-2 or -1) of (..., n): one gathered image per tap."""
     shape = (-1,) + (1,) * (-1 - dim)
     index = torch.from_numpy(taps.index).to(image.device)
     weight = torch.from_numpy(taps.weight).to(image)
@@ -66,24 +66,24 @@ def apply(taps: Taps, image: Tensor, dim: int) -> Tensor:
 
 
 def smaller_size(size: int, scale: float) -> int:
-    """How many pixels there are after making so many ``scale`` times fewer."""
+    """Number of pixels after downsampling ``size`` pixels by ``scale``."""
     return ceil(size / scale)
 
 
 def ceil(value: float) -> int:
-    """Up to the next whole number, but for what floating point added to one: 69 / 2.3 is 30."""
+    """Round up to an integer, tolerating floating-point error: 69 / 2.3 is 30."""
     return math.ceil(value - 1e-9)
 
 
 @functools.lru_cache(maxsize=256)
 def smaller(size: int, scale: float) -> Taps:
-    """From ``size`` pixels to as many as fit, ``scale`` times fewer."""
+    """Taps that downsample ``size`` pixels by ``scale``."""
     return _taps(size, smaller_size(size, scale), step=scale, width=scale)
 
 
 @functools.lru_cache(maxsize=256)
 def larger(size: int, result: int, scale: float) -> Taps:
-    """From ``size`` pixels to ``result``, ``scale`` times closer."""
+    """Taps that upsample ``size`` pixels by ``scale`` to ``result``."""
     return _taps(size, result, step=1 / scale, width=1.0)
 
 
@@ -94,7 +94,7 @@ def smaller_part(size: int, scale: float, results: Range, inputs: Range) -> Taps
 
 
 def _taps(size: int, result: int, *, step: float, width: float) -> Taps:
-    """Weights of a kernel ``width`` times as wide as a cubic one, at every ``step`` pixels."""
+    """Taps of the cubic kernel, widened by ``width``, at every ``step`` pixels."""
     center = (np.arange(result, dtype=np.float64) + 0.5) * step - 0.5
     first = np.floor(center - _REACH * width).astype(np.int64)
     index = first[:, None] + np.arange(math.ceil(2 * _REACH * width) + 2)

@@ -1,4 +1,4 @@
-"""Named tasks: how the operator, the noise and so y are drawn, for training and for validation."""
+"""Named tasks: how operator, noise and measurement are drawn, for training and validation."""
 
 from rimkit.tasks.base import DEFAULT, TASKS, Measure, Task, register, task_from_table
 from rimkit.tasks.denoising import DenoisingTask, Quantised

@@ -1,4 +1,4 @@
-"""What a task is, and the register of those that recipes and weights may name."""
+"""What a task is, and the registry of tasks that recipes and weights may name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from rimkit.problem import Problem
 T = TypeVar("T")
 
 Measure = Callable[[Tensor, torch.Generator], tuple[Problem, Tensor]]
-"""From clean images x (N, C, H, W) in [0, 1] to a problem and its y."""
+"""Maps clean images x (N, C, H, W) in [0, 1] to a problem and its y."""
 
 
 class Task(Protocol):
     """What a machine is trained for; a frozen dataclass whose fields are read from recipes.
 
-    ``table_name`` is its name there, once the class is known (`register`). Optional: ``on_patches =
-    True`` where the problem is for patches alone, and so the held-out images are cut into some.
+    ``table_name`` is its name there, once the class is registered (`register`). Optional:
+    ``on_patches = True`` if the problem is defined only for patches, so that held-out images are
+    cut into patches.
     """
 
     table_name: ClassVar[str]
@@ -31,21 +32,21 @@ class Task(Protocol):
         ...
 
     def validation(self) -> dict[str, Measure]:
-        """What the training is watched on, by the name under which its PSNR is logged."""
+        """What the training is validated on, by the name under which its PSNR is logged."""
         ...
 
 
 TASKS: dict[str, type[Any]] = {}
-"""Those that recipes may name."""
+"""Tasks that recipes may name."""
 
 DEFAULT = "denoising"
 """The task of a table that names none."""
 
 
 def register(task: type[T]) -> type[T]:
-    """Let recipes, and the weights of what is trained for it, know a task by its ``table_name``.
+    """Register a task under its ``table_name``, for recipes and for weights trained on it.
 
-    A decorator. The module of a task of one's own must be imported wherever it is named.
+    A decorator. The module of a user-defined task must be imported wherever it is named.
 
     Raises
     ------
@@ -57,12 +58,12 @@ def register(task: type[T]) -> type[T]:
 
 
 def task_from_table(table: Mapping[str, Any]) -> Task:
-    """Build a task from a table that says its ``name``; denoising if it says none.
+    """Build a task from a table that gives its ``name``; denoising if it gives none.
 
     Raises
     ------
     ValueError
-        If the name, a key or a value is not what it should be.
+        If the name, a key or a value is invalid.
     """
     if not isinstance(table, Mapping):
         raise ValueError(f"a task is a table with a name ({', '.join(TASKS)}), got {table!r}")

@@ -27,11 +27,11 @@ class DenoisingTask:
     sigma
         Smallest and largest sigma in training, in grey levels (of 255).
     validation_sigmas
-        The levels at which a training is watched.
+        The noise levels used in validation.
     quantised
-        Whether y is clipped and rounded to 8 bits, as in a file: "no"; "unknown", to the
-        likelihood; "known"; or "half": known, in every other batch in the mean, and not rounded in
-        the others, so that one machine learns both likelihoods.
+        Whether y is clipped and rounded to 8 bits, as in a file: "no"; "unknown": yes, but the
+        likelihood ignores it; "known": yes, and in the likelihood; or "half": "known" for half of
+        the batches on average and "no" for the others, so that one machine learns both likelihoods.
     """
 
     table_name: ClassVar[str] = "denoising"
@@ -52,7 +52,7 @@ class DenoisingTask:
             raise ValueError(f"validation_sigmas are not negative, got {self.validation_sigmas}")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
-        """Draw sigma for every sample, and noise; for the batch, whether it is rounded."""
+        """Draw sigma and noise for every sample, and for the batch whether it is rounded."""
         quantised = self.quantised
         if quantised == "half":
             quantised = "known" if torch.rand((), generator=generator) < 0.5 else "no"
@@ -61,7 +61,7 @@ class DenoisingTask:
         return _noisy(quantised, sigma, x, generator)
 
     def validation(self) -> dict[str, Measure]:
-        """Fixed levels; of "half" both, those that are rounded called so."""
+        """Fixed levels; for "half" both without rounding and, named ``_rounded``, with it."""
         kinds: dict[str, Quantised] = {"": self.quantised}
         if self.quantised == "half":
             kinds = {"": "no", "_rounded": "known"}

@@ -1,4 +1,4 @@
-"""Pixels that are missing: scattered ones, and strokes as of scratches or writing."""
+"""Missing pixels: scattered ones, and strokes like scratches or writing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rimkit.pixels import LEVELS
 from rimkit.problem import Problem
 from rimkit.tasks.base import Measure, register
 
-_NOISY = 10.0  # grey levels: the one level above the least at which a training is watched
+_NOISY = 10.0  # grey levels: the one validation level above the smallest
 
 
 @register
@@ -25,21 +25,21 @@ _NOISY = 10.0  # grey levels: the one level above the least at which a training 
 class InpaintingTask:
     """Pixels are missing, in all channels alike, and there is noise on the others.
 
-    In training, half of the samples miss scattered pixels, the others what strokes cover.
+    In training, half of the samples miss scattered pixels, the others those covered by strokes.
 
     Attributes
     ----------
     share
-        Least and largest share of scattered pixels that are missing.
+        Smallest and largest share of pixels missing in samples with scattered ones.
     density
-        Most strokes for a thousand pixels.
+        Maximum number of strokes per thousand pixels.
     width, length
-        The least and the largest of strokes, in pixels.
+        Smallest and largest of a stroke, in pixels.
     sigma
-        Smallest and largest noise level in grey levels, drawn uniformly in its logarithm. The
-        smallest is about that of rounding: files which nobody calls noisy.
+        Smallest and largest noise level in grey levels, drawn log-uniformly. The smallest is about
+        that of rounding, as in files that nobody calls noisy.
     validation_shares, validation_density
-        At which a training is watched.
+        Shares of missing pixels and density of strokes in validation.
     """
 
     table_name: ClassVar[str] = "inpainting"
@@ -84,7 +84,7 @@ class InpaintingTask:
         return _measured(Mask(mask), (low + sigma * (high - low)).exp(), x, generator)
 
     def validation(self) -> dict[str, Measure]:
-        """Scattered pixels and strokes at the least noise, and half of all pixels at some noise."""
+        """Scattered pixels and strokes at the least noise, and the smaller share at some noise."""
         least = self.sigma[0]
         few, many = self.validation_shares
         return {
@@ -97,7 +97,7 @@ class InpaintingTask:
     def scatter(
         self, share: float, sigma: float, x: Tensor, generator: torch.Generator
     ) -> tuple[Problem, Tensor]:
-        """Miss a share of scattered pixels of x (N, C, H, W); sigma in grey levels."""
+        """Measure x (N, C, H, W) without a share of scattered pixels; sigma in grey levels."""
         size = (x.shape[2], x.shape[3])
         mask = Mask.scattered(share, size, samples=x.shape[0], generator=generator)
         return _measured(mask, sigma, x, generator)
@@ -105,7 +105,7 @@ class InpaintingTask:
     def scratch(
         self, density: float, sigma: float, x: Tensor, generator: torch.Generator
     ) -> tuple[Problem, Tensor]:
-        """Miss what so many strokes for a thousand pixels cover of x; sigma in grey levels."""
+        """Measure x without ``density`` strokes per thousand pixels; sigma in grey levels."""
         size = (x.shape[2], x.shape[3])
         mask = self._strokes(stroke_count(density, size), size, x.shape[0], generator)
         return _measured(mask, sigma, x, generator)
@@ -128,7 +128,7 @@ class InpaintingTask:
 
 
 def stroke_count(density: float, size: tuple[int, int]) -> int:
-    """How many strokes there are in an image (H, W), of so many for a thousand pixels."""
+    """Number of strokes in an image (H, W), at ``density`` per thousand pixels."""
     return max(1, round(density * math.prod(size) / 1000))
 
 

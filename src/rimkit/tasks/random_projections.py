@@ -32,27 +32,27 @@ ENSEMBLES: dict[Ensemble, Callable[..., LinearOperator]] = {
 @register
 @dataclasses.dataclass(frozen=True)
 class RandomProjectionsTask:
-    """Random projections of patches (Section 4.4): one ensemble and one p a batch.
+    """Random projections of patches (Section 4.4): one ensemble and one p per batch.
 
-    The rows are fresh for every sample.
+    The rows are drawn anew for every sample.
 
     Attributes
     ----------
     ensembles, p
-        From which those of a batch are drawn; p is the share of rows, in (0, 1].
+        Choices from which each batch draws one; p is the share of rows, in (0, 1].
     fourier_most
-        No larger p is drawn of the Fourier ensemble: with all of its rows, y is the image with
-        noise, and who learns from that learns to denoise.
+        Largest p drawn for the Fourier ensemble: with all of its rows, y is the image with noise,
+        and a model trained on it learns to denoise.
     sigma
-        Noise in the units of y, whose rows are not normalised.
+        Noise level in the units of y; rows are not normalised.
     noisier, least_rows
-        Share of the samples that have more noise in training, up to that with which all rows
-        together say as much as ``least_rows`` do at ``sigma``.
+        Share of the samples that have more noise in training, up to the level at which all rows
+        together carry as much information as ``least_rows`` rows at ``sigma``.
     validation_p
-        Shares of rows at which a training is watched; empty: those that it learns from.
+        Shares of rows in validation; if empty, those of training.
     validation_sigmas
-        Noise of images, in grey levels (of 255), at which a training is watched as a denoiser, too:
-        of that it learns nothing.
+        Noise levels of images, in grey levels (of 255), at which denoising is validated, too; not
+        used in training.
     """
 
     table_name: ClassVar[str] = "random-projections"
@@ -105,7 +105,7 @@ class RandomProjectionsTask:
         return sigma
 
     def validation(self) -> dict[str, Measure]:
-        """Every ensemble with every p of its own, and noise, where it is to be watched."""
+        """Every ensemble with each of its p, and denoising at ``validation_sigmas``."""
         projections = {
             f"{ensemble}_{p:g}": functools.partial(self.project, ensemble, p)
             for ensemble in self.ensembles
@@ -125,7 +125,7 @@ class RandomProjectionsTask:
         *,
         sigma: Tensor | float | None = None,
     ) -> tuple[Problem, Tensor]:
-        """Draw rows for every sample of x (N, C, H, W), and measure it; sigma None: the task's."""
+        """Draw rows for every sample of x (N, C, H, W), and measure x; sigma None: the task's."""
         size = (x.shape[2], x.shape[3])
         operator = ENSEMBLES[ensemble](p, size, samples=x.shape[0], generator=generator)
         noise = GaussianNoise(self.sigma if sigma is None else sigma)

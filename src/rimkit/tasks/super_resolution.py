@@ -1,4 +1,4 @@
-"""Images that were made smaller."""
+"""Images that were downsampled."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from rimkit.tasks.base import Measure, register
 @register
 @dataclasses.dataclass(frozen=True)
 class SuperResolutionTask:
-    """Images made smaller by MATLAB's ``imresize``, rounded to 8 bits; one scale a batch.
+    """Images downsampled by MATLAB's ``imresize``, rounded to 8 bits; one scale per batch.
 
     Attributes
     ----------
     scales
-        From which that of a batch is drawn.
+        Choices from which each batch draws one.
     sigma
-        How far the files are from the linear operator, in grey levels.
+        Deviation of the files from the linear operator, in grey levels.
     """
 
     table_name: ClassVar[str] = "super-resolution"

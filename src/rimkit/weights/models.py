@@ -22,13 +22,13 @@ class Card:
     Attributes
     ----------
     summary
-        One line.
+        One-line description.
     sha256
         Checksum of the weights.
     parameters
-        How many there are, the variance floor included.
+        Number of parameters, including the variance floor.
     data, recipe, seconds, licence
-        What it was trained on, by which command, for how long, and what that means for its use.
+        What it was trained on, by which command, for how long, and under which terms it is used.
     scores
         PSNR in dB by test set and noise level.
     """
@@ -73,7 +73,7 @@ def load(model: str | os.PathLike[str]) -> RIM:
     Raises
     ------
     ValueError
-        If there is no such model, or its file is not what it should be.
+        If there is no such model, or its file is invalid.
     """
     named = isinstance(model, str) and not model.endswith(".safetensors")
     return store.read(path_of(model), sha256=card(str(model)).sha256 if named else None)

@@ -1,4 +1,4 @@
-"""What weights say of their training, in words: for tables, cards and trainings to come."""
+"""What weights record of their training, in words: for tables, cards and later trainings."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from rimkit.weights import models, store
 
 
 def title(model: str | os.PathLike[str], record: Mapping[str, Any]) -> str:
-    """Name a model in a table where there are others' methods: `called`, and that it is ours."""
+    """Name a model in a table with other methods: `called`, marked as one of rimkit."""
     return f"rimkit {called(model, record)}"
 
 
 def called(model: str | os.PathLike[str], record: Mapping[str, Any]) -> str:
-    """Return the short name of a model, which says so if it saw images beyond the protocol."""
+    """Return the short name of a model, marked if it saw images beyond the protocol."""
     return ", ".join(filter(None, (short_name(model), beyond_protocol(record))))
 
 
 def short_name(model: str | os.PathLike[str]) -> str:
-    """What a model is called: as in the package, or by its file, or by that file's folder.
+    """Short name of a model: its name in the package, or that of its file or folder.
 
-    ``rimkit train`` calls all files alike, so the folder says more.
+    ``rimkit train`` gives all files the same name, so the folder says more.
     """
     path = Path(model)
     return path.resolve().parent.name if path.name == "weights.safetensors" else path.stem
 
 
 def check_model_names(names: Sequence[str]) -> None:
-    """Refuse models between which nobody could choose.
+    """Refuse models that cannot be told apart by name.
 
     Raises
     ------
     ValueError
-        If two have one name.
+        If two have the same name.
     """
     if len(set(names)) < len(names):
         raise ValueError(f"every model has a name of its own, got {', '.join(names)}")
 
 
 def parameter_count(model: RIM) -> int:
-    """How many numbers a model has learned."""
+    """Number of learned parameters of a model."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def described(model: RIM) -> str:
-    """Say which network a model is, how large, and how long it was trained, as far as is known."""
+    """Describe the network of a model, its size and its training time, as far as is known."""
     config, record = model.config.network, model.training_record
     name = f"{config.table_name} network"
     name += "" if config.recurrent else " without state"
@@ -67,7 +67,7 @@ def described(model: RIM) -> str:
 
 
 def updates_of(record: Mapping[str, Any]) -> str:
-    """Number of updates, and of how many where a training has not finished."""
+    """Number of updates, and the number planned if the training has not finished."""
     done, planned = record["updates"], record.get("recipe", {}).get("optimizer", {}).get("updates")
     if record.get("finished", True):
         return f"{done:,} updates"
@@ -77,7 +77,7 @@ def updates_of(record: Mapping[str, Any]) -> str:
 
 
 def seconds_of(record: Mapping[str, Any]) -> float | None:
-    """Seconds of training, those of the weights it started from included where they are known."""
+    """Seconds of training, including those of the weights it started from, if known."""
     if "seconds" not in record:
         return None
     before: float = record.get("start", {}).get("seconds", 0)
@@ -86,14 +86,14 @@ def seconds_of(record: Mapping[str, Any]) -> float | None:
 
 
 def started_from(record: Mapping[str, Any]) -> str:
-    """The model that a training started from, as its recipe has it; "" if from none."""
+    """The model that a training started from, as its recipe gives it; "" if none."""
     return str(record.get("recipe", {}).get("start_from", ""))
 
 
 def shown(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of a recipe as weights say it: where a start lay on a disk is nobody's business.
+    """The table of a recipe as stored in weights, without the full path of its start on disk.
 
-    Of the path of a start the last two parts are left; its checksum is kept beside the recipe.
+    Only the last two parts of that path are kept; its checksum is stored beside the recipe.
     """
     if "start_from" not in recipe:
         return dict(recipe)
@@ -106,18 +106,18 @@ def shown_start(start: str) -> str:
 
 
 def images_read(record: Mapping[str, Any]) -> dict[str, int]:
-    """How many images the training and its start read, held-out ones included.
+    """Number of images that the training and its start read, held-out ones included.
 
-    By kind: ``"bsds300"``, its training images, and ``"other"``. What is not known counts as none.
+    By kind: ``"bsds300"``, its training images, and ``"other"``. Unknown counts are 0.
     """
     reads = record.get("read", {}), record.get("start", {}).get("read", {})
     return {kind: max(read.get(kind, 0) for read in reads) for kind in ("bsds300", "other")}
 
 
 def beyond_protocol(record: Mapping[str, Any]) -> str:
-    """What a table calls weights that saw other images than those of the protocol: "400 images".
+    """Label in tables for weights that saw images beyond the protocol, such as "400 images".
 
-    "" for the training images of BSDS300 alone, and where nothing is known.
+    "" for the training images of BSDS300 alone, and if nothing is known.
     """
     read = images_read(record)
     if not read["other"]:
@@ -126,7 +126,7 @@ def beyond_protocol(record: Mapping[str, Any]) -> str:
 
 
 def start_of(model: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a training keeps of the weights it starts from.
+    """Return what a training records of the weights it starts from.
 
     Checksum, seconds of their training (if known), the images they read, and what they learned:
     task and contrast of every training that led to them, as far as that is known.

@@ -18,35 +18,35 @@ from rimkit.rim import RIM, RIMConfig
 
 FORMAT = 1
 _KEY = "rimkit"
-_SAID: dict[str, tuple[type, str]] = {  # what a training says beside its task: others may say more
+_SAID: dict[str, tuple[type, str]] = {  # recorded besides the task of a training; more is allowed
     **dict.fromkeys(("recipe", "start", "read"), (dict, "as a table")),
     **dict.fromkeys(("updates", "seconds", "finished"), (numbers.Real, "as a number")),
     **dict.fromkeys(("images", "precision"), (str, "as a text")),
 }
-_COMPILED = "_orig_mod."  # what torch.compile puts before the names of weights
+_COMPILED = "_orig_mod."  # prefix that torch.compile adds to the names of weights
 
 
 def save(
     model: RIM, path: str | os.PathLike[str], *, training: dict[str, Any] | None = None
 ) -> None:
-    """Write a model with its configuration, whole or not at all: `rimkit.load` reads it again.
+    """Write a model with its configuration, whole or not at all; `rimkit.load` reads it back.
 
     Parameters
     ----------
     model
-        The model; saved as it is, and where it is compiled, as it was before.
+        The model; saved as it is, or as before compilation if it is compiled.
     path
-        Where to; a safetensors file.
+        Destination; a safetensors file.
     training
-        What the model was trained for and how, as JSON holds it; kept in the metadata. Its
-        ``task``, if it has one, is the table of a task: ``{"name": table_name, ...}`` with the
-        settings. None: what the model says (its ``training_record``).
+        What the model was trained for and how, in JSON types; kept in the metadata. Its ``task``,
+        if it has one, is the table of a task: ``{"name": table_name, ...}`` with the settings.
+        None: the model's own ``training_record``.
 
     Raises
     ------
     ValueError
-        If configuration, weights or training could not be read again, or the path does not end as
-        `rimkit.load` expects it.
+        If configuration, weights or training could not be read back, or the path does not end in
+        ``.safetensors``.
     """
     if Path(path).suffix != ".safetensors":
         raise ValueError(f"{path}: a path of weights ends in .safetensors")
@@ -98,7 +98,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is no safetensors file of rimkit, or of a newer format.
+        If the file is not a safetensors file of rimkit, or has a newer format.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -125,19 +125,19 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def read(path: Path, *, sha256: str | None = None) -> RIM:
-    """Build the model of a file, ready for inference: eval mode, weights without gradients.
+    """Build the model stored in a file, ready for inference: eval mode, weights without gradients.
 
     Parameters
     ----------
     path
         A file that `save` wrote.
     sha256
-        What the file's checksum must be; not checked if None.
+        Expected checksum of the file; not checked if None.
 
     Raises
     ------
     ValueError
-        If the checksum, the configuration or the weights are not what they should be.
+        If the checksum, the configuration or the weights are invalid.
     """
     metadata = read_metadata(path)
     data = path.read_bytes()
@@ -145,7 +145,7 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
         raise ValueError(f"{path} has a wrong checksum: install rimkit again")
     config = settings.from_table(RIMConfig, metadata["config"], where=f"the config in {path.name}")
     state = safetensors.torch.load(data)
-    with torch.device("meta"):  # nothing is allocated of a size that only the configuration has
+    with torch.device("meta"):  # allocate nothing for sizes that only the configuration claims
         model = RIM(config)
     expected = model.state_dict()
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected)
