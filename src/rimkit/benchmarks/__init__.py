@@ -1,1 +1,1 @@
-"""What a machine of ours costs, measured on the machine at hand."""
+"""What training and restoring cost, measured on this computer."""

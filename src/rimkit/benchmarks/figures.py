@@ -19,7 +19,7 @@ def large_images_figure(
     difference: npt.NDArray[np.float32],
     seams: tuple[Sequence[int], Sequence[int]],
 ) -> Figure:
-    """Memory and time against size, and what tiles change.
+    """Draw memory and time against size, and what tiles change.
 
     Parameters
     ----------

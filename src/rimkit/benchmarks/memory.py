@@ -1,6 +1,6 @@
-"""Peak memory of an update against the number of steps, each in a process of its own.
+"""Peak memory of an update against the number of steps, each measured in its own process.
 
-Run as a module it is that process:
+Run as a module, this is that process:
 ``python -m rimkit.benchmarks.memory NETWORK PRECISION STEPS SEGMENT BATCH``.
 """
 
@@ -31,7 +31,7 @@ def peak_memory_of_update(
     precision: Precision,
     batch: int = BATCH,
 ) -> float:
-    """Megabytes that an update takes at its peak, above what the idle process has.
+    """Peak memory of an update in megabytes, above that of the idle process.
 
     Grey patches of 32x32, forward and backward. Linux only.
 
@@ -42,7 +42,7 @@ def peak_memory_of_update(
     steps, segment
         As in `rimkit.training.unroll.unroll`.
     precision
-        In which the network computes.
+        Precision of the network.
     batch
         Number of patches.
     """

@@ -1,4 +1,4 @@
-"""The update networks, plainly: eager, float32, channels first, one convolution for every gate.
+"""Plain update networks: eager, float32, channels first, one convolution for every gate.
 
 The honest baseline that the networks of the package are timed against, and the oracle that their
 outputs and gradients are tested against. Written layer by layer from the paper's Section 4.1, its
@@ -81,7 +81,7 @@ class Atrous(nn.Module):
 
 
 class Compact(nn.Module):
-    """Residual blocks at half resolution around one gated state; direction and size leave it."""
+    """Residual blocks at half resolution around one gated state that yields direction and size."""
 
     def __init__(self, channels: int = 1, *, features: int = 64, blocks: int = 5) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ PLAIN: dict[str, Callable[[int], nn.Module]] = {
 
 
 def plain_twin(name: str, fast: UpdateNetwork) -> nn.Module:
-    """Build the plain network of that name with the weights of a fast one (default widths)."""
+    """Build the plain network of this name with the weights of a fast one (default widths)."""
     last = fast.out
     assert isinstance(last, nn.Conv2d)  # noqa: S101, for the type checker
     plain = PLAIN[name](last.out_channels // (8 if name == "compact" else 1))

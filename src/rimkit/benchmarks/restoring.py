@@ -1,6 +1,6 @@
-"""What restoring costs: megapixels a second, and memory and time against the size of an image.
+"""What restoring costs: megapixels per second, and memory and time against image size.
 
-Run as a module it is the command line, and prints the most memory that it held, in bytes.
+Run as a module, this is the command line, and it prints its peak memory, in bytes.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Speed:
     Attributes
     ----------
     method, way
-        What ran, and in which precision or runtime and how much memory.
+        What ran; and in which precision or runtime, with how much memory.
     threads
-        Of torch.
+        Number of threads of torch.
     megapixels
         Of the image.
     seconds
-        The shortest of the rounds.
+        Shortest time over the rounds.
     """
 
     method: str
@@ -59,7 +59,7 @@ class Speed:
 
     @property
     def per_second(self) -> float:
-        """Megapixels of the image a second: what tiles share is not counted twice."""
+        """Megapixels of the image per second: where tiles overlap, nothing is counted twice."""
         return self.megapixels / self.seconds
 
 
@@ -72,7 +72,7 @@ class Size:
     megapixels
         Of the restored image, of 8 bits.
     peak
-        Most memory of the process, in bytes.
+        Peak memory of the process, in bytes.
     seconds
         From start to end.
     """
@@ -89,10 +89,10 @@ def measure_speed(
     say: Callable[[str], None],
     side: int = 1024,
 ) -> Iterator[Speed]:
-    """Time all denoisers in the package, and the other methods that are installed, side by side.
+    """Time all denoisers in the package, and other methods that are installed, side by side.
 
-    Those for colour restore an image in colour, all others a grey one. Where onnxruntime is
-    installed, the models are timed in it, too: "onnx", in float32.
+    Colour denoisers restore a colour image, all others a grey one. If onnxruntime is installed, the
+    models are timed in it, too: "onnx", in float32.
     """
     y = noisy_image(side, side).astype(np.float32) / np.float32(255)
     megapixels = side**2 / 1e6
@@ -127,9 +127,9 @@ def measure_size(
     runtime: str = "torch",
     scale: float | None = None,
 ) -> Size:
-    """Restore a file to so many megapixels in a process of its own. Linux only.
+    """Restore a file in its own process, to a result of ``megapixels``. Linux only.
 
-    Denoised it is grey; made larger by a ``scale`` it is in colour, as that takes most.
+    If it is denoised, it is grey; if enlarged by ``scale``, in colour, which takes the most.
     """
     side = round((megapixels * 1e6) ** 0.5 / (scale or 1))
     with tempfile.TemporaryDirectory() as folder:
@@ -164,7 +164,7 @@ def tiled_difference(
 
 
 def noisy_image(height: int, width: int) -> npt.NDArray[np.uint8]:
-    """A bright slope with noise, in tiles of one square: quickly made, and in little memory."""
+    """A bright ramp with noise, tiled from one square: made quickly and in little memory."""
     square = 512
     slope = np.add.outer(np.linspace(0, 100, square), np.linspace(50, 100, square))
     noise = np.random.default_rng(0).normal(0, 255 * SIGMA, slope.shape)

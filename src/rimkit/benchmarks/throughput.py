@@ -1,4 +1,4 @@
-"""How fast the update networks train: against plain ones, and against their convolutions alone."""
+"""Training speed of the update networks, against plain ones and their convolutions alone."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ WORKLOADS = (
 
 @dataclasses.dataclass(frozen=True)
 class Throughput:
-    """What one way of training a network reaches; medians over all rounds.
+    """Speed of one way of training a network; medians over all rounds.
 
     Attributes
     ----------
     workload, way
         What was run, and how.
     seconds
-        Of the loss and its gradient: all steps, forward and backward.
+        Time of the loss and its gradient: all steps, forward and backward.
     patch_steps
-        Steps of one patch, a second.
+        Steps of one patch per second.
     gflops
-        Thousand million floating-point operations a second, those of the convolutions, counted as
-        if all were done the usual way.
+        Billions (10^9) of floating-point operations per second, those of the convolutions, counted
+        as if all were computed directly.
     share
-        Time that the same convolutions take alone at the same precision, the usual way, over
-        ``seconds``: above 1 where `rimkit.networks.winograd` takes their place.
+        Time that the same convolutions take alone at the same precision, computed directly, divided
+        by ``seconds``: above 1 where `rimkit.networks.winograd` takes their place.
     speedup
-        Time of the plain float32 network in the same round, over ``seconds``.
+        Time of the plain float32 network in the same round, divided by ``seconds``.
     """
 
     workload: Workload
@@ -88,12 +88,13 @@ def measure(
     rounds
         How often all are timed; ratios are taken within a round.
     precisions
-        Of the network and of its convolutions alone; the plain network is in float32 anyway.
+        Precisions of the network and of its convolutions alone; the plain network is always in
+        float32.
     compiled
-        Whether to time the network under ``torch.compile``, too, in the last of them; needs a C++
+        Whether to time the network under ``torch.compile``, too, in the last precision; needs a C++
         compiler.
     say
-        Told of every round.
+        Called with a line after every round.
     """
     torch.manual_seed(0)
     x = torch.rand(workload.batch, 1, workload.patch, workload.patch)
@@ -194,7 +195,7 @@ def _count(model: RIM, x: Tensor, y: Tensor, problem: Problem, steps: int) -> in
 def _convolutions(
     model: RIM, y: Tensor, problem: Problem, dtype: torch.dtype
 ) -> list[Callable[[], object]]:
-    """Forward and backward of every convolution of a step, by itself, on the same shapes."""
+    """Forward and backward pass of every convolution of a step, alone, on the same shapes."""
     shapes: list[tuple[Any, tuple[int, ...]]] = []
     hooks = [
         module.register_forward_hook(

@@ -1,4 +1,4 @@
-"""What an update of a training costs, and where its time goes."""
+"""What an update in training costs, and where its time goes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WARM_UP = 1
 
 @dataclasses.dataclass(frozen=True)
 class UpdateTime:
-    """Seconds of one update: drawing patches, measuring and running forward, backward, the rest."""
+    """Seconds of one update: drawing patches, simulation and forward, backward, the rest."""
 
     patches: float
     forward: float
@@ -32,19 +32,19 @@ class UpdateTime:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """Sum of all parts."""
         return self.patches + self.forward + self.backward + self.optimizer
 
 
 def time_update(
     recipe: Recipe, images: Sequence[Bytes], *, precision: str, repeats: int = 3
 ) -> UpdateTime:
-    """Seconds of an update of a recipe, on this processor, with nothing else running.
+    """Seconds of an update of a recipe, on this processor; nothing else should be running.
 
-    An update's time is linear in its steps, so it is the mean over some with the fewest and some
-    with the most steps. Each is taken three times: the first keeps samples of its kind, with which
-    the others go on as all do later; of these the shorter counts, for what else a machine does only
-    adds to it.
+    An update's time is linear in its steps, so this is the mean over some updates with the fewest
+    and some with the most steps. Each is run three times: the first keeps samples of its kind, from
+    which the other two go on, as all do later. The shorter of these two counts, since other load on
+    the computer only adds time.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def time_update(
     precision
         ``"bf16-mixed"`` or ``"32-true"``.
     repeats
-        Updates timed at each end, after some that are not: of several kinds, where a task has such.
+        Updates timed at each end, after untimed ones; of several kinds if the task has them.
     """
     ready_for_updates(recipe.unroll.segment)
     ends: list[UpdateTime] = []
@@ -68,7 +68,7 @@ def time_update(
 
 
 def _updates(recipe: Recipe, images: Sequence[Bytes], precision: str) -> Iterator[UpdateTime]:
-    """Go through the motions of a training, with rates of zero, each update three times."""
+    """Run the updates of a training with learning rates of zero, each three times."""
     module = RIMTraining(recipe)
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     optimizer = build_optimizer(module.model, recipe.optimizer)
@@ -93,7 +93,7 @@ def _updates(recipe: Recipe, images: Sequence[Bytes], precision: str) -> Iterato
 def _motions(
     module: RIMTraining, optimizer: torch.optim.Optimizer, batch: tuple[int, Tensor], precision: str
 ) -> tuple[float, float, float]:
-    """Seconds of forward, backward and the rest."""
+    """Seconds of forward pass, backward pass and the rest."""
     began = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
         loss = module.training_step(batch, 0)

@@ -88,7 +88,7 @@ def _train(options: argparse.Namespace) -> str:
 
 
 def _restore(options: argparse.Namespace) -> str:
-    if options.figure is not None:  # what it needs is missed before anything is measured
+    if options.figure is not None:  # a missing dependency shows before anything is measured
         from skimage import data
 
         from rimkit.benchmarks.figures import large_images_figure
@@ -118,7 +118,7 @@ def _restore(options: argparse.Namespace) -> str:
 
 
 def _restore_larger(options: argparse.Namespace) -> str:
-    """Memory and time alone."""
+    """Measure memory and time only."""
     if options.figure is not None:
         raise ValueError("--figure draws what denoising takes: leave --scale out")
     parts = [f"{stamp()}\n"]

@@ -93,7 +93,7 @@ def _on_own(model: RIM, options: argparse.Namespace) -> int:
 
 def _on_test_images(model: RIM, options: argparse.Namespace) -> int:
     record = model.training_record
-    if task_name(record) != RandomProjectionsTask.table_name:  # which denoise, too
+    if task_name(record) != RandomProjectionsTask.table_name:  # these denoise, too
         check_trained_for(DenoisingTask, record, model=options.model)
     channels = model.config.network.channels
     images = list(load_test_images(options.images or 100, channels=channels))

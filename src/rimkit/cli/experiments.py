@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run a study, or read what one found, and print its table."""
+    """Run a study, or read the results of one, and print its table."""
     version()  # of the code that measures
     study = load_study(options.study)
     if options.seeds is not None:
@@ -72,12 +72,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _drawing(study: Study, path: Path) -> Callable[[list[Result]], Figure]:
-    """The function that draws a study, once what it needs is known to be installed.
+    """Return the function that draws a study, after importing what it needs.
 
     Raises
     ------
     ValueError
-        If a file of this name cannot be drawn.
+        If no figure can be written to a file of this name.
     """
     from rimkit.experiments.figures import FORMATS, curves_figure, gains_figure
 

@@ -72,7 +72,7 @@ def say(message: str) -> None:
 
 
 def in_one_line(text: str) -> str:
-    """Return a text that a terminal shows and does not obey: names of files may hold anything."""
+    """Return text that a terminal shows but does not interpret: file names may hold anything."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 

@@ -9,7 +9,7 @@ from rimkit.weights import record
 
 
 def run(options: argparse.Namespace) -> int:
-    """List the models, print the card of one, or what a file of weights says of itself."""
+    """List the models, or print the card of one, or what a weights file says about itself."""
     if options.name is None:
         names = weights.model_names()
         for name in names:

@@ -41,7 +41,7 @@ _NAMES: dict[type[Task], tuple[str, ...]] = {
     InpaintingTask: ("inpainting",),
     SuperResolutionTask: ("super-resolution",),
 }
-"""The models that are taken where none is named."""
+"""The models that are used if none is named."""
 
 _ROUNDING = 1e-3  # grey levels
 
@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int:
     loaded = [_load(name, options) for name in _names(options)]
     models = [each.model for each in loaded]
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may be any bytes
     keep_large_blocks()
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is lost is told file by file
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # losses are reported file by file
     restorers = [_restorer(each, options) for each in loaded]
     memory = options.memory - resident()
     if memory <= 0:
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
     progress = _Progress(models[0], options)
     try:
-        # Whatever asks for the end, it comes as after Ctrl-C, with nothing half-done.
+        # Any request to end acts like Ctrl-C, and leaves nothing half-done.
         with handled((signal.SIGTERM, *hang_up()), signal.default_int_handler), progress:
             for outcome in restore_files(
                 jobs, _together(restorers), wishes, on_progress=progress.move
@@ -116,14 +116,14 @@ def _warn(loaded: Sequence[_Loaded], options: argparse.Namespace) -> None:
 
 
 def _suffix(options: argparse.Namespace) -> str:
-    """What is added to a name where no output is told: one task does not write over another's."""
+    """Suffix of a result if no output is given: tasks do not overwrite each other's results."""
     if options.missing is not None:
         return "filled"
     return "restored" if options.scale is None else f"x{options.scale:g}"
 
 
 class _How(TypedDict):
-    """What all restorers are told."""
+    """Arguments of all restorers."""
 
     steps: int | None
     precision: Precision | Literal["auto"]
@@ -132,7 +132,7 @@ class _How(TypedDict):
 
 @dataclasses.dataclass(frozen=True)
 class _Loaded:
-    """A model in the runtime that was asked for, and what a report says of it."""
+    """A model in the requested runtime, and what a report says about it."""
 
     model: RIM
     name: str
@@ -141,7 +141,7 @@ class _Loaded:
 
 
 def _names(options: argparse.Namespace) -> tuple[str, ...]:
-    """The model that was named; else those for grey and for colour, or the one for the task."""
+    """The model that was named, else the default models for the task."""
     return _NAMES[_task(options)] if options.model is None else (options.model,)
 
 
@@ -198,7 +198,7 @@ def _load(name: str, options: argparse.Namespace) -> _Loaded:
 
 
 def _check_report(path: Path, jobs: Sequence[Job]) -> None:
-    """Find out before the work whether a report can be written, and that it replaces no image."""
+    """Check up front that a report can be written, and that it replaces no image."""
     images = {os.path.realpath(image) for job in jobs for image in (*job.inputs, job.target)}
     if os.path.realpath(path) in images:
         raise ValueError(f"{path}: the report would take the place of an image")
@@ -223,7 +223,7 @@ def _write_report(
 
 
 class _Progress:
-    """A bar over all pixels, with the time left, and lines above it."""
+    """A progress bar over all pixels, with the time left, and messages above it."""
 
     def __init__(self, model: RIM, options: argparse.Namespace) -> None:
         self._trained = trained_range(model.training_record)
@@ -243,11 +243,11 @@ class _Progress:
         self._bar.close()
 
     def move(self, share: float) -> None:
-        """Show that so much of all is done."""
+        """Show the fraction of work done."""
         self._bar.update(share - self._bar.n)
 
     def tell(self, outcome: Outcome) -> None:
-        """Say what became of a file: failures, and what is lost, whatever else is quiet."""
+        """Report the outcome of a file; failures and losses even if quiet."""
         if outcome.status == "failed":
             with tqdm.external_write_mode(file=sys.stderr):
                 fail(outcome.reason)

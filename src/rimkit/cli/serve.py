@@ -18,7 +18,7 @@ from rimkit.web.app import create_app
 from rimkit.web.connections import bounded_protocol
 from rimkit.web.limits import Limits
 
-_HEAD_SECONDS = 20.0  # in which the head of a request must have come
+_HEAD_SECONDS = 20.0  # within which the head of a request must arrive
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -53,11 +53,11 @@ def run(options: argparse.Namespace) -> int:
         server_header=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
-        lifespan="on",  # what fails at the start ends the program
+        lifespan="on",  # a failure at the start ends the program
         http=bounded_protocol(most=options.connections, seconds=_HEAD_SECONDS),
     )
     with (
-        handled(hang_up(), lambda *_: signal.raise_signal(signal.SIGTERM)),  # which uvicorn knows
+        handled(hang_up(), lambda *_: signal.raise_signal(signal.SIGTERM)),  # which uvicorn handles
         _listening(options.host, options.port) as listener,
     ):
         server = _Server(config)
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it can be reached."""
+    """Prints its address once it can be reached."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -83,7 +83,7 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         reason = error.strerror or str(error)
-        if error.errno and not isinstance(error, socket.gaierror):  # whose numbers are others
+        if error.errno and not isinstance(error, socket.gaierror):  # whose numbers differ
             reason = os.strerror(error.errno)
         raise ValueError(f"cannot listen at {host} port {port}: {reason}") from error
 

@@ -19,7 +19,7 @@ from rimkit.training.trainer import RunOptions, is_first
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train by a recipe and print where the weights are."""
+    """Train with a recipe, and print where the weights are."""
     name = "-".join(filter(None, (Path(options.recipe).stem, options.model)))
     output = options.output or Path("runs") / name
     recipe = load_recipe(options.recipe, overrides=options.overrides)
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         ),
     )
     if not is_first():
-        return 0  # the first process writes the weights, and tells
+        return 0  # the first process writes the weights, and reports
     if ended_after(output) is None:
         say("stopped before its end; --resume goes on")
     print(weights)
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_same(asked: Recipe, saved: Recipe, folder: Path, *, model: str | None) -> None:
-    """Raise unless the training in a folder is of the kind that the command line names.
+    """Raise ``ValueError`` unless a folder holds the kind of training that the command line names.
 
     Everything else comes from the folder: recipes in the package change from version to version.
     """
@@ -70,7 +70,7 @@ def _check_same(asked: Recipe, saved: Recipe, folder: Path, *, model: str | None
 
 
 def _kind(recipe: Recipe, *, parts: bool) -> tuple[object, ...]:
-    """What a training is for, and which network it trains; ``parts``: and with which parts."""
+    """The task of a training and its network; with ``parts``, also which parts that has."""
     network = recipe.model.network
     kind = (recipe.task.table_name, network.table_name, network.channels)
     return (*kind, network.sees_estimate, network.recurrent) if parts else kind

@@ -1,4 +1,4 @@
-"""Values of options, from text; what cannot be one is an error of one line."""
+"""Values of options, parsed from text; invalid text is an error of one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ipaddress
 import re
 from pathlib import Path
 
-_LARGEST_SIGMA = 1020  # four times white, as `rimkit.problem` has it
+_LARGEST_SIGMA = 1020  # four times white, as in `rimkit.problem`
 
 
 def sigma(text: str) -> float | str:
@@ -27,14 +27,14 @@ def sigma(text: str) -> float | str:
 
 
 def path(text: str) -> Path:
-    """A file or a folder; an empty text, as of a variable that is not set, is the current one."""
+    """A file or folder; refuses empty text (an unset variable), which means the current one."""
     if not text:
         raise argparse.ArgumentTypeError("an empty path was given")
     return Path(text)
 
 
 def written(text: str) -> Path:
-    """A file of text to write, which takes the place of no image."""
+    """A text file to write, which must not replace an image."""
     if text == "-":
         raise argparse.ArgumentTypeError("- is no file: name one, or a pipe")
     from rimkit.data.images import SUFFIXES  # only here: --help need not wait for torch
@@ -56,7 +56,7 @@ def scale(text: str) -> float:
 
 
 def size(text: str) -> float:
-    """Bytes, from such as 800MB or 2GiB."""
+    """Bytes, from text such as 800MB or 2GiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
     if match is None or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f'an amount such as 800MB or 2GB is needed, got "{text}"')
@@ -77,7 +77,7 @@ def positive(text: str) -> int:
 
 
 def test_images(text: str) -> int:
-    """Some of the 100 test images."""
+    """A number of test images, at most 100."""
     number = positive(text)
     if number > 100:
         raise argparse.ArgumentTypeError(f'there are 100 test images, got "{text}"')
@@ -85,14 +85,14 @@ def test_images(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """A port of TCP; 0 is any that is free."""
+    """A TCP port; 0 is any that is free."""
     if not text.isdecimal() or not int(text) < 65536:
         raise argparse.ArgumentTypeError(f'a port from 0 to 65535 is needed, got "{text}"')
     return int(text)
 
 
 def host_name(text: str) -> str:
-    """A name or an address as a browser sends it, ``*.`` before it for all below, or ``*``."""
+    """A host name or address as a browser sends it, ``*.NAME`` for all below it, or ``*``."""
     label = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
     name = re.fullmatch(rf"\*|(?:\*\.)?{label}(?:\.{label})*", text)
     if name is None and not _is_address(text.removeprefix("[").removesuffix("]")):
@@ -103,12 +103,12 @@ def host_name(text: str) -> str:
 
 
 def seconds(text: str) -> float:
-    """More than none."""
+    """A positive number of seconds."""
     return _duration(text, "seconds")
 
 
 def minutes(text: str) -> float:
-    """More than none."""
+    """A positive number of minutes."""
     return _duration(text, "minutes")
 
 

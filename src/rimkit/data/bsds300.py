@@ -19,7 +19,7 @@ URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/BSDS300-i
 LOCAL_COPY = "RIMKIT_BSDS300"
 CACHE = "RIMKIT_CACHE"
 
-# URLError is an OSError; a download that is cut short raises any of the others.
+# URLError is an OSError; a truncated download raises any of the others.
 _BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, http.client.HTTPException)
 
 Split = Literal["train", "test"]
@@ -28,8 +28,8 @@ Split = Literal["train", "test"]
 def image_paths(split: Split) -> list[Path]:
     """Paths of the 200 training or the 100 test images, in the order of their names.
 
-    They are where the environment variable RIMKIT_BSDS300 says (a folder that holds ``train`` and
-    ``test``); without it in the cache folder, see `fetch`.
+    They are in the folder that the environment variable RIMKIT_BSDS300 names (it holds ``train``
+    and ``test``), or else in the cache folder, see `fetch`.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def names(split: Split) -> frozenset[str]:
 
 
 def find() -> Path | None:
-    """Folder of the local copy, or of the cached one where none is told of; None if not there."""
+    """Folder of the local copy, or of the cached one if none is named; None if not there."""
     local = os.environ.get(LOCAL_COPY)
     roots = [Path(local), Path(local) / "images"] if local else [cache_folder() / "bsds300"]
     return next((root for root in roots if (root / "train").is_dir()), None)
@@ -109,7 +109,7 @@ def _scratch(cache: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _unpack(bundle: tarfile.TarFile, folder: Path) -> None:
-    """Take the images, wherever they stand in the archive, and nothing else."""
+    """Extract the images, wherever they are in the archive, and nothing else."""
     for member in bundle:
         name = "/".join(member.name.split("/")[-2:])
         content = bundle.extractfile(member) if member.isfile() and name in checksums() else None

@@ -29,7 +29,8 @@ def list_images(folder: Path, *, on_error: Callable[[OSError], object] | None = 
     folder
         Where to look; links to folders are not followed.
     on_error
-        Called where a folder cannot be listed, which is left out then. None: that is raised.
+        Called with the error if a folder cannot be listed; the folder is left out. None: it is
+        raised.
 
     Raises
     ------
@@ -56,9 +57,9 @@ def list_images(folder: Path, *, on_error: Callable[[OSError], object] | None = 
 def files_below(
     folder: Path, *, on_error: Callable[[OSError], object] | None = None
 ) -> Iterator[Path]:
-    """Yield all files below a folder, but hidden ones and those in hidden folders.
+    """Yield all files below a folder, except hidden ones and those in hidden folders.
 
-    ``on_error`` is called where a folder cannot be listed; links to folders are not followed.
+    ``on_error`` is called if a folder cannot be listed; links to folders are not followed.
     """
     for place, folders, files in os.walk(folder, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -70,7 +71,7 @@ def _raise(error: OSError) -> None:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether something can be read there, or nobody may know; whoever reads it says so then."""
+    """Whether a path is a file, or may not be looked at: reading it will then raise."""
     try:
         return path.is_file()
     except PermissionError:
@@ -83,8 +84,8 @@ def load_bytes(path: Path, *, channels: int) -> Bytes:
     Raises
     ------
     ValueError
-        If the file is no image that can be read whole, or is not of 8 bits; if other channels are
-        asked for.
+        If the file is not an image that can be read whole, or not of 8 bits, or if another number
+        of channels is requested.
     """
     if channels not in (1, 3):
         raise ValueError(f"files give 1 channel or 3, {channels} are asked for")
@@ -94,7 +95,7 @@ def load_bytes(path: Path, *, channels: int) -> Bytes:
                 raise ValueError(
                     f"{path} has mode {image.mode}, not 8 bits of grey or RGB; convert it first"
                 )
-            if any(";16" in str(tile) for tile in image.tile):  # Pillow would cut them off
+            if any(";16" in str(tile) for tile in image.tile):  # Pillow would drop half of them
                 raise ValueError(f"{path} has 16 bits, not 8 of grey or RGB; convert it first")
             rgb = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:

@@ -1,7 +1,7 @@
-"""An endless stream of training patches in which every patch is known by its number.
+"""An endless stream of training patches, each identified by its number.
 
-Patch i depends on the seed and on i alone. So a training that resumes at update k draws the patches
-that it would have drawn, and several processes share one stream without talking.
+Patch i depends only on the seed and on i. So a training that resumes at update k draws the patches
+that it would have drawn, and several processes share one stream without communicating.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch.utils.data import IterableDataset, get_worker_info
 from rimkit.data.images import bytes_to_unit
 from rimkit.pixels import Bytes
 
-_OF_CONTRAST = 1  # so that its numbers are not those of anything else
+_OF_CONTRAST = 1  # keeps its random numbers apart from all others
 
 
 def draw_patch(images: Sequence[Bytes], size: int, *, seed: int, number: int) -> Bytes:
-    """Patch ``number`` (C, size, size): any place of any image, in one of eight orientations."""
+    """Patch ``number`` (C, size, size): from any place in any image, in any of 8 orientations."""
     rng = np.random.Generator(np.random.Philox(key=[seed, number]))
     image = images[int(rng.integers(len(images)))]
     top, left = (int(rng.integers(extent - size + 1)) for extent in image.shape[1:])
@@ -40,7 +40,7 @@ def draw_contrast(contrast: tuple[float, float], *, seed: int, number: int) -> f
 
 
 def seeded(seed: int, *salt: int) -> torch.Generator:
-    """A generator that depends on all its numbers, and on nothing else."""
+    """A generator that depends on the seed and on all of ``salt``, and on nothing else."""
     state = np.random.SeedSequence([seed, *salt]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) >> 1)
 
@@ -61,15 +61,15 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
     images
         8-bit arrays (C, H, W), none smaller than a patch.
     patch, size
-        Side of a patch in pixels; patches a batch and process.
+        Side of a patch in pixels; patches per batch and process.
     seed
-        Of the stream.
+        Seed of the stream.
     start
         The update to begin with.
     share
         This process' part.
     contrast
-        Of the patches, about mid grey, from 0 (exclusive) to 1: a range, drawn by its logarithm.
+        Range of the patches' contrast about mid grey, from 0 (exclusive) to 1, drawn log-uniformly.
 
     Raises
     ------
@@ -125,9 +125,9 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
 
 
 def spread_patches(image: Tensor, side: int, *, count: int) -> Tensor:
-    """Some patches (n, C, side, side) of an image (C, H, W), evenly spread, none over another.
+    """Evenly spread, non-overlapping patches (n, C, side, side) of an image (C, H, W).
 
-    At most ``count``; as many as there are where an image has fewer.
+    At most ``count``, or as many as an image has.
     """
     tiles = image.unfold(1, side, side).unfold(2, side, side).flatten(1, 2).movedim(1, 0)
     return tiles[torch.linspace(0, len(tiles) - 1, min(len(tiles), count)).long()]

@@ -1,4 +1,4 @@
-"""Which images a training reads, and which of them it only looks at."""
+"""Which images a training reads, and which of them are held out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rimkit.data.images import list_images, load_bytes
 from rimkit.pixels import Bytes
 
 BSDS300 = "bsds300"
-"""Stands for the training images of BSDS300 where folders are asked for."""
+"""Stands for the training images of BSDS300 where folders are expected."""
 
 HELD_OUT_EVERY = 20
-"""Every so many-th training image is held out, if a recipe says nothing else."""
+"""Every n-th training image is held out, unless a recipe says otherwise."""
 
 
 def training_paths(*folders: str | Path) -> list[Path]:
@@ -22,8 +22,8 @@ def training_paths(*folders: str | Path) -> list[Path]:
     Parameters
     ----------
     folders
-        Where to look; the text ``"bsds300"`` stands for the training images of BSDS300, and so
-        does no folder at all.
+        Where to look; the string ``"bsds300"`` stands for the training images of BSDS300, which are
+        also the default.
     """
     paths: list[Path] = []
     for folder in folders or (BSDS300,):
@@ -35,13 +35,13 @@ def training_paths(*folders: str | Path) -> list[Path]:
 def split_images(paths: list[Path], *, held_out_every: int) -> tuple[list[Path], list[Path]]:
     """Split paths into training and held-out ones: every n-th is held out, at least one.
 
-    Where all training images of BSDS300 are among them, by their names, every n-th of those is
-    held out and no other, so that what is trained on more is watched on the same.
+    If all training images of BSDS300 are among them, by their names, every n-th of those is held
+    out and no other, so that trainings on more images are validated on the same ones.
 
     Raises
     ------
     ValueError
-        If there are fewer than two images, one is there twice, or one is a test image by its name.
+        If there are fewer than two images, one occurs twice, or one has the name of a test image.
     """
     if len(paths) < 2:
         got = ", ".join(map(str, paths)) or "none"
@@ -62,14 +62,14 @@ def split_images(paths: list[Path], *, held_out_every: int) -> tuple[list[Path],
 def held_out_paths() -> list[Path]:
     """The ten training images of BSDS300 on which choices are made; no recipe here trains on them.
 
-    Every twentieth by its name.
+    They are every twentieth by name.
     """
     _, held_out = split_images(training_paths(), held_out_every=HELD_OUT_EVERY)
     return held_out
 
 
 def count_images(paths: Iterable[Path]) -> dict[str, int]:
-    """How many are training images of BSDS300, by their names, and how many are others."""
+    """Count the training images of BSDS300, by their names, and the others."""
     known = [path.stem in bsds300.names("train") for path in paths]
     return {"bsds300": sum(known), "other": len(known) - sum(known)}
 
@@ -80,7 +80,7 @@ def load_images(paths: list[Path], *, channels: int, smallest: int) -> list[Byte
     Raises
     ------
     ValueError
-        If one is, or cannot be read.
+        If one is smaller, or cannot be read.
     """
     images = []
     for path in paths:
@@ -110,7 +110,7 @@ def _check(paths: Sequence[Path]) -> None:
 
 
 def _twice(paths: Sequence[Path], *, key: Callable[[Path], object]) -> tuple[Path, Path]:
-    """The first two paths that are the same by a key."""
+    """The first two paths with the same key."""
     seen: dict[object, Path] = {}
     for path in paths:
         if key(path) in seen:

@@ -1,1 +1,1 @@
-"""Image files in and out, and folders of them."""
+"""Reading and writing image files, and folders of them."""

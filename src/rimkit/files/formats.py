@@ -1,4 +1,4 @@
-"""Formats of image files, by Pillow's names: which an ending asks for, and which a file has."""
+"""Image file formats, by Pillow's names: by the extension of a path, and by a file's contents."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from PIL import Image
 from rimkit.files import tiff
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-"""What is read and written."""
+"""Formats that are read and written."""
 
 
 def format_of(path: Path) -> str:
-    """Pillow's name of the format that the ending of ``path`` asks for.
+    """Pillow's name of the format for the extension of ``path``.
 
     Raises
     ------
     ValueError
-        If it asks for none, or for one that cannot be written.
+        If the extension names no format, or one that cannot be written.
     """
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in FORMATS:
@@ -31,7 +31,7 @@ def format_of(path: Path) -> str:
 
 
 def format_within(path: Path) -> str | None:
-    """Pillow's name of the format that an image file has, whatever its ending says."""
+    """Pillow's name of the format that an image file really has, whatever its extension."""
     if tiff.is_tiff(path):
         return "TIFF"
     with warnings.catch_warnings():

@@ -36,10 +36,10 @@ _UNREAD = frozenset(
         ".x3f",
     }
 )
-"""Endings of photographs that no part of this package reads."""
+"""Extensions of photographs that no part of this package reads."""
 
 _RESULT = re.compile(r"(.+)-(?:restored|filled|x[\d.]+)")
-"""The stem of what is written where no output is told."""
+"""The stem of a result that is written where no output is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Job:
     source, target
         The two files.
     root
-        The folder that the target must not leave, by no link either; None: there is none.
+        The folder that the target must not leave, not even through a link; None: no such limit.
     marks
-        The file that marks missing pixels; None: none are.
+        The file that marks missing pixels; None: no pixels are missing.
     refusal
-        Why the source cannot be read; empty where nothing is known of that.
+        Why the source cannot be read; empty if no reason is known.
     result_of
-        The source of another job whose result this one is taken for: it is left as it is.
+        The source of another job, whose result this source is taken for: it is left as it is.
     """
 
     source: Path
@@ -69,7 +69,7 @@ class Job:
 
     @property
     def inputs(self) -> list[Path]:
-        """The files that are read, as far as they are there."""
+        """The files to read, as far as they exist."""
         marks = [] if self.marks is None or not self.marks.is_file() else [self.marks]
         return [self.source, *marks]
 
@@ -81,33 +81,33 @@ def plan(
     marks: Path | None = None,
     name: str = "restored",
 ) -> list[Job]:
-    """Jobs for files and, recursively, for all images of folders.
+    """Return the jobs for files and, recursively, for all images in folders.
 
-    A folder within that cannot be listed is a job that is refused, and so is, of several sources,
-    one that is not there or holds no images.
+    A subfolder that cannot be listed becomes a refused job; so does, among several sources, one
+    that does not exist or holds no images.
 
     Parameters
     ----------
     sources
         Image files and folders.
     output
-        For one file: the file to write, or a folder (one that exists, or any name without an
-        ending) to write it into. For one folder: the folder that mirrors it. For several sources: a
-        folder, in which each has its name; what others are written to there is no source. None:
-        each goes beside itself, as ``STEM-NAME``; what has the name of another source's result is
-        left as it is then, so that the same names can be given again.
+        For one file: the file to write, or a folder (an existing one, or any name without an
+        extension) to write it into. For one folder: the folder that mirrors it. For several
+        sources: a folder in which each keeps its name; a source that another one is written to is
+        left out. None: each result goes beside its source, as ``STEM-NAME``; a source named like
+        the result of another is then left as it is, so that the same arguments can be given again.
     marks
-        A file that marks missing pixels, of all images alike, or a folder that mirrors the source
-        with one for each image, called like it but for the ending.
+        A file that marks the missing pixels of all images, or a folder that mirrors the source with
+        one such file per image, of the same name except for the extension.
     name
-        What stands after the hyphen where no output is told.
+        What follows the hyphen if no output is given.
 
     Raises
     ------
     ValueError
-        If the marks or the one source are missing, are no file or hold no images, an image has
-        several marks or is its own, two would be written to one place, or an output would overwrite
-        an input.
+        If the marks or the only source do not exist, are neither file nor folder, or hold no
+        images, an image has several marks or is its own, two results would be written to the same
+        place, or an output would overwrite an input.
     """
     if output == Path("-"):
         raise ValueError("-o - is no file: name one, or a pipe")
@@ -127,7 +127,7 @@ def plan(
 def _plan_several(
     sources: Sequence[Path], output: Path | None, marks: Path | None, name: str
 ) -> list[Job]:
-    """Jobs for sources of which some may be results, marks, or not there at all."""
+    """Return the jobs for sources, some of which may be results, marks, or missing."""
     if output is not None and (output.is_file() or output.suffix.lower() in SUFFIXES):
         raise ValueError(f"{output}: the output of several files is a folder, this is a file")
     apart = [path.resolve() for path in (output, marks) if path is not None]
@@ -150,7 +150,7 @@ def _plan_several(
     jobs = list(alike.values())
     if output is not None:
         return _without_results(jobs, output)
-    # Images of a folder have theirs in another one.
+    # The results of images in a folder go to another folder.
     named = {os.path.abspath(job.source): job.source for job in jobs if job.root is None}
     return [
         job
@@ -161,10 +161,10 @@ def _plan_several(
 
 
 def _without_results(jobs: Sequence[Job], output: Path) -> list[Job]:
-    """Leave out sources that others are written to; what would overwrite itself is refused.
+    """Leave out sources that others are written to; refuse those that would overwrite themselves.
 
-    A pattern of the shell finds what an earlier call wrote, too. Where others come from below the
-    output, a source that they are written to may be an original: it stays, and is an error.
+    A shell pattern also matches what an earlier call wrote. If the other source lies below the
+    output folder, the one it is written to may be an original: it stays, and is an error.
     """
     places = [(os.path.realpath(job.source), os.path.realpath(job.target)) for job in jobs]
     moved = [(source, target) for source, target in places if source != target]
@@ -181,7 +181,7 @@ def _without_results(jobs: Sequence[Job], output: Path) -> list[Job]:
 
 
 def _origin(source: Path, named: Mapping[str, Path]) -> Path | None:
-    """The source that a file is the result of, as its name has it; None: it is none."""
+    """The source whose result a file is, judging by its name; None: it is no result."""
     if found := _RESULT.fullmatch(source.stem):
         return named.get(os.path.abspath(source.with_name(found[1] + source.suffix)))
     return None
@@ -208,7 +208,7 @@ def _check_targets(jobs: Sequence[Job]) -> None:
 
 
 def _plan_one(source: Path, output: Path | None, marks: Path | None, name: str) -> list[Job]:
-    """Jobs for a source, as `plan`; ``output`` is a file if the source is, and else a folder."""
+    """Jobs for one source, as in `plan`; ``output`` is a file if the source is, else a folder."""
     _check_readable(source)
     if source.is_dir():
         jobs = _plan_folder(source, output, marks, name)
@@ -229,7 +229,7 @@ def _plan_one(source: Path, output: Path | None, marks: Path | None, name: str) 
 
 
 def left_out(sources: Sequence[Path]) -> dict[str, int]:
-    """How many photographs below folders are of a kind that is not read, by their ending."""
+    """Count photographs below folders whose format is not read, by extension."""
     files = (path for source in sources if source.is_dir() for path in files_below(source))
     endings = (path.suffix.lower() for path in files)
     return dict(sorted(Counter(ending for ending in endings if ending in _UNREAD).items()))
@@ -240,7 +240,7 @@ def _is_folder(output: Path) -> bool:
 
 
 def _named(source: Path) -> Path:
-    """A source as it was called, be it a link."""
+    """The absolute path of a source as it was given, links unresolved."""
     named = Path(os.path.abspath(source))
     if not named.name:
         raise ValueError(f"{source}: say where it goes with -o")
@@ -275,7 +275,7 @@ def _plan_folder(source: Path, output: Path | None, marks: Path | None, name: st
     inside = output.resolve()
     refused: list[OSError] = []
     paths = list_images(source, on_error=refused.append)
-    if resolved in inside.parents:  # what is there was restored before
+    if resolved in inside.parents:  # images there were restored before
         paths = [path for path in paths if inside not in path.resolve().parents]
     if marks is not None:
         marked = marks.resolve()

@@ -1,4 +1,4 @@
-"""What a format cannot carry on of what a file says besides its pixels."""
+"""Metadata of a file that a format cannot hold."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from rimkit.files.metadata import Metadata, profile_name, states_resolution
 
 _USUAL_GAMMA = 1 / 2.2
-_OF_SRGB = {  # as chunks of a PNG say it
+_OF_SRGB = {  # as in the chunks of a PNG
     (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
     (b"cICP", bytes((1, 13, 0, 1))),
 }
-_LONGEST_XMP = 65_502  # bytes of a JPEG
+_LONGEST_XMP = 65_502  # bytes, in a JPEG
 _MOST_NAMED = 5
-_LONGEST_KEYWORD = 79  # as PNG has it
+_LONGEST_KEYWORD = 79  # PNG's limit
 
 
 def takes_xmp(kind: str, packet: bytes) -> bool:
@@ -23,12 +23,12 @@ def takes_xmp(kind: str, packet: bytes) -> bool:
 
 
 def takes_profile(kind: str, profile: bytes) -> bool:
-    """Whether a format, by Pillow's name, can hold a colour profile: WebP has no grey values."""
+    """Whether a format, by Pillow's name, can hold a colour profile: WebP has no greyscale."""
     return kind != "BMP" and not (kind == "WEBP" and profile[16:20] == b"GRAY")
 
 
 def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
-    """What is lost in a file of a format, by Pillow's name; and that a profile is not the usual."""
+    """Yield what a format, by Pillow's name, would lose, and a note if a profile is not sRGB."""
     yield from metadata.lost
     if kind == "BMP" and metadata.exif:
         yield "its EXIF is left out, which BMP cannot hold"

@@ -1,4 +1,4 @@
-"""Files that mark missing pixels: white where they are, black where an image is to stay."""
+"""Files that mark missing pixels: white where pixels are missing, black where they are kept."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from rimkit.files.picture import Picture, read_picture, size_of
 from rimkit.pixels import ROWS, Array, white
 
-_MARKED = 0.125  # of white: soft edges of a brush count, what JPEG makes of black does not
+_MARKED = 0.125  # of white: soft edges of a brush count, JPEG artefacts in black do not
 
 
 def read_missing(path: Path, picture: Picture) -> Array:
-    """Read where pixels of a picture are missing: (H, W), booleans.
+    """Read which pixels of a picture are missing: (H, W), booleans.
 
-    A file with transparency marks what is opaque there and not black.
+    In a file with alpha, pixels that are opaque and not black are marked.
 
     Raises
     ------
     ValueError
-        If the file is no image that can be read, is of another size, marks all pixels, or has some
-        that are neither black nor near white but none that are.
+        If the file is not a readable image, has another size, marks all pixels, or has pixels that
+        are not black but none bright enough to be marked.
     """
     height, width = picture.values.shape[:2]
-    if size_of(path) not in ((height, width), (width, height), (0, 0)):  # before it is unpacked
+    if size_of(path) not in ((height, width), (width, height), (0, 0)):  # before it is decoded
         raise ValueError(_other_size(path, size_of(path), picture))
     marks = read_picture(path)
     if marks.values.shape[:2] != (height, width):

@@ -1,4 +1,4 @@
-"""What a file says besides its pixels: EXIF, XMP, colour profile, resolution, orientation."""
+"""Metadata of image files: EXIF, XMP, colour profile, resolution, orientation."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from PIL.ExifTags import IFD, Base
 from rimkit.files import xmp
 
 Values = npt.NDArray[Any]
-"""Pixels (H, W) or (H, W, C) as they stand in a file."""
+"""Pixels (H, W) or (H, W, C) as stored in a file."""
 
 XMP, IPTC = 0x02BC, 0x83BB
-"""Tags of a TIFF that hold the two."""
+"""TIFF tags that hold the two."""
 
 _OF_WINDOWS = range(Base.XPTitle, Base.XPSubject + 1)
 
-# How the pixels of a TIFF are laid out stands among its EXIF tags; it is the new file's business.
+# The pixel layout of a TIFF is among its EXIF tags; the new file has its own.
 DESCRIPTIVE = frozenset(
     {
         Base.ImageDescription,
@@ -42,7 +42,7 @@ DESCRIPTIVE = frozenset(
     }
 )
 _DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
-_IPTC_RESOURCE = 0x0404  # of Photoshop's, in a JPEG
+_IPTC_RESOURCE = 0x0404  # a resource of Photoshop, in a JPEG
 DAMAGED = "some of its EXIF is damaged, and is left out"
 XMP_DAMAGED = "its XMP is damaged, and is left out"
 _FAILURES = (
@@ -55,32 +55,32 @@ _FAILURES = (
     ValueError,
     struct.error,
 )
-_ELSEWHERE = frozenset({Base.Orientation, XMP, IPTC, *_DIRECTORIES})  # applied, or kept apart
+_ELSEWHERE = frozenset({Base.Orientation, XMP, IPTC, *_DIRECTORIES})  # applied, or kept separately
 
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What is carried from the file that is read to the one that is written.
+    """What is carried over from the file that is read to the one that is written.
 
     Attributes
     ----------
     exif
         Descriptive tags, camera and position, without orientation and thumbnail; empty if none.
     xmp
-        A packet that describes the picture: `rimkit.files.xmp.read`; empty if none.
+        Packet that describes the picture, see `rimkit.files.xmp.read`; empty if none.
     icc
         Colour profile; empty if none.
     dpi
         Pixels per inch across and down.
     gamma
-        What the file says that pixels were raised to, about 1 / 2.2 as a rule; only PNG says so.
+        Exponent to which the file says pixels were raised, usually about 1 / 2.2; only in PNG.
     primaries, texts
-        Chunks of a PNG, names and contents, that say which colours its numbers mean (cHRM, cICP),
-        and its texts.
+        Chunks of a PNG, as names and contents: those that define its colours (cHRM, cICP), and its
+        texts.
     comment
-        That of a JPEG; empty if none.
+        Comment of a JPEG; empty if none.
     lost
-        What is left out already, in words.
+        What has been left out already, in words.
     """
 
     exif: bytes = b""
@@ -95,7 +95,7 @@ class Metadata:
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
-    """Return what an opened file says, and its orientation (1 to 8)."""
+    """Return the metadata of an opened file, and its orientation (1 to 8)."""
     kept, orientation, lost = guarded(image.getexif, only=None)
     resources = image.info.get("photoshop")
     metadata = Metadata(
@@ -111,7 +111,7 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
 
 
 def _dpi(image: Image.Image, kept: bytes) -> tuple[float, float] | None:
-    """Pixels per inch; Pillow says 72 of a JPEG with EXIF that says none."""
+    """Pixels per inch; Pillow reports 72 for a JPEG whose EXIF gives none."""
     dpi = image.info.get("dpi")
     is_told = image.format not in ("JPEG", "MPO") or image.info.get("jfif_unit") in (1, 2)
     if not is_told and not states_resolution(kept):
@@ -120,7 +120,7 @@ def _dpi(image: Image.Image, kept: bytes) -> tuple[float, float] | None:
 
 
 def states_resolution(kept: bytes) -> bool:
-    """Whether EXIF says how many pixels an inch has."""
+    """Whether EXIF gives the resolution."""
     exif = Image.Exif()
     exif.load(kept)
     return Base.XResolution in exif
@@ -129,9 +129,9 @@ def states_resolution(kept: bytes) -> bool:
 def with_descriptions(
     metadata: Metadata, orientation: int, packet: bytes, *, has_iptc: bool
 ) -> tuple[Metadata, int]:
-    """Metadata with what an XMP packet says, and its orientation where EXIF says none (0).
+    """Add the contents of an XMP packet, and use its orientation if EXIF gives none (0).
 
-    IPTC is not read; beside texts of XMP it tells the same as a rule.
+    IPTC is not read; where XMP has texts, it usually repeats them.
     """
     said, lost = xmp.Xmp(), list(metadata.lost)
     try:
@@ -149,7 +149,7 @@ def with_descriptions(
 def guarded(
     load: Callable[[], Image.Exif], *, only: frozenset[int] | None = DESCRIPTIVE
 ) -> tuple[bytes, int, tuple[str, ...]]:
-    """As `read_exif`, of what a function returns; nothing of what cannot be read at all."""
+    """Apply `read_exif` to what ``load`` returns; keep nothing if it cannot be read at all."""
     try:
         return read_exif(load(), only=only)
     except _FAILURES:
@@ -159,10 +159,10 @@ def guarded(
 def read_exif(
     exif: Image.Exif, *, only: frozenset[int] | None = DESCRIPTIVE
 ) -> tuple[bytes, int, tuple[str, ...]]:
-    """Return the tags that are kept, as bytes that begin with ``Exif``, and the orientation.
+    """Return the kept tags, as bytes that begin with ``Exif``, the orientation, and what is lost.
 
-    That is 1 to 8, and 0 where none is said. And what is left out, in words. ``only``: the tags of
-    the main directory that may be kept; None: all, but orientation, XMP and IPTC.
+    The orientation is 1 to 8, or 0 if none is given; what is lost is described in words. ``only``:
+    the tags of the main directory that may be kept; None: all except orientation, XMP and IPTC.
     """
     orientation = exif.get(Base.Orientation, 0)
     kept = Image.Exif()
@@ -184,7 +184,7 @@ def read_exif(
 
 
 def _drop_damaged(exif: Image.Exif) -> bool:
-    """Leave out what cannot be written, as a text where a number is to be; whether there is any."""
+    """Drop tags that cannot be written, such as text for a number; return whether any were."""
     found = False
     for directory in (None, *_DIRECTORIES):
         tags = exif if directory is None else exif.get_ifd(directory)
@@ -205,12 +205,12 @@ def _can_be_written(tag: int, value: Any, directory: int | None) -> bool:
 
 
 def colours_alone(metadata: Metadata) -> Metadata:
-    """Only what the pixels mean."""
+    """Keep only what defines the meaning of the pixels."""
     return Metadata(icc=metadata.icc, gamma=metadata.gamma, primaries=metadata.primaries)
 
 
 def entries_of(exif: Image.Exif, directory: int) -> dict[int, Any]:
-    """The tags of a directory, to be written; what it points at within that of the camera, too."""
+    """The tags of a directory, ready to be written, with the directory nested in the camera's."""
     entries = {tag: as_it_was(value) for tag, value in exif.get_ifd(directory).items()}
     if entries.pop(IFD.Interop, None) is not None and (nested := exif.get_ifd(IFD.Interop)):
         entries[IFD.Interop] = {tag: as_it_was(value) for tag, value in nested.items()}
@@ -218,7 +218,7 @@ def entries_of(exif: Image.Exif, directory: int) -> dict[int, Any]:
 
 
 def as_it_was(value: Any) -> Any:
-    """The bytes of a text beyond ASCII: Pillow reads them as Latin-1, and writes ASCII alone."""
+    """The bytes of a non-ASCII text: Pillow reads them as Latin-1, but writes only ASCII."""
     if isinstance(value, str) and not value.isascii():
         return value.encode("latin-1", "replace")
     return value
@@ -237,9 +237,9 @@ def _without_layout(description: str) -> str:
 
 
 def resized(metadata: Metadata, height: int, width: int) -> Metadata:
-    """What is said of an image that has another size now: its EXIF, where it says one, says that.
+    """Return metadata for a new image size: where EXIF states a size, it is updated.
 
-    Pixels per inch stay what they are.
+    Pixels per inch are kept.
     """
     if not metadata.exif:
         return metadata
@@ -256,7 +256,7 @@ def resized(metadata: Metadata, height: int, width: int) -> Metadata:
 
 
 def turned(values: Values, metadata: Metadata, orientation: int) -> tuple[Values, Metadata]:
-    """Pixels (H, W, ...) as they are to be seen, and what is said of them then."""
+    """Apply the orientation to pixels (H, W, ...), and adapt their metadata."""
     values = upright(values, orientation)
     if orientation >= 5:  # rows have become columns
         height, width = values.shape[:2]
@@ -266,14 +266,14 @@ def turned(values: Values, metadata: Metadata, orientation: int) -> tuple[Values
 
 
 def upright(values: Values, orientation: int) -> Values:
-    """Turn and mirror pixels (H, W, ...) as their EXIF orientation asks (EXIF 2.32, table 6)."""
+    """Rotate and flip pixels (H, W, ...) by their EXIF orientation (EXIF 2.32, table 6)."""
     turns = {3: 2, 4: 2, 5: -1, 6: -1, 7: 1, 8: 1}.get(orientation, 0)
     values = np.rot90(values, turns)
     return values[:, ::-1] if orientation in (2, 4, 5, 7) else values
 
 
 def profile_name(icc: bytes) -> str:
-    """What a colour profile calls itself; empty if it cannot be read."""
+    """Name that a colour profile gives itself; empty if it cannot be read."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         return ImageCms.getProfileDescription(profile).strip()

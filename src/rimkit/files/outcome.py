@@ -1,4 +1,4 @@
-"""What became of a file that was to be restored."""
+"""The outcome of restoring a file."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ Status = Literal["restored", "skipped", "failed"]
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
+    """The outcome for one file.
 
     Attributes
     ----------
     source, target
-        Which, and where it went or was to go.
+        The file, and where its result went or was to go.
     status
-        ``"skipped"``: it was there already, is a result itself, or another process is at it.
+        ``"skipped"``: the target existed already, the source is itself a result, or another process
+        is working on it.
     reason
         Why it was skipped or failed, in one line.
     warnings
-        What one should know of a file that was restored.
+        What the user should know about a restored file.
     sigma
         Noise level that was used, in grey levels of 255.
     shares_noise
-        Whether colours were denoised one by one, since they share their noise.
+        Whether channels were denoised one by one, because they share their noise.
     unchanged
-        Whether it is as it was: no noise was found, or less than a model can take away. In the same
-        format it is a copy, byte for byte.
+        Whether the image is as it was: no noise was found, or less than a model can remove. In the
+        same format the result is a byte-for-byte copy.
     marks
-        The file that marks what is missing; None where nothing can be.
+        The file that marks missing pixels; None if none can be missing.
     missing_share
-        Of the pixels, that were filled in; None where none can be missing.
+        Fraction of the pixels that were filled in; None if none can be missing.
     width, height
-        Of the restored image in pixels, upright.
+        Size of the restored image in pixels, upright.
     seconds
-        For reading, restoring and writing; of files that were restored together, a share.
+        Time for reading, restoring and writing; for files restored together, a share of it.
     """
 
     source: str
@@ -58,13 +59,13 @@ class Outcome:
 
 
 def outcome_of(job: Job, status: Status, reason: str = "") -> Outcome:
-    """Return what became of a job, as far as it says so."""
+    """Return an outcome with what the job itself determines."""
     marks = None if job.marks is None else str(job.marks)
     return Outcome(str(job.source), str(job.target), status, reason, marks=marks)
 
 
 def failure_of(job: Job, error: Exception) -> Outcome:
-    """Return that a job failed, and why, in one line that names a file."""
+    """Return the outcome of a failed job, with the reason in one line that names a file."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename or job.target}: {error.strerror}"

@@ -1,4 +1,4 @@
-"""One image file: its pixels as they stand there, and what is needed to write one of its kind."""
+"""One image file: its pixels as stored, and what is needed to write a file like it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rimkit.files.formats import FORMATS, format_of
 from rimkit.files.losses import takes_profile, takes_xmp
 from rimkit.files.metadata import DAMAGED, Metadata, Values, read_metadata, turned
 
-_LARGEST = 178_956_970  # pixels, where Pillow draws the line, too
+_LARGEST = 178_956_970  # pixels; Pillow has the same limit
 _LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; libjpeg's own limit is below the format's
 _DEEP_FORMATS = ("PNG", "TIFF")
 _OPAQUE = ("BMP", "JPEG")
 _FINEST = {"BMP": 5e7, "JPEG": 65_535, "PNG": png_chunks.FINEST, "WEBP": 0}  # pixels per inch
 _OF_EXIF = ("EXIF", "Metadata Warning", "Truncated File Read")  # in Pillow's warnings
 _LONGEST_EXIF = 65_533  # bytes
-# What libraries raise on malformed files is not theirs to say.
+# On malformed files, libraries may raise any of these.
 _UNREADABLE = (
     ArithmeticError,
     AttributeError,
@@ -43,13 +43,13 @@ _UNREADABLE = (
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """The pixels of a file, and what it says of itself.
+    """The pixels of a file, and its metadata.
 
     Attributes
     ----------
     values
-        (H, W, C) of uint8, uint16 or float32 (black 0, white 1); C is 1 or 3, one more with alpha.
-        The colours are not multiplied with alpha. The file's one copy: to be changed in place.
+        (H, W, C) of uint8, uint16 or float32 (black 0, white 1); C is 1 or 3, plus one with alpha.
+        The colours are not premultiplied by alpha. The only copy: to be modified in place.
     metadata
         EXIF, XMP, texts, colour profile, gamma and resolution.
     """
@@ -80,8 +80,8 @@ def read_picture(path: Path) -> Picture:
     Raises
     ------
     ValueError
-        If the file is missing, is no image, is cut short, or is of a kind that would lose
-        something on the way (several images, CMYK).
+        If the file is missing, is not an image, is truncated, or is of a kind that would lose
+        something in conversion (several images, CMYK).
     """
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
@@ -105,7 +105,7 @@ def read_picture(path: Path) -> Picture:
 
 
 def _read(path: Path) -> tuple[Values, Metadata, int]:
-    """Pixels as they stand in the file, what it says, and the orientation."""
+    """Pixels as stored in the file, the metadata, and the orientation."""
     if tiff.is_tiff(path):
         values, metadata, orientation = tiff.read(path, largest=_LARGEST)
         return _checked(values, path), metadata, orientation
@@ -121,12 +121,12 @@ def _is_of_exif(warning: warnings.WarningMessage) -> bool:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """(H, W) as the header says, not turned; (0, 0) if it cannot be read. Fast: no pixel is."""
+    """(H, W) from the header, without orientation; (0, 0) if unreadable. Fast: reads no pixels."""
     try:
         if tiff.is_tiff(path):
             return tiff.size_of(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `read_picture` tells
+            warnings.simplefilter("ignore")  # `read_picture` reports them
             with Image.open(path) as image:
                 return image.height, image.width
     except (*_UNREADABLE, Image.DecompressionBombError):
@@ -136,7 +136,7 @@ def size_of(path: Path) -> tuple[int, int]:
 def write_picture(picture: Picture, path: Path, *, like: Path | None = None) -> None:
     """Write an image file whole or not at all: a failure leaves what was at ``path`` before.
 
-    Nobody may read a new one who may not read ``like``.
+    A new file gives no read permission that ``like`` does not give.
 
     Raises
     ------
@@ -157,9 +157,9 @@ def write_picture(picture: Picture, path: Path, *, like: Path | None = None) -> 
 
 
 def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None = None) -> str:
-    """Return Pillow's name of the format that ``path`` asks for, if it can hold the picture.
+    """Return Pillow's name of the format for ``path``, if it can hold the picture.
 
-    ``size``: (H, W) that the picture will have; what it has if None.
+    ``size``: (H, W) that the picture will have; its present size if None.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None =
 
 
 def _values(image: Image.Image, path: Path) -> Values:
-    """Pixels (H, W) or (H, W, C) as they stand in the file: uint8, uint16 or float32."""
+    """Pixels (H, W) or (H, W, C) as stored in the file: uint8, uint16 or float32."""
     if image.format == "PNG":
         if png.is_for_libpng(path):
             return png.read(path)
@@ -207,7 +207,7 @@ def _values(image: Image.Image, path: Path) -> Values:
 
 
 def _checked(values: Values, path: Path) -> Values:
-    """Values as uint8, uint16 or float32; what is none of these is refused."""
+    """Return values as uint8, uint16 or float32; refuse what cannot be one of these."""
     if values.size == 0:
         raise ValueError(f"{path}: this image has no pixels")
     if values.dtype == np.uint8:
@@ -237,7 +237,7 @@ def _picture(values: Values, metadata: Metadata, orientation: int, path: Path) -
     if values.shape[2] > 4:
         raise ValueError(f"{path}: images of {values.shape[2]} channels are not supported")
     values = np.ascontiguousarray(values)
-    # Pillow's arrays may not be changed.
+    # Arrays from Pillow are read-only.
     return Picture(values if values.flags.writeable else values.copy(), metadata)
 
 
@@ -266,8 +266,8 @@ def _write_with_pillow(values: Values, file: IO[bytes], kind: str, metadata: Met
 
 
 def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
-    """Refuse what would come back as less than it was: other formats, frames."""
-    if image.format not in (*FORMATS, "MPO") or image.format == "TIFF":  # no sound one: `is_tiff`
+    """Refuse files that would lose something: other formats, several frames."""
+    if image.format not in (*FORMATS, "MPO") or image.format == "TIFF":  # no valid one: `is_tiff`
         raise ValueError(f"{path}: {image.format} files are not supported; convert to PNG or TIFF")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":

@@ -1,4 +1,4 @@
-"""PNG with 16-bit colour, which Pillow would cut to 8 bits."""
+"""PNG with 16-bit colour, which Pillow would reduce to 8 bits."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _GREY, _PALETTE = 0, 3  # colour types
 
 
 def is_for_libpng(path: Path) -> bool:
-    """Whether Pillow would lose something of a PNG.
+    """Whether Pillow would lose something in a PNG.
 
-    16-bit colour, 16-bit grey with alpha, and which grey is transparent where there are not 8 bits.
+    16-bit colour, 16-bit grey with alpha, or the transparent grey level of other than 8-bit images.
     """
     with path.open("rb") as file:
         header = file.read(26)
@@ -30,7 +30,7 @@ def is_for_libpng(path: Path) -> bool:
 
 
 def read(path: Path) -> Values:
-    """Read (H, W), or (H, W, 2 to 4) with alpha last, as they are; under 8 bits spread over 8.
+    """Read (H, W), or (H, W, 2 to 4) with alpha last, as stored; below 8 bits, scaled to 8.
 
     Raises
     ------
@@ -45,15 +45,15 @@ def read(path: Path) -> Values:
 
 
 def take_long_profiles() -> None:
-    """Let a PNG have a colour profile as long as those of printers, of which Pillow takes a MB.
+    """Raise Pillow's limit of 1 MB on colour profiles in PNG, which those of printers exceed.
 
-    For good: set and given back, it would not hold for all threads that read at once.
+    Permanently: if it were reset, it would not hold for all threads that read concurrently.
     """
     PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, png_chunks.LONGEST)
 
 
 def forget_texts(image: Image.Image, path: Path) -> None:
-    """Let Pillow not take texts with the names of its own findings for those, as it unpacks."""
+    """Keep Pillow from taking texts for its own entries of the same names when it decodes."""
     for name in ("transparency", "interlace"):
         if isinstance(image.info.get(name), str):
             del image.info[name]

@@ -1,7 +1,7 @@
-"""The chunks of a PNG that say something besides its pixels (PNG, third edition, section 11.3).
+"""The metadata chunks of a PNG (PNG, third edition, section 11.3).
 
-Read here and not by Pillow, which puts the texts of a file among its own findings, under the names
-that people gave them: a text called "gamma" stands there in place of the gamma.
+Read here and not by Pillow, which puts the texts of a file among its own entries, under the
+keywords that people gave them: a text called "gamma" takes the place of the gamma.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from PIL import Image
 from rimkit.files.metadata import XMP_DAMAGED, Metadata, guarded, with_descriptions
 
 LONGEST = 1 << 24
-"""Bytes of a profile, of EXIF and of all texts that are read."""
+"""Most bytes that are read of a profile, of EXIF and of all texts."""
 
 FINEST = 5e7
-"""Pixels per inch that a PNG can tell, about."""
+"""Highest resolution that a PNG can state, in pixels per inch, approximately."""
 
 _PRIMARIES = (b"cHRM", b"cICP")
 _LIMITS = {b"cHRM": 32, b"cICP": 4, b"gAMA": 4, b"pHYs": 9, b"iCCP": LONGEST, b"eXIf": LONGEST}
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp"
-_PROFILE = b"Raw profile type "  # by ImageMagick: EXIF, XMP or IPTC in digits
-_OF_JPEG = b"http://ns.adobe.com/xap/1.0/\0"  # before XMP in APP1
+_PROFILE = b"Raw profile type "  # by ImageMagick: EXIF, XMP or IPTC in hex digits
+_OF_JPEG = b"http://ns.adobe.com/xap/1.0/\0"  # precedes XMP in APP1
 _MALFORMED = (IndexError, ValueError, struct.error, zlib.error)
 
 
 def read_metadata(path: Path) -> tuple[Metadata, int]:
-    """Return what a PNG says, and its orientation (1 to 8)."""
+    """Return the metadata of a PNG, and its orientation (1 to 8)."""
     found = _Found(path)
     exif = found.single.get(b"eXIf", b"") or found.exif
     kept, orientation, lost = guarded(lambda: _loaded(exif), only=None)
@@ -50,7 +50,7 @@ def read_metadata(path: Path) -> tuple[Metadata, int]:
 
 
 def others(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """What Pillow has to be told chunk by chunk (PNG, third edition, section 11.3)."""
+    """Chunks that Pillow has to be given one by one (PNG, third edition, section 11.3)."""
     yield from metadata.primaries
     if metadata.gamma:
         yield b"gAMA", struct.pack(">I", round(metadata.gamma * 100_000))
@@ -60,7 +60,7 @@ def others(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
 
 
 def as_pillow_writes(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """What Pillow writes by itself, for a file that it does not write."""
+    """Chunks that Pillow writes by itself, for a file that is not written by Pillow."""
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
     if metadata.dpi and max(metadata.dpi) <= FINEST:
@@ -71,7 +71,7 @@ def as_pillow_writes(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
 
 
 class _Found:
-    """The chunks of a file, those that there can be several of sorted by what they mean."""
+    """The chunks of a file; those that may occur several times are sorted by meaning."""
 
     def __init__(self, path: Path) -> None:
         self.single: dict[bytes, bytes] = {}
@@ -119,7 +119,7 @@ class _Found:
 
 
 def _walk(path: Path) -> Iterator[tuple[bytes, int, IO[bytes]]]:
-    """Name and length of every chunk, and the file where its content begins."""
+    """Name and length of every chunk, and the file positioned at its content."""
     with path.open("rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
@@ -148,14 +148,14 @@ def _profile(found: _Found) -> bytes:
 
 
 def _dpi(content: bytes) -> tuple[float, float] | None:
-    if len(content) < 9 or content[8] != 1:  # of unknown unit: a shape alone
+    if len(content) < 9 or content[8] != 1:  # unknown unit: only an aspect ratio
         return None
     across, down = struct.unpack(">II", content[:8])
     return (across * 0.0254, down * 0.0254) if across and down else None
 
 
 def _text(kind: bytes, content: bytes) -> bytes:
-    """What a chunk says, as bytes: Latin-1, in iTXt UTF-8."""
+    """The text of a chunk, as bytes: Latin-1, or UTF-8 in iTXt."""
     rest = content.partition(b"\0")[2]
     if kind == b"tEXt":
         return rest
@@ -166,7 +166,7 @@ def _text(kind: bytes, content: bytes) -> bytes:
 
 
 def _undigit(text: bytes) -> bytes:
-    """The bytes of a profile that is written as a text: name, length, and digits in lines."""
+    """The bytes of a profile stored as text: name, length, and lines of hex digits."""
     return bytes.fromhex(text.strip().split(b"\n", 2)[2].decode("ascii"))
 
 

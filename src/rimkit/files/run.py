@@ -1,4 +1,4 @@
-"""Restore files one after the other: equal images together, each claimed by one process."""
+"""Restore files in turn: images of one kind together, each file claimed by one process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from rimkit.restoring.denoiser import Sigma
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
 DONE = "it is there already"
-_MOST_TOGETHER = 64  # each holds its claim, and is lost if all is interrupted
+_MOST_TOGETHER = 64  # each keeps its claim, and is lost if the run is interrupted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Wishes:
     Attributes
     ----------
     sigma
-        Noise level where white is 1, or ``"auto"``. An upscaler knows its own.
+        Noise level where white is 1, or ``"auto"``. An upscaler has its own.
     overwrite
-        Whether a target that exists is written again.
+        Whether existing targets are written again.
     strip_metadata
         Whether camera, position, author, date and resolution are left out.
     """
@@ -59,16 +59,16 @@ def restore_files(
     *,
     on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[Outcome]:
-    """Restore files and yield what became of each, as it is known; a bad file stops no other.
+    """Restore files and yield each outcome as soon as it is known; a bad file stops no other.
 
     Parameters
     ----------
     jobs
         What to restore.
     restorer, wishes
-        How.
+        How to restore.
     on_progress
-        Called now and then with the share of the work that is done, up to 1.
+        Called from time to time with the fraction of work done, up to 1.
     """
     way = way_of(restorer)
     todo = []
@@ -82,7 +82,7 @@ def restore_files(
             yield outcome_of(job, "skipped", DONE)
         else:
             todo.append((size_of(job.source), job))
-    todo.sort(key=lambda item: item[0])  # stable: images of one size follow each other, by name
+    todo.sort(key=lambda item: item[0])  # stable: images of one size stay in order of name
     work = _Work(sum(height * width for (height, width), _ in todo), on_progress)
     waiting: list[_Opened] = []
     try:
@@ -117,7 +117,7 @@ class _Opened:
 
     @property
     def kind(self) -> tuple[tuple[int, ...], str, bool]:
-        """What pictures have in common that are restored together: shape, depth and model."""
+        """What pictures restored together have in common: shape, depth and model."""
         values = self.prepared.picture.values
         return values.shape, values.dtype.str, self.prepared.shares_noise
 
@@ -148,13 +148,13 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
 
 
 def _is_copied(prepared: Prepared, job: Job, wishes: Wishes) -> bool:
-    """Whether the result is the source itself: written again it might be another file."""
+    """Whether the result is a copy of the source, which encoding it again might change."""
     same = prepared.unchanged and not wishes.strip_metadata
     return same and format_within(job.source) == format_of(job.target)
 
 
 def _restore(waiting: list[_Opened], way: Way, work: _Work) -> Iterator[Outcome]:
-    """Restore what is waiting, write it, and wait no longer."""
+    """Restore and write the files that are waiting, and empty the list."""
     if not waiting:
         return
     began = time.perf_counter()
@@ -209,7 +209,7 @@ def _write(picture: Picture, opened: _Opened) -> None:
 
 
 def _check_target(job: Job) -> None:
-    """Find out before the work whether its result can be written, and where it would go."""
+    """Check up front that the result can be written, and where it would go."""
     try:
         format_of(job.target)
     except ValueError as error:
@@ -219,13 +219,13 @@ def _check_target(job: Job) -> None:
             f"{job.source}: by its ending this is no image that can be read; {error}"
         ) from error
     atomic.check_place(job.target)
-    folder = job.target.parent.resolve()  # which need not exist: another process may make it now
+    folder = job.target.parent.resolve()  # which need not exist: another process may be creating it
     if job.root is not None and not folder.is_relative_to(job.root.resolve()):
         raise ValueError(f"{folder}: this link leads out of the output folder {job.root}")
 
 
 class _Work:
-    """How much is done, in pixels."""
+    """Progress, in pixels."""
 
     def __init__(self, pixels: int, listener: Callable[[float], None] | None) -> None:
         self._all = max(1, pixels)
@@ -234,7 +234,7 @@ class _Work:
         self._listener = listener
 
     def show(self, pixels: float) -> None:
-        """So many pixels are done beyond the finished files. It never goes back."""
+        """Report pixels done beyond those of finished files; progress never goes back."""
         self._shown = max(self._shown, min(1.0, (self._finished + pixels) / self._all))
         if self._listener is not None:
             self._listener(self._shown)

@@ -1,6 +1,6 @@
-"""TIFF of 8 and 16 bits and of floats: tifffile reads any layout, and here one is written.
+"""TIFF with 8 or 16 bits or floats: any layout is read by tifffile, one layout is written here.
 
-It is written here because neither Pillow (no 16-bit colour) nor tifffile (no EXIF) can write all
+The writer is our own because neither Pillow (no 16-bit colour) nor tifffile (no EXIF) can write all
 that a photograph comes with.
 """
 
@@ -34,9 +34,9 @@ from rimkit.files.metadata import (
 from rimkit.pixels import LEVELS, white
 
 _UNSPECIFIED = 0  # ExtraSamples: anything, such as near infrared
-_ASSOCIATED = 1  # colours are multiplied with alpha
+_ASSOCIATED = 1  # colours are premultiplied by alpha
 _UNASSOCIATED = 2
-_KIND, _PREVIEWS = 254, (1, 3, 5, 7)  # NewSubfileType: bit 0 says, another one made smaller
+_KIND, _PREVIEWS = 254, (1, 3, 5, 7)  # NewSubfileType: bit 0 marks a reduced version of another
 _WITHIN, _RAW = 330, 50706  # SubIFDs; DNGVersion
 _STRIP_BYTES = 1 << 20
 _DEFLATE = 8
@@ -52,21 +52,21 @@ _DAMAGED = (
 
 
 def is_tiff(path: Path) -> bool:
-    """Whether a file begins as a TIFF does."""
+    """Whether a file begins like a TIFF."""
     with path.open("rb") as file:
         return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read(path: Path, *, largest: int) -> tuple[Values, Metadata, int]:
-    """Read (H, W) or (H, W, C) as they are, alpha last; the metadata; and the orientation.
+    """Read pixels (H, W) or (H, W, C) as stored, alpha last; the metadata; and the orientation.
 
-    Palettes become colours, and colours that were multiplied with alpha are divided by it.
+    Palettes are converted to colours, and premultiplied colours are divided by alpha.
 
     Raises
     ------
     ValueError
         If the file is damaged, has more than ``largest`` pixels, or is of a kind that would lose
-        something on the way.
+        something in conversion.
     """
     try:
         with tifffile.TiffFile(path) as tiff:
@@ -100,7 +100,7 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
-    """Write (H, W, 1 to 4) of 8 or 16 bits or floats, compressed without loss."""
+    """Write (H, W, 1 to 4) of 8 or 16 bits or floats, with lossless compression."""
     height, width, channels = values.shape
     colours = 1 if channels < 3 else 3
     rows = max(1, _STRIP_BYTES // (width * channels * values.itemsize))
@@ -134,7 +134,7 @@ def write(values: Values, file: IO[bytes], metadata: Metadata) -> None:
     if metadata.icc:
         directory.tagtype[tiff_tags.ICC] = 7
         directory[tiff_tags.ICC] = metadata.icc
-    # Directory first, strips behind it: its length is known before theirs are.
+    # Directory first, then the strips: its length is known before theirs.
     begin = file.tell()
     file.write(_with_strips(directory, [0] * len(tops)))
     sizes = [file.write(_compress(values[top : top + rows])) for top in tops]
@@ -148,14 +148,14 @@ def _with_strips(directory: ImageFileDirectory_v2, sizes: list[int]) -> bytes:
     """Header and directory of a file whose strips, of these sizes, follow it."""
     for tag in (273, 279):
         directory.tagtype[tag] = 4
-    directory[273] = tuple(itertools.accumulate(sizes[:-1], initial=0))  # Pillow adds its own end
+    directory[273] = tuple(itertools.accumulate(sizes[:-1], initial=0))  # from the directory's end
     directory[279] = tuple(sizes)
     header = struct.pack("<2sHI", b"II", 42, 8)
     return header + directory.tobytes(len(header))
 
 
 def _page(tiff: tifffile.TiffFile, path: Path) -> Any:
-    """The image of a file, beside which there may be previews of it."""
+    """The main image of a file, which may also hold previews of it."""
     pages: list[Any] = list(tiff.pages)
     kinds = [page.tags.valueof(_KIND, 0) for page in pages]
     whole = [page for page, kind in zip(pages, kinds, strict=True) if kind not in _PREVIEWS]
@@ -201,7 +201,7 @@ def _pixels(page: Any, path: Path) -> Values:
     if kind == PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG:
         raise ValueError(f"{path}: YCbCr is only read where it is compressed as JPEG")
     values: Values = page.asarray()
-    if _looks_of_8_bits(values):  # of 16 bits, as larger ones are taken, it would be all but black
+    if _looks_of_8_bits(values):  # taken as 16 bits, like larger ones, it would be nearly black
         raise ValueError(
             f"{path}: whole numbers of {values.dtype} that end at {values.max()} are not "
             "supported; convert to uint8 or, if white is 65535, to uint16"
@@ -219,7 +219,7 @@ def _pixels(page: Any, path: Path) -> Values:
     elif values.dtype == np.uint16 and bits < 16:
         values = (values.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
     if kind == PHOTOMETRIC.MINISWHITE:
-        colours = values if values.ndim == 2 else values[..., :1]  # alpha is no colour
+        colours = values if values.ndim == 2 else values[..., :1]  # alpha is not inverted
         colours[...] = white(values) - colours
     if _ASSOCIATED in tuple(page.extrasamples):
         _divide(values)
@@ -227,7 +227,7 @@ def _pixels(page: Any, path: Path) -> Values:
 
 
 def _looks_of_8_bits(values: Values) -> bool:
-    """Whether whole numbers of a kind that does not say what white is have none above 255."""
+    """Whether integers of a dtype that does not imply a white level have none above 255."""
     kind = values.dtype.newbyteorder("=")
     says_white = kind in (np.uint8, np.uint16) or not np.issubdtype(kind, np.integer)
     if says_white or not values.size:
@@ -236,7 +236,7 @@ def _looks_of_8_bits(values: Values) -> bool:
 
 
 def _divide(values: Values) -> None:
-    """Undo that colours are multiplied with alpha, in place and strip by strip."""
+    """Undo premultiplication by alpha, in place and strip by strip."""
     top = white(values)
     for strip in np.array_split(values, -(-values.nbytes // _STRIP_BYTES)):
         alpha = strip[..., -1:].astype(np.float64)
@@ -248,7 +248,7 @@ def _divide(values: Values) -> None:
 
 
 def _profile(page: Any) -> bytes:
-    """The colour profile; where that is no bytes it is none, and a number would make as many."""
+    """The colour profile; only bytes count, since ``bytes(n)`` of a number n has n bytes."""
     value = page.tags.valueof(tiff_tags.ICC)
     return value if isinstance(value, bytes) else b""
 

@@ -1,4 +1,4 @@
-"""What a TIFF would unfold to, bounded by what its headers say before a pixel is read."""
+"""Limits on the decoded size of a TIFF, checked from its headers before a pixel is read."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _COMPRESSIONS = (
     COMPRESSION.ZSTD,
 )
 _CHANNELS = 4
-_TILE = 1 << 20  # pixels of a tile, also where the image is smaller
-_BLOCK = 16  # pixels to which JPEG fills up
-_TABLES = (0xC4, 0xC8, 0xCC)  # markers among those of frames that begin none
-_BARE = range(0xD0, 0xD9)  # markers without content, which come later
-_SCAN = (0xD9, 0xDA)  # the end, and the pixels
+_TILE = 1 << 20  # pixels allowed in a tile even if the image is smaller
+_BLOCK = 16  # JPEG pads sides to multiples of this
+_TABLES = (0xC4, 0xC8, 0xCC)  # markers in the range of frame headers that start no frame
+_BARE = range(0xD0, 0xD9)  # markers without content, which belong further on
+_SCAN = (0xD9, 0xDA)  # end of image, start of scan
 
 
 def check(page: Any, path: Path, *, largest: int) -> None:
-    """Refuse a page whose pixels would take more than its width and height tell.
+    """Refuse a page whose pixels would take more memory than its width and height suggest.
 
-    Decoders of strips that are files of their own, such as PNG, make room for what those say. Of
-    these JPEG alone is taken, and looked into.
+    Decoders of strips that are files of their own, such as PNG, allocate what those files declare.
+    Of these formats only JPEG is accepted, and its frames are inspected.
 
     Raises
     ------
     ValueError
-        If it has more than ``largest`` pixels, other than 1 to 4 channels, depth, large tiles, a
-        compression that is not known to be safe, or frames of JPEG that are larger than their
+        If it has more than ``largest`` pixels, other than 1 to 4 channels, a depth, tiles that are
+        too large, a compression that is not known to be safe, or JPEG frames larger than their
         strips.
     """
     pixels = page.imagewidth * page.imagelength
@@ -83,7 +83,7 @@ def _check_frames(page: Any, path: Path) -> None:
 def _frame(read: Callable[[int], bytes]) -> tuple[int, int]:
     """(H, W) of the JPEG that begins here; (0, 0) if it has no pixels.
 
-    Stricter than decoders, which find their way through what no writer writes.
+    Stricter than decoders, which tolerate what no encoder writes.
     """
     if read(2) != b"\xff\xd8":
         raise ValueError("a part is no JPEG")

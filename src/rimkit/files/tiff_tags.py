@@ -1,4 +1,4 @@
-"""What the tags of a TIFF say that is not carried on to another file, in words."""
+"""What TIFF tags say that is not carried over to another file, in words."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LAYERS = 37724  # of Photoshop
 _MAP = frozenset({33550, 33922, 34264, 34735, 34736, 34737})  # GeoTIFF 1.1, section 7.1
 _COLOURS = frozenset({301, 318, 319})  # transfer function, white, primaries
 
-# How pixels are laid out (TIFF 6.0), and what programs leave there for themselves: what Photoshop
-# keeps of its windows, how a printer is to look, padding.
+# Pixel layout (TIFF 6.0), and what programs store there for themselves: Photoshop's window state,
+# printer settings, padding.
 _OF_THE_FILE = frozenset(
     {
         *range(254, 260),

@@ -1,4 +1,4 @@
-"""The ways in which pictures are restored: denoised or filled in place, or made larger."""
+"""The ways of restoring pictures: denoising or filling in place, or enlarging."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rimkit.restoring.holes import Holed
 from rimkit.restoring.inpainter import Inpainter
 from rimkit.restoring.upscaler import Upscaler
 
-_MOST = 0.9  # of the pixels: a file that marks more may be none that marks
+_MOST = 0.9  # of the pixels: a file that marks more may not be a mask at all
 BY_JPEG = "JPEG changes what was to stay, too, if little: use .png"
-"""Said of files that are written again."""
+"""Warning about files that are encoded again."""
 _UNITS = " (in grey levels of 255: a sigma of 0.1, where white is 1, is 25)"
-_VISIBLE = 1.0  # grey levels of noise, below which transparency is taken to have none
+_VISIBLE = 1.0  # grey levels of noise up to which alpha is taken to be clean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Prepared:
     picture
         As it was read.
     noisy
-        Views of it: the colours, then alpha if a model is to see it, too.
+        Views of it: the colours, then alpha if it is to be denoised, too.
     warnings
-        What whoever asked for it should know.
+        What the user should know about it.
     missing
         (H, W), booleans: where it has holes.
     shares_noise
-        Whether its colours are denoised one by one, since they share their noise.
+        Whether its channels are denoised one by one, because they share their noise.
     unchanged
-        Whether nothing is to be done to it.
+        Whether nothing needs to be done to it.
     """
 
     picture: Picture
@@ -52,19 +52,19 @@ class Prepared:
 
     @property
     def missing_share(self) -> float | None:
-        """Of the pixels; None where none can be."""
+        """Fraction of its pixels; None if none can be missing."""
         return None if self.missing is None else float(self.missing.mean())
 
 
 @dataclasses.dataclass(frozen=True)
 class Denoisers:
-    """A denoiser for grey images, transparency included, and one for colour."""
+    """A denoiser for grey images, including alpha, and one for colour."""
 
     grey: Denoiser
     colour: Denoiser
 
     def of(self, values: Array, *, one_by_one: bool = False) -> Denoiser:
-        """Return the one for an image (H, W, C), or for its channels one by one."""
+        """Return the denoiser for an image (H, W, C), or for its channels one by one."""
         return self.grey if one_by_one or values.shape[2] == 1 else self.colour
 
 
@@ -75,7 +75,7 @@ class Way(Protocol):
     """How pictures are restored."""
 
     def prepare(self, picture: Picture, sigma: Sigma, job: Job) -> Prepared:
-        """Find out before the work whether it can be done, and written.
+        """Check up front that a picture can be restored, and its result written.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Way(Protocol):
         ...
 
     def capacity(self, prepared: Prepared) -> int:
-        """How many like this one fit into the memory at once; 0: it must be cut."""
+        """How many like this one fit into memory at once; 0: it must be tiled."""
         ...
 
     def restore(
@@ -96,7 +96,7 @@ class Way(Protocol):
 
 
 def way_of(restorer: Restores) -> Way:
-    """What a restorer does to pictures."""
+    """Return the way in which a restorer treats pictures."""
     if isinstance(restorer, Inpainter):
         return _Filled(restorer)
     if isinstance(restorer, Upscaler):
@@ -105,12 +105,12 @@ def way_of(restorer: Restores) -> Way:
 
 
 def noisy_parts(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
-    """What of a picture is to be denoised: its colours, and alpha unless that is clean, as mostly.
+    """Parts of a picture to denoise: its colours, and alpha unless it is clean, as it mostly is.
 
     Raises
     ------
     ValueError
-        If the picture or sigma is not what it should be.
+        If the picture cannot be denoised, or sigma is invalid.
     """
     colours = Noisy(picture.colours, noise_level(picture.colours, sigma))
     if (
@@ -124,7 +124,7 @@ def noisy_parts(picture: Picture, sigma: Sigma) -> tuple[Noisy, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class _Clean:
-    """Pictures are denoised in place."""
+    """Denoises pictures in place."""
 
     denoisers: Denoisers
 
@@ -134,7 +134,7 @@ class _Clean:
         colours, *alpha = noisy
         shared = shares_noise(colours.values, colours.sigma)
         denoiser = self.denoisers.of(colours.values, one_by_one=shared)
-        denoiser.capacity(colours.values)  # refuses what no model takes
+        denoiser.capacity(colours.values)  # raises for what the model cannot take
         for part in alpha:
             try:
                 self.denoisers.of(part.values).capacity(part.values)
@@ -196,9 +196,9 @@ class _Clean:
 
 @dataclasses.dataclass(frozen=True)
 class _Filled:
-    """Missing pixels are filled in place; transparency stays. Sigma is what the inpainter knows.
+    """Fills missing pixels in place; alpha is kept. Sigma is the inpainter's own.
 
-    Colours that are hidden under full transparency are not shown to the model, and stay.
+    Colours that are hidden under full transparency are not shown to the model, and are kept.
     """
 
     inpainter: Inpainter
@@ -239,7 +239,7 @@ class _Filled:
 
 @dataclasses.dataclass(frozen=True)
 class _Larger:
-    """Pictures are made larger; sigma is what the upscaler knows."""
+    """Enlarges pictures. Sigma is the upscaler's own."""
 
     upscaler: Upscaler
 
@@ -263,6 +263,6 @@ class _Larger:
 
 
 def _holed(picture: Picture, missing: Array) -> Holed:
-    """A picture with its holes, and with others where it is fully transparent."""
+    """A picture with its holes, fully transparent pixels included."""
     unseen = missing if picture.hidden is None else missing | picture.hidden
     return Holed(picture.colours, unseen)

@@ -1,8 +1,8 @@
-"""XMP: what a packet says of the picture is carried on, what it says of the file is not.
+"""XMP: what a packet says about the picture is kept, what it says about the file is dropped.
 
-A file that is written anew has other bytes, another size and is upright: the packet's words on
-orientation and size, its thumbnails, and what points at data behind the image (videos, maps of
-depth or of brightness) would be wrong. So only vocabularies of descriptions stay.
+A newly written file has other bytes and another size, and is upright: the packet's orientation and
+size, its thumbnails, and pointers to data after the image (videos, depth or brightness maps) would
+be wrong. So only descriptive vocabularies are kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _VOCABULARIES = {
     "digiKam": "http://www.digikam.org/ns/1.0/",
     "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
 }
-_OF_THE_PICTURE = ("Artist", "Copyright", "ImageDescription", "Make", "Model")  # of tiff
+_OF_THE_PICTURE = ("Artist", "Copyright", "ImageDescription", "Make", "Model")  # in tiff
 _OF_THE_FILE = {
     f"{{{_VOCABULARIES[prefix]}}}{name}"
     for prefix, name in (
@@ -53,14 +53,14 @@ for _prefix, _address in {"rdf": _RDF, "x": _META, "tiff": _TIFF, **_VOCABULARIE
 
 
 class Xmp(NamedTuple):
-    """What a packet says.
+    """Contents of a packet.
 
     Attributes
     ----------
     description
-        What it says of the picture, as a packet; empty if nothing.
+        What it says about the picture, as a packet; empty if nothing.
     orientation
-        1 to 8; 1 if it says none.
+        1 to 8; 1 if it gives none.
     """
 
     description: bytes = b""
@@ -111,12 +111,12 @@ def _orientation(said: Iterable[ElementTree.Element]) -> int:
 
 
 def is_extended(packet: bytes) -> bool:
-    """Whether a JPEG's packet is a part: the rest stands apart, and is not read."""
+    """Whether a JPEG's packet is only a part: the rest is stored separately, and not read."""
     return b"HasExtendedXMP" in packet
 
 
 def has_texts(packet: bytes) -> bool:
-    """Whether a packet has what IPTC says, too."""
+    """Whether a packet has texts of the kind that IPTC has."""
     return any(_VOCABULARIES[prefix].encode() in packet for prefix in ("dc", "photoshop"))
 
 
@@ -130,7 +130,7 @@ def _root(packet: bytes) -> ElementTree.Element | None:
     if len(packet) > _LONGEST:
         raise ValueError(f"damaged XMP: it has {len(packet):,} bytes")
     try:
-        return ElementTree.fromstring(packet)  # noqa: S314, expat bounds what entities unfold to
+        return ElementTree.fromstring(packet)  # noqa: S314, expat limits entity expansion
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ValueError(f"damaged XMP: {error}") from error
 

@@ -1,4 +1,4 @@
-"""ONNX files of models that are asked for by name: exported once, then kept."""
+"""ONNX files of models that are requested by name: exported once, then kept."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _WAIT = 0.2
 def cached(model: str | os.PathLike[str]) -> Path:
     """Return the ONNX file of a model in the cache folder; export it first if it is not there.
 
-    The export runs in a process of its own: what it takes, a quarter of a gigabyte, is given back.
-    Of several processes one exports and the others wait.
+    The export runs in its own process, so that its memory, a quarter of a gigabyte, is freed. Of
+    several processes, one exports and the others wait.
 
     Parameters
     ----------

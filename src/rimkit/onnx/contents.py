@@ -1,4 +1,4 @@
-"""What an ONNX file of rimkit holds beside the graph: names, shapes and settings, as JSON."""
+"""What an ONNX file of rimkit holds besides the graph: names, shapes and settings, as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rimkit.rim import RIM, RIMConfig
 
 FORMAT = 1
 KEY = "rimkit"
-"""Of the one entry in the file's ``metadata_props``."""
+"""Key of the only entry in the file's ``metadata_props``."""
 
 _PROBE = 64
 
@@ -31,12 +31,12 @@ class StateShape:
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """All that must be known, besides the graph, to run it.
+    """Everything needed, besides the graph, to run it.
 
     Attributes
     ----------
     config
-        Of the machine; its link, start and steps are for the caller to heed.
+        Settings of the machine; its link, start and steps are up to the caller.
     variance_floor
         Epsilon (equation 15), to be added to the noise variance in the score; 0 if there is none.
     states
@@ -46,7 +46,7 @@ class Contents:
     training
         What the machine was trained for and how.
     version
-        The rimkit that wrote the file.
+        Version of rimkit that wrote the file.
     """
 
     config: RIMConfig
@@ -72,7 +72,7 @@ class Contents:
 
 
 def contents_of(model: RIM, *, weights_sha256: str) -> Contents:
-    """Return what is to be known of a model."""
+    """Return the contents for a model."""
     return Contents(
         config=model.config,
         variance_floor=model.variance_floor.item(),
@@ -89,7 +89,7 @@ def state_shapes(model: RIM) -> tuple[StateShape, ...]:
     Raises
     ------
     ValueError
-        If a part is no (N, channels, H / stride, W / stride).
+        If a part does not have the shape (N, channels, H / stride, W / stride).
     """
     probe = torch.empty(1, model.config.network.channels, _PROBE, _PROBE)
     parts = model.network.init_state(probe)
@@ -103,7 +103,7 @@ def state_shapes(model: RIM) -> tuple[StateShape, ...]:
 
 
 def to_text(contents: Contents) -> str:
-    """Return the JSON that stands in the file."""
+    """Return the JSON that is stored in the file."""
     table = {
         "format": FORMAT,
         "rimkit": contents.version,
@@ -123,7 +123,7 @@ def from_metadata(properties: Mapping[str, str], *, where: str) -> Contents:
     Raises
     ------
     ValueError
-        If they are not what `to_text` writes, or of another format.
+        If they are not what `to_text` writes, or have another format.
     """
     if KEY not in properties:
         raise ValueError(f"{where} was not written by rimkit: it holds no configuration")

@@ -27,11 +27,11 @@ from rimkit.solver import Iterate
 _OPSET = 18  # old enough for every runtime, new enough that the exporter converts nothing
 
 TOLERANCE = 1e-5
-"""Largest difference of a file from torch in double precision, in any output."""
+"""Largest allowed difference of any output from torch in double precision."""
 
 _SIZES = ((1, 8, 8), (2, 9, 13), (1, 32, 21), (2, 27, 48))
 _STEPS = 4
-_TRACED = (11, 13)  # odd: what is padded and cut must be in the trace
+_TRACED = (11, 13)  # odd, so that padding and cropping are in the trace
 _LEAST = {"N": 0, "H": SMALLEST_SIDE, "W": SMALLEST_SIDE}
 _SIGMA = 0.1
 
@@ -43,9 +43,10 @@ class Exported:
     Attributes
     ----------
     size
-        Of the file, in bytes.
+        Size of the file, in bytes.
     difference
-        The largest one from torch in double precision in any output, over several sizes and steps.
+        Largest difference of any output from torch in double precision, over several sizes and
+        steps.
     """
 
     size: int
@@ -56,16 +57,15 @@ def export(model: str | os.PathLike[str], path: Path) -> Exported:
     """Write one step of a model, from the score on, as an ONNX file for images of any size.
 
     The graph takes ``eta``, ``score`` (N, C, H, W) and ``state_0``, ``state_1``, ...; it returns
-    ``eta_next``, ``x_next`` and ``state_0_next``, ... (see docs/onnx.md). The same weights give
-    the same bytes. Before the file is put in its place it is compared with torch, which computes in
-    double precision there.
+    ``eta_next``, ``x_next`` and ``state_0_next``, ... (see docs/onnx.md). The same weights give the
+    same bytes. Before the file is put in place, it is compared with torch in double precision.
 
     Parameters
     ----------
     model
         As in `rimkit.load`.
     path
-        Where to; ends in ``.onnx``.
+        The destination; ends in ``.onnx``.
 
     Raises
     ------
@@ -96,12 +96,12 @@ def export(model: str | os.PathLike[str], path: Path) -> Exported:
 
 @torch.no_grad()
 def largest_difference(model: RIM, other: RIM) -> float:
-    """How far another implementation of a machine is from it, over several sizes and steps.
+    """Largest difference of another implementation from a machine, over several sizes and steps.
 
-    The largest difference in any output of `RIM.update` wherever ``model`` comes on its walk, and
-    in the estimates that ``other`` comes to with its own iterate and state. Scores are those of
-    the model's walk, for a noisy slope. The model computes in double precision: the roundings of
-    torch, which depend on the processor, are no error of ``other``.
+    It is taken over all outputs of `RIM.update` at every iterate of ``model``, and over the
+    estimates that ``other`` reaches with its own iterate and state. Scores are those at the
+    iterates of ``model``, for a noisy ramp. The model computes in double precision, so that torch's
+    rounding errors, which depend on the processor, do not count as errors of ``other``.
     """
     generator = torch.Generator().manual_seed(0)
     problem = Denoising(_SIGMA)
@@ -119,7 +119,7 @@ def largest_difference(model: RIM, other: RIM) -> float:
             pairs = [*zip(_tensors(ours), _tensors(theirs), strict=True), (ours.x, own.x)]
             differences += [(a - b).abs().max() for a, b in pairs]
             walk = _cast(ours, torch.float32)
-    return torch.stack(differences).max().item()  # NaN, if one is
+    return torch.stack(differences).max().item()  # NaN if any is
 
 
 def _cast(iterate: Iterate, dtype: torch.dtype) -> Iterate:
@@ -128,7 +128,7 @@ def _cast(iterate: Iterate, dtype: torch.dtype) -> Iterate:
 
 
 class _Step(nn.Module):
-    """`RIM.update` with tensors alone."""
+    """`RIM.update` with plain tensors in and out."""
 
     def __init__(self, model: RIM) -> None:
         super().__init__()
@@ -171,12 +171,12 @@ def _graph(model: RIM, contents: Contents) -> bytes:
 
 
 def _lerp(start: Any, end: Any, weight: Any) -> Any:
-    """One branch of torch's two, which agree to a rounding."""
+    """One of torch's two branches, which agree up to rounding."""
     return opset18.Add(start, opset18.Mul(weight, opset18.Sub(end, start)))
 
 
 def _tidy(proto: onnx.ModelProto, contents: Contents) -> None:
-    """Leave what runs, name the sizes, and say what it is; traces hold paths of this machine."""
+    """Drop traces, which hold paths of this computer; name the sizes; add the metadata."""
     proto.graph.ClearField("value_info")
     proto.graph.name = "rimkit"
     for part in (*proto.graph.node, *proto.graph.initializer, *_values(proto)):
@@ -202,7 +202,7 @@ def _values(proto: onnx.ModelProto) -> Iterator[onnx.ValueInfoProto]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what torch says of its own insides while it exports."""
+    """Silence what torch says about its internals while it exports."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     logger.setLevel(logging.ERROR)  # "torchvision is not installed"

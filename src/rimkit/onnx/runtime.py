@@ -13,28 +13,28 @@ from rimkit.onnx.contents import Contents, from_metadata, state_shapes
 from rimkit.rim import RIM
 from rimkit.solver import Iterate
 
-_MORE_THAN_TORCH = 1.15  # what a step holds, measured on all three networks
+_MORE_THAN_TORCH = 1.15  # memory of a step over that in torch, on all three networks
 
 _FATAL = 4
 
 
 class OnnxRIM(RIM):
-    """A `RIM` whose `update` is a graph: it stands wherever a RIM can, but for training.
+    """A `RIM` whose `update` is an ONNX graph: usable wherever a RIM is, except for training.
 
-    The score is computed by torch. The threads are as many as torch has, at every step. Computes
-    in float32.
+    The score is computed by torch. Every step uses as many threads as torch has. Computes in
+    float32.
 
     Parameters
     ----------
     graph
-        An ONNX file as `rimkit.onnx.export.export` writes it, as bytes.
+        The bytes of an ONNX file that `rimkit.onnx.export.export` wrote.
     where
-        What errors call it.
+        What error messages call it.
 
     Raises
     ------
     ValueError
-        If it is not what it should be.
+        If the file is not valid.
     """
 
     def __init__(self, graph: bytes, *, where: str) -> None:
@@ -46,7 +46,7 @@ class OnnxRIM(RIM):
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{where}: its configuration cannot be built ({reason})") from error
-        self.phi_epsilon = torch.nn.Parameter(torch.zeros(()))  # says dtype and device
+        self.phi_epsilon = torch.nn.Parameter(torch.zeros(()))  # carries dtype and device
         self.training_record = contents.training
         self.contents = contents
         self._floor = torch.tensor(contents.variance_floor)
@@ -59,7 +59,7 @@ class OnnxRIM(RIM):
 
     @property
     def variance_floor(self) -> Tensor:
-        """Epsilon as the file says it, a scalar."""
+        """Epsilon from the file, a scalar."""
         return self._floor
 
     def update(self, iterate: Iterate, score: Tensor) -> Iterate:
@@ -68,7 +68,7 @@ class OnnxRIM(RIM):
         Raises
         ------
         ValueError
-            If gradients are asked for, or another precision than float32.
+            If gradients or a precision other than float32 are requested.
         """
         if torch.is_autocast_enabled("cpu"):
             raise ValueError("onnxruntime computes in float32: leave the other precision out")
@@ -89,7 +89,7 @@ def load(path: Path) -> OnnxRIM:
     Raises
     ------
     ValueError
-        If there is none, or it is not what it should be.
+        If there is no such file, or it is not valid.
     """
     try:
         graph = path.read_bytes()
@@ -100,7 +100,7 @@ def load(path: Path) -> OnnxRIM:
 
 @bytes_per_pixel.register
 def _(solver: OnnxRIM, *, channels: int, scale: float = 1.0) -> float:
-    """Counted in torch: what onnxruntime holds is not seen, but it walks the same network."""
+    """Counted in torch: the memory of onnxruntime is not seen, but it runs the same network."""
     with torch.random.fork_rng(devices=[]):
         twin = RIM(solver.config).eval()
     return _MORE_THAN_TORCH * bytes_per_pixel(twin, channels=channels, scale=scale)
@@ -109,11 +109,11 @@ def _(solver: OnnxRIM, *, channels: int, scale: float = 1.0) -> float:
 def _open(graph: bytes, where: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    # Threads that wait are idle: torch's own work between the steps.
+    # Waiting threads do not spin: torch's threads work between the steps.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # One block for all that a step takes: it fits nowhere where a step of another size has been.
+    # With it, a step takes one block, which does not fit where a step of another size has been.
     options.enable_mem_pattern = False
-    options.log_severity_level = _FATAL  # what is wrong is raised
+    options.log_severity_level = _FATAL  # errors are raised
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of a dozen classes that share no other base

@@ -1,5 +1,5 @@
-"""Restoring images of any kind and size: whole or in tiles, in a given memory, in their place.
+"""Restoring images of any type and size: whole or in tiles, within a memory budget, in place.
 
-`arrays` is the way in for numpy (`rimkit.restore`); `denoiser`, `inpainter` and `upscaler` are one
-for each task, all of them a `restorer`.
+`arrays` is the entry point for numpy (`rimkit.restore`); `denoiser`, `inpainter` and `upscaler`
+handle one task each, all based on `restorer`.
 """

@@ -1,4 +1,4 @@
-"""Restore an image in numpy, fill it in or make it larger: for people who never touch torch."""
+"""Restore, fill in or enlarge an image in numpy, for users who never touch torch."""
 
 from __future__ import annotations
 
@@ -29,49 +29,47 @@ def restore(
     memory: float = 1e9,
     on_progress: Callable[[float], object] | None = None,
 ) -> npt.NDArray[Any]:
-    """Denoise an image in numpy, make it larger, or fill in what is missing.
+    """Denoise or enlarge an image in a numpy array, or fill in its missing pixels.
 
     Parameters
     ----------
     array
-        (H, W) or (H, W, 3): 8 or 16 bits unsigned, or floating with black 0 and white 1.
+        (H, W) or (H, W, 3): uint8, uint16, or floating point with black 0 and white 1.
     sigma
         Noise standard deviation where white is 1 (25 of 255 grey levels: ``25 / 255``), whatever
-        the kind of the array; ``"auto"``: estimated, with a scale what the model was trained with,
-        and with missing pixels none: the others stay as they are.
+        the dtype of the array. ``"auto"``: estimated; with ``scale``, what the model was trained
+        with; with ``missing``, none: the other pixels stay as they are.
     scale
-        How many times larger the image becomes, from 1 to 4; need not be whole. None: it is
-        denoised.
+        Enlargement factor, from 1 to 4, not necessarily an integer. None: the image is denoised.
     missing
-        (H, W), True where pixels are missing, in all colours alike (the reverse of `rimkit.Mask`):
-        they are filled in. What stands there does not matter.
+        (H, W), True where pixels are missing, in all channels (the opposite of `rimkit.Mask`): they
+        are filled in. The values there do not matter.
     model
-        A name from `rimkit.model_names`, the path of a file of weights, or a model. None:
-        ``"denoise-gray"`` or ``"denoise-color"``, as the image is, with a scale
-        ``"super-resolution"``, with missing pixels ``"inpainting"``. An image of three channels
-        that share their noise is for ``"denoise-gray"``, too
-        (`rimkit.restoring.denoiser.shares_noise`).
+        A name from `rimkit.model_names`, the path of a weights file, or a model. None:
+        ``"denoise-gray"`` or ``"denoise-color"``, depending on the image; with ``scale``,
+        ``"super-resolution"``; with ``missing``, ``"inpainting"``. ``"denoise-gray"`` is also used
+        for three channels that share their noise (`rimkit.restoring.denoiser.shares_noise`).
     self_ensemble
-        Whether the image is restored in eight orientations and the mean is kept: a little better,
-        at eight times the computation.
+        Whether to restore the image in eight orientations and average: slightly better, at eight
+        times the computation.
     memory
-        Bytes that may be taken, the estimate included: large images are solved in tiles.
+        Bytes that may be used, including the estimate: large images are solved in tiles.
     on_progress
-        Called after every step of every tile with the share of the work that is done, up to 1;
-        never where there is none, as at sigma 0 or below
-        `rimkit.restoring.denoiser.Denoiser.least_sigma`. What it raises ends the work.
+        Called after every step of every tile with the fraction of work done, up to 1; never if
+        there is no work, as at sigma 0 or below `rimkit.restoring.denoiser.Denoiser.least_sigma`.
+        An exception that it raises ends the work.
 
     Returns
     -------
     numpy.ndarray
-        The estimate, in the shape and kind of ``array``, or at a scale of the largest whole number
-        of rows and columns that are not more; whole numbers are rounded and clipped.
+        The estimate, with the shape and dtype of ``array``; with ``scale``, height and width are
+        multiplied by it and rounded down. Integers are rounded and clipped.
 
     Raises
     ------
     ValueError
-        If the array, sigma, the scale or what is missing is not what it should be, the model is
-        none or trained for something else, or the memory does not suffice.
+        If the array, sigma, scale or ``missing`` is invalid, the model does not exist or was
+        trained for another task, or the memory does not suffice.
     """
     if not isinstance(array, np.ndarray):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Denoise images of any size, number of channels and kind, in a given memory."""
+"""Denoise images of any size, number of channels and dtype, within a memory budget."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Noisy:
     Attributes
     ----------
     values
-        (H, W, C): uint8, uint16, or floating with black 0 and white 1. May be a view.
+        (H, W, C): uint8, uint16, or floating point with black 0 and white 1. May be a view.
     sigma
-        Noise standard deviation where white is 1. At 0, and below what a model can take away, the
+        Noise standard deviation where white is 1. At 0, and below what a model can remove, the
         image stays as it is.
 
     Raises
@@ -58,34 +58,35 @@ class Noisy:
 
 
 def known_levels(model: RIM, values: Array) -> int | None:
-    """Steps between black and white of whole numbers, if the model learned to know of them.
+    """Grey levels between black and white of integer images, if the model learned to use them.
 
-    Files are clipped and rounded. A model that was trained with a likelihood that knows so is to
-    have it (``levels`` of `rimkit.Denoising`); other models, and floating point, are not: None.
+    Values in files are clipped and rounded. A model that was trained with a likelihood that
+    accounts for this is given it (``levels`` of `rimkit.Denoising`). None for other models and for
+    floating point.
     """
     knows = knows_levels(model.training_record) and not is_floating(values)
     return white(values) if knows else None
 
 
 _SHOWS = 3 / LEVELS
-"""So much noise says more of what channels share than texture does."""
+"""From this level on, noise tells more about what channels share than texture does."""
 _APART = 0.25
-"""Channels whose noise is less apart share it (``benchmarks/shared_noise.py``)."""
+"""Channels whose noise differs by less than this share it (``benchmarks/shared_noise.py``)."""
 
 
 def shares_noise(values: Array, sigma: float) -> bool:
-    """Whether the channels of an image (H, W, C) share their noise, for the most part.
+    """Whether the channels of an image (H, W, C) share most of their noise.
 
-    So they do where a grey image was saved in colours, and where colours were stored at less
-    resolution than brightness, as JPEG mostly does. A model for colour takes such noise for a part
-    of the image; one for grey takes it from each channel. At little noise it is not known: False.
+    They do if a grey image was saved in colour, or if chroma was stored at a lower resolution than
+    luma, as JPEG mostly does. A colour model mistakes such noise for part of the image; a grey
+    model removes it from each channel. At low noise this cannot be told: False.
 
     Parameters
     ----------
     values
-        uint8, uint16, or floating with black 0 and white 1.
+        uint8, uint16, or floating point with black 0 and white 1.
     sigma
-        Of its noise, where white is 1.
+        Noise standard deviation, where white is 1.
     """
     if values.shape[2] == 1 or sigma < _SHOWS:
         return False
@@ -93,12 +94,12 @@ def shares_noise(values: Array, sigma: float) -> bool:
 
 
 def noise_level(values: Array, sigma: Sigma = "auto") -> float:
-    """Return sigma, or its estimate, of an image (H, W, C) that can be denoised.
+    """Check an image (H, W, C), and return sigma or its estimate.
 
     Raises
     ------
     ValueError
-        If the image or sigma is not what it should be.
+        If the image cannot be denoised, or sigma is invalid.
     """
     check_image(values, smallest=SMALLEST_SIDE)
     level = float(estimate_sigma(_batch(values))) / white(values) if sigma == "auto" else sigma
@@ -107,17 +108,17 @@ def noise_level(values: Array, sigma: Sigma = "auto") -> float:
 
 
 def _batch(values: Array) -> Tensor:
-    """(H, W, C) as it stands, as (1, C, H, W)."""
+    """Convert (H, W, C) to (1, C, H, W) without scaling."""
     kind = np.dtype(np.float32) if is_floating(values) else values.dtype.newbyteorder("=")
     return torch.from_numpy(values.astype(kind, copy=False)).permute(2, 0, 1)[None]
 
 
 class Denoiser(Restorer):
-    """A model, and how it is run on images of any size.
+    """Denoises images of any size with a model.
 
-    Whole numbers are taken as clipped and rounded by models that learned it (`known_levels`). A
-    pixel that equals all pixels of its 7x7 neighbourhood stays what it is: there is no noise. So
-    does an image whose sigma is below `least_sigma`.
+    Models that learned to do so treat integers as clipped and rounded (`known_levels`). A pixel
+    that equals all others in its 7x7 neighbourhood stays as it is, since it shows no noise. So does
+    an image whose sigma is below `least_sigma`.
 
     Parameters
     ----------
@@ -126,11 +127,11 @@ class Denoiser(Restorer):
     steps
         Number of steps; the model's own if None.
     memory
-        Bytes that the images and all that is computed may take, beside what the process holds once
-        a model has run in it. An attribute: it may be changed.
+        Bytes that the images and all computation may take, on top of what the process holds once a
+        model has run in it. An attribute that may be changed.
     precision
-        In which the network computes; ``"auto"``: bfloat16 where the processor multiplies in it,
-        else float32.
+        Precision of the network; ``"auto"``: bfloat16 if the CPU multiplies in it natively, else
+        float32.
     self_ensemble
         Whether the model is run in eight orientations (`rimkit.SelfEnsemble`).
 
@@ -155,24 +156,24 @@ class Denoiser(Restorer):
 
     @property
     def least_sigma(self) -> float:
-        """The least noise at which the model is of use, where white is 1: `trained.least_sigma`."""
+        """The least sigma at which the model helps, where white is 1: `trained.least_sigma`."""
         return least_sigma(self.model.training_record)
 
     def capacity(self, values: Array) -> int:
-        """How many images like this one fit into the memory at once; 0: it must be cut."""
+        """How many images like this one fit into memory at once; 0: it must be tiled."""
         pixels = math.prod(values.shape[:2])
         parts = len(self._parts(values))
         return int(self.memory // (values.nbytes + parts * pixels * self._bytes_per_pixel))
 
     def together(self, values: Array, *, memory: float | None = None) -> int:
-        """How many images, or channels of one, that look like this are solved at once.
+        """How many images of this size, or channels of one, are solved at once.
 
         Parameters
         ----------
         values
             (H, W, C) with the channels of the model.
         memory
-            Bytes for it; all there are, but for the values, if None.
+            Bytes available; if None, all of ``self.memory`` except what the values take.
         """
         memory = self.memory - values.nbytes if memory is None else memory
         return int(memory // (math.prod(values.shape[:2]) * self._bytes_per_pixel))
@@ -180,21 +181,20 @@ class Denoiser(Restorer):
     def denoise(
         self, images: Sequence[Noisy], *, on_progress: Callable[[float], object] | None = None
     ) -> None:
-        """Denoise images in place: together if they fit into the memory, else one by one.
+        """Denoise images in place: together if they fit into memory, else one by one.
 
         Parameters
         ----------
         images
-            All of one shape and depth.
+            All of the same shape and depth.
         on_progress
-            Called now and then with the share of the work that is done, up to 1.
+            Called from time to time with the fraction of work done, up to 1.
 
         Raises
         ------
         ValueError
-            If an image cannot be denoised, the images differ in shape or depth, the model
-            is not one for them, sees too far to be run in tiles, or diverges, or the memory does
-            not suffice.
+            If an image cannot be denoised, the images differ in shape or depth, the model cannot
+            take them, sees too far to be run in tiles or diverges, or the memory does not suffice.
         """
         for image in images:
             check_image(image.values, smallest=SMALLEST_SIDE)
@@ -216,7 +216,7 @@ class Denoiser(Restorer):
 
 
 class _Part(InPlace):
-    """An image, or a channel of one, whose estimate takes its place."""
+    """An image, or one channel of it, overwritten by its estimate."""
 
     def __init__(self, values: Array, sigma: float, levels: int | None) -> None:
         super().__init__(values, sigma)

@@ -1,4 +1,4 @@
-"""Images with holes, and a first guess at what was there, from the whole image."""
+"""Images with holes, and a first guess at the missing pixels, from the whole image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rimkit.operators.checks import check_mask
 from rimkit.operators.filling import HALVINGS, fill, fill_from, halved
 from rimkit.pixels import ROWS, Array, to_unit, write_unit
 
-_BEYOND = 16  # rows that the filling of a band looks at above and below it
+_BEYOND = 16  # rows above and below a band that are used to fill it
 _COARSE = 2**HALVINGS
 
 
@@ -25,15 +25,15 @@ class Holed:
     Attributes
     ----------
     values
-        (H, W, C): uint8, uint16, or floating with black 0 and white 1. May be a view. What stands
-        in its holes does not matter.
+        (H, W, C): uint8, uint16, or floating point with black 0 and white 1. May be a view. The
+        values in its holes do not matter.
     missing
-        (H, W), booleans: where they are.
+        (H, W), booleans: where the holes are.
 
     Raises
     ------
     ValueError
-        If ``missing`` has another shape or kind, or all pixels are missing.
+        If ``missing`` has another shape or dtype, or all pixels are missing.
     """
 
     values: Array
@@ -51,8 +51,9 @@ class Holed:
     def guess(self) -> None:
         """Put a first guess into the holes, as `rimkit.operators.filling.fill` does.
 
-        In the memory of a few rows, and of a few images an eighth as high and wide. Where a side is
-        no multiple of eight, what is interpolated differs a little: `fill` spreads the odd pixel.
+        This takes the memory of a few rows, plus that of a few images an eighth as high and wide.
+        If a side is not a multiple of eight, interpolated values differ slightly: `fill` spreads
+        the odd pixel.
         """
         coarse = _coarse(self.values, self.missing)
         height = len(self.values)
@@ -71,14 +72,14 @@ class Holed:
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class GuessedMask(Mask):
-    """A mask where solvers start at a guess that was made before.
+    """A mask with a precomputed guess, at which solvers start.
 
     Parameters
     ----------
     mask
         As in `rimkit.Mask`.
     guess
-        The whole image (N or 1, C or 1, H, W), what is seen included.
+        The whole image (N or 1, C or 1, H, W), including the pixels that are seen.
     """
 
     guess: Tensor
@@ -95,18 +96,18 @@ class GuessedMask(Mask):
 
 
 def mask_of(missing: Array) -> Tensor:
-    """(H, W) of booleans to (1, 1, H, W): 1 where a pixel is seen."""
+    """Convert booleans (H, W) to a mask (1, 1, H, W): 1 where a pixel is seen."""
     return torch.from_numpy(~missing)[None, None].float()
 
 
 def _seen(values: Array, missing: Array, rows: slice) -> tuple[Tensor, Tensor]:
-    """Some rows of an image as y (1, C, h, W), 0 in its holes, and their mask."""
+    """Return rows of an image as y (1, C, h, W), 0 in its holes, and their mask."""
     y, mask = to_unit(values[rows])[None], mask_of(missing[rows])
     return torch.where(mask > 0, y, 0.0), mask
 
 
 def _coarse(values: Array, missing: Array) -> Tensor:
-    """Fill the image (1, C, H / 8, W / 8) that is eight times smaller."""
+    """Return the image at an eighth of its size, (1, C, H / 8, W / 8), with its holes filled."""
     bands = [
         halved(*_seen(values, missing, slice(top, top + ROWS)))
         for top in range(0, len(values), ROWS)

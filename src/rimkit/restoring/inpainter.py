@@ -1,4 +1,4 @@
-"""Fill in missing pixels of images of any size, number of channels and kind, in a given memory."""
+"""Fill in missing pixels of images of any size, channel count and dtype, in limited memory."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ from rimkit.restoring.tiling import PROBE
 from rimkit.rim import RIM, SMALLEST_SIDE
 from rimkit.trained import inpainting_sigma
 
-_SCATTERED = 0.8  # share that is missing where the overlap of tiles is measured
-_HOLE = 16  # pixels across, there
+_SCATTERED = 0.8  # fraction missing in the problem on which the overlap of tiles is measured
+_HOLE = 16  # width of the long hole in it, in pixels
 
 
 class Inpainter(Restorer):
-    """A model, and how missing pixels of images of any size are filled in with it.
+    """Fills in missing pixels of images of any size with a model.
 
-    Pixels are missing in all colours alike. To a colour model a grey image is shown three times,
-    and what comes back is averaged; a grey model takes the channels of a colour image one by one.
+    A missing pixel is missing in all channels. For a colour model, a grey image is repeated three
+    times and the results are averaged; a grey model takes the channels of a colour image one by
+    one.
 
     Parameters
     ----------
     model
         Trained for inpainting.
     sigma
-        Noise standard deviation of the pixels that are seen, where white is 1: they are denoised,
-        too. None, or 0: there is no noise, and they stay as they are.
+        Noise standard deviation of the known pixels, where white is 1: they are denoised, too. None
+        or 0: there is no noise, and they stay as they are.
     steps, memory, precision, self_ensemble
         As in `rimkit.restoring.restorer.Restorer`.
 
     Raises
     ------
     ValueError
-        If sigma is not what it should be, or the model is in training mode.
+        If sigma is invalid, or the model is in training mode.
     """
 
     def __init__(
@@ -64,9 +65,9 @@ class Inpainter(Restorer):
             model, steps=steps, memory=memory, precision=precision, self_ensemble=self_ensemble
         )
         self.keeps = not sigma
-        """Whether what is seen stays as it is."""
+        """Whether the known pixels stay as they are."""
         self.sigma = sigma or inpainting_sigma(model.training_record)
-        """What the likelihood is told, where white is 1."""
+        """Noise level that the likelihood is given, where white is 1."""
 
     def check(self, image: Holed) -> None:
         """Raise ``ValueError`` unless this is an image that can be filled."""
@@ -74,28 +75,28 @@ class Inpainter(Restorer):
         self._parts(image.values)
 
     def capacity(self, values: Array) -> int:
-        """How many images like this one fit into the memory at once; 0: it must be cut."""
+        """How many images like this one fit into memory at once; 0: it must be tiled."""
         each = len(self._parts(values)) * math.prod(values.shape[:2]) * self._bytes_per_pixel
         return int(self.memory // (_held(values) + each))
 
     def fill(
         self, images: Sequence[Holed], *, on_progress: Callable[[float], object] | None = None
     ) -> None:
-        """Fill images in place: together if they fit into the memory, else one by one.
+        """Fill images in place: together if they fit into memory, else one by one.
 
         Parameters
         ----------
         images
-            All of one shape and depth.
+            All of the same shape and depth.
         on_progress
-            Called now and then with the share of the work that is done, up to 1.
+            Called from time to time with the fraction of work done, up to 1.
 
         Raises
         ------
         ValueError
-            If an image cannot be filled, the images differ in shape or depth, the model
-            sees too far to be run in tiles, or diverges, or the memory does not suffice. In their
-            holes images may then hold a first guess, and parts of them be filled.
+            If an image cannot be filled, the images differ in shape or depth, the model sees too
+            far to be run in tiles or diverges, or the memory does not suffice. The holes may then
+            contain a first guess, or be partly filled.
         """
         for image in images:
             self.check(image)
@@ -117,7 +118,7 @@ class Inpainter(Restorer):
         return views(values, self.channels, shows_grey=True)
 
     def _probe(self, sigma: float) -> Problem:
-        """Return one with scattered holes above and a long one below, down the middle."""
+        """Return a problem with scattered holes above and one long hole down the middle below."""
         generator = torch.Generator().manual_seed(0)
         mask = Mask.scattered(_SCATTERED, PROBE, generator=generator).mask
         height, width = PROBE
@@ -127,7 +128,7 @@ class Inpainter(Restorer):
 
 
 class _Part(InPlace):
-    """An image whose holes hold a first guess, or a channel of one."""
+    """An image, or one channel of it, whose holes hold a first guess."""
 
     def __init__(self, values: Array, missing: Array, inpainter: Inpainter) -> None:
         super().__init__(values, inpainter.sigma, channels=inpainter.channels)
@@ -158,5 +159,5 @@ class _Part(InPlace):
 
 
 def _held(values: Array) -> int:
-    """Bytes of an image and of where it has holes."""
+    """Bytes of an image and of the mask of its holes."""
     return int(values.nbytes + math.prod(values.shape[:2]))

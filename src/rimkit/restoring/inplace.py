@@ -1,4 +1,4 @@
-"""Images whose estimates take their place, whole or band by band."""
+"""Images that are overwritten by their estimates, whole or band by band."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rimkit.pixels import Array, to_unit, write_unit
 
 
 def views(values: Array, channels: int, *, shows_grey: bool = False) -> list[Array]:
-    """Views of an image (H, W, C) that a model of so many channels solves together.
+    """Split an image (H, W, C) into views that a model with ``channels`` channels can take.
 
-    One of one channel takes them one by one. ``shows_grey``: whether a grey image may be shown to
-    one of more.
+    A one-channel model gets one view per channel. ``shows_grey``: whether a grey image may be given
+    to a model with more channels.
 
     Raises
     ------
     ValueError
-        If the model does not take the image.
+        If the model cannot take the image.
     """
     own = values.shape[2]
     if own == channels or (own == 1 and shows_grey):
@@ -29,9 +29,9 @@ def views(values: Array, channels: int, *, shows_grey: bool = False) -> list[Arr
 
 
 class InPlace:
-    """An image (H, W, C), or some channels of one, whose estimate takes its place.
+    """An image (H, W, C), or some of its channels, overwritten by its estimate.
 
-    What a `rimkit.restoring.restorer.Part` has but ``problem`` and ``settle``.
+    A `rimkit.restoring.restorer.Part` without ``problem`` and ``settle``.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class InPlace:
     sigma
         Noise standard deviation where white is 1.
     channels
-        Of the model; those of the image if None. To a model of three a grey image is shown three
-        times, and what comes back is averaged.
+        Number that the model takes; that of the image if None. For a three-channel model, a grey
+        image is repeated three times and the results are averaged.
     """
 
     def __init__(self, values: Array, sigma: float, *, channels: int | None = None) -> None:
@@ -51,11 +51,11 @@ class InPlace:
         self.sigma = sigma
         self.row_bytes = width * (4 * channels + 2 * own * values.itemsize)
         self._values = values
-        self._top = 0  # of the rows that are held as they were
+        self._top = 0  # first of the rows that are held unchanged
         self._held = values[:0]
 
     def measurement(self, window: Window | None = None) -> Tensor:
-        """Return y (C, h, w), all or a window of it."""
+        """Return y (C, h, w), whole or a window of it."""
         values = self._values
         if window is not None:
             rows, columns = window
@@ -63,17 +63,17 @@ class InPlace:
         return to_unit(values).expand(self.shape[0], -1, -1)
 
     def hold(self, rows: slice) -> None:
-        """Keep rows as they are until others are asked for."""
+        """Keep rows unchanged until others are requested."""
         fresh = self._values[self._top + len(self._held) : rows.stop]
         self._held = np.concatenate([self._held[rows.start - self._top :], fresh])
         self._top = rows.start
 
     def write(self, top: int, x: Tensor) -> None:
-        """Put rows of the estimate (C, H, W) where y was."""
+        """Overwrite y with rows (C, H, W) of the estimate."""
         if self._values.shape[2] < x.shape[0]:
             x = x.mean(0, keepdim=True)
         rows = self._values[top : top + x.shape[1]]
         before = rows.copy() if rows.dtype.itemsize > x.dtype.itemsize else None
         write_unit(rows, x)
-        if before is not None:  # what has not changed keeps the digits that x has no place for
+        if before is not None:  # unchanged values keep the digits that x cannot hold
             np.copyto(rows, before, where=rows == before.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Run a model on images of any size in a given memory: whole and together, or in tiles."""
+"""Run a model on images of any size within a memory budget: whole and batched, or in tiles."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from rimkit.problem import Problem
 from rimkit.restoring.tiling import Tile, blend, check_can_be_cut, plan, reach
 from rimkit.rim import RIM
 
-# What the allocator leaves in holes, and the convolutions take, beside the tensors. Where an image
-# is made larger, tensors have more sizes, and there are more holes (``rimkit bench restore
+# Factors for allocator fragmentation and convolution workspace, on top of the tensors. When an
+# image is enlarged, tensors come in more sizes and fragment more (``rimkit bench restore
 # --scale``).
 _MARGIN = 2.1
 _MARGIN_LARGER = 2.8
 
 
 class Part(Protocol):
-    """What a model solves at once: an image, or a channel of one.
+    """What a model solves in one go: an image, or one channel of it.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Part(Protocol):
     sigma
         Noise standard deviation where white is 1.
     row_bytes
-        What a row takes beside what a solver does, while bands of tiles are solved.
+        Bytes that a row takes, besides the solver's own memory, while bands of tiles are solved.
     """
 
     @property
@@ -50,51 +50,51 @@ class Part(Protocol):
     def row_bytes(self) -> int: ...  # noqa: D102
 
     def measurement(self, window: Window | None = None) -> Tensor:
-        """Return y (C, h, w), or what of it belongs to a window of the estimate."""
+        """Return y (C, h, w), or the part of it that belongs to a window of the estimate."""
         ...
 
     def problem(self, sigma: Tensor, window: Window | None = None) -> Problem:
-        """How y was made; sigma () or (1,)."""
+        """Return how y was made; ``sigma`` is () or (1,)."""
         ...
 
     def hold(self, rows: slice) -> None:
-        """Rows of the estimate are needed next: keep what `write` might destroy of their y."""
+        """Keep y for these rows of the estimate, needed next, where `write` might destroy it."""
         ...
 
     def settle(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return what becomes of estimates (N, C, H, W) of y."""
+        """Return the final form of estimates (N, C, H, W) of y."""
         ...
 
     def write(self, top: int, x: Tensor) -> None:
-        """Write rows of the estimate (C, H, W), from ``top`` on, to where they belong."""
+        """Write rows (C, H, W) of the estimate to their place, from row ``top`` on."""
         ...
 
 
 class Restorer:
-    """A model, and how it is run on images of any size, on the processor.
+    """Runs a model on images of any size, on the CPU.
 
     Parameters
     ----------
     model
-        Whatever it is trained for.
+        Trained for any task.
     scale
         How many times larger the estimate is than the measurement.
     steps
-        Number of steps, from 1; the model's own if None.
+        Number of steps, at least 1; the model's own if None.
     memory
-        Bytes that the images and all that is computed may take, beside what the process holds once
-        a model has run in it. An attribute: it may be changed.
+        Bytes that the images and all computation may take, on top of what the process holds once a
+        model has run in it. An attribute that may be changed.
     precision
-        In which the network computes; ``"auto"``: bfloat16 where the processor multiplies in it,
-        else float32.
+        Precision of the network; ``"auto"``: bfloat16 if the CPU multiplies in it natively, else
+        float32.
     self_ensemble
         Whether the model is run in eight orientations (`rimkit.SelfEnsemble`).
 
     Raises
     ------
     ValueError
-        If the model is in training mode or on another device, there are no steps, the precision has
-        another name, or the memory is no number of bytes.
+        If the model is in training mode or not on the CPU, there are no steps, the precision is
+        unknown, or the memory is not a positive number of bytes.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Restorer:
             raise ValueError(f"steps is a whole number from 1, got {steps!r}")
         if precision not in (known := ("auto", *get_args(Precision))):
             raise ValueError(f"precision is one of {', '.join(known)}, got {precision!r}")
-        if not hasattr(memory, "__float__") or not 0 < memory < math.inf:  # as a text is not
+        if not hasattr(memory, "__float__") or not 0 < memory < math.inf:  # a string has none
             raise ValueError(f"memory is a positive number of bytes, got {memory} (1 GB is 1e9)")
         self.model = model
         self.scale = scale
@@ -134,7 +134,7 @@ class Restorer:
 
     @property
     def channels(self) -> int:
-        """What the model takes."""
+        """Number of channels that the model takes."""
         return self._channels
 
     def _run(
@@ -144,7 +144,7 @@ class Restorer:
         memory: float,
         on_progress: Callable[[float], object] | None = None,
     ) -> None:
-        """Solve parts of one shape: together if they fit into the memory, else one by one."""
+        """Solve parts of the same shape: together if they fit into memory, else one by one."""
         progress = _Progress(on_progress)
         pixels = math.prod(parts[0].shape[1:])
         together = int(memory // (pixels * self._bytes_per_pixel))
@@ -157,15 +157,15 @@ class Restorer:
             levels = {part.sigma: part for part in parts}  # the channels of an image share one
             tiles = {sigma: self._plan(part, memory) for sigma, part in levels.items()}
             progress.expect(sum(_area(tiles[part.sigma]) for part in parts) * self._steps)
-            give_back()  # what reading the image has left
+            give_back()  # what reading the image left behind
             for part in parts:
                 self._run_tiled(part, tiles[part.sigma], progress)
-            give_back()  # for writing it
+            give_back()  # before writing it
 
     def _plan(self, part: Part, memory: float) -> list[Tile]:
         check_can_be_cut(self._solver)
         channels, height, width = part.shape
-        # A tile of a by a pixels takes a^2 of these, and buffers of a rows of the image.
+        # A tile of a x a pixels takes a^2 of ``each``, plus buffers for a rows of the image.
         row, each = part.row_bytes, self._bytes_per_pixel
         side = (math.sqrt(row**2 + 4 * each * max(memory, 0)) - row) / (2 * each)
         overlap = reach(
@@ -185,7 +185,7 @@ class Restorer:
             ) from error
 
     def _probe(self, sigma: float) -> Problem | None:
-        """Return the problem by which the overlap of tiles is measured, as in `reach`."""
+        """Return the problem on which the overlap of tiles is measured, as in `reach`."""
         return None
 
     def _run_whole(self, parts: Sequence[Part], progress: _Progress) -> None:
@@ -196,7 +196,7 @@ class Restorer:
             part.write(0, x)
 
     def _run_tiled(self, part: Part, tiles: Sequence[Tile], progress: _Progress) -> None:
-        """Go down the image in bands of tiles."""
+        """Solve the image from top to bottom in bands of tiles."""
         sigma = torch.tensor(float(part.sigma))
 
         def solve(tile: Tile) -> Tensor:
@@ -205,10 +205,10 @@ class Restorer:
 
         blend(tiles, solve, part.write, begin=part.hold)
         height = part.shape[1]
-        part.hold(slice(height, height))  # nothing
+        part.hold(slice(height, height))  # hold nothing
 
     def _solve(self, y: Tensor, problem: Problem, progress: _Progress) -> Tensor:
-        for iterate in self._solver.iterate(y, problem, steps=self._steps):  # one, at the least
+        for iterate in self._solver.iterate(y, problem, steps=self._steps):  # at least one
             progress.add(y.shape[0] * math.prod(iterate.x.shape[-2:]))
         return iterate.x
 
@@ -217,7 +217,7 @@ class Restorer:
 
 
 class _Progress:
-    """Work in pixels times steps."""
+    """Progress, with work counted in pixels times steps."""
 
     def __init__(self, listener: Callable[[float], object] | None) -> None:
         self._listener = listener

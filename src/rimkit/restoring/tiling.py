@@ -1,4 +1,4 @@
-"""Large images in tiles that overlap: iterate, state and likelihood are cut together."""
+"""Large images in overlapping tiles: iterate, state and likelihood are cut together."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from rimkit.problem import Denoising, Problem, SuperResolution
 from rimkit.solver import Solver
 
 _GRID = 8
-"""Tiles begin at multiples of this, so that strided networks see the same phase as untiled."""
+"""Tiles begin at multiples of this, so that strided networks keep their phase."""
 
 _FEATHER = 16
 """Pixels over which a tile fades into its neighbour."""
 
 _SHORTEST = _FEATHER + _GRID
-"""The least that is kept of a tile: it must fade at both ends."""
+"""Least length kept of a tile: it must fade at both ends."""
 
 PROBE = (128, 256)
-"""(H, W) of the images on which a reach is measured: it is at most half as far as they are wide."""
+"""(H, W) of the images on which a reach is measured: it is at most half their width."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Tile:
     Attributes
     ----------
     outer
-        What is solved.
+        The region that is solved.
     kept
-        What counts of it: far enough from the cuts.
+        The part of it that counts: far enough from the cuts.
     profiles
-        How it fades along rows (h,) and along columns (w,) of ``kept``.
+        How it fades over the rows (h,) and the columns (w,) of ``kept``.
     """
 
     outer: Window
@@ -48,7 +48,7 @@ class Tile:
 
     @property
     def weight(self) -> Tensor:
-        """(h, w) of ``kept``: 1 but where it fades; the weights of all tiles sum to one."""
+        """(h, w) of ``kept``: 1 except where it fades; the weights of all tiles sum to one."""
         down, across = self.profiles
         return down[:, None] * across
 
@@ -61,14 +61,14 @@ def plan(height: int, width: int, *, pixels: int, overlap: int) -> list[Tile]:
     height, width
         Of the image, in pixels.
     pixels
-        The most that a tile may have, all included.
+        Most pixels that a tile may have, overlap included.
     overlap
-        Pixels beyond what is kept of a tile that must be solved with it; see `reach`.
+        Pixels around the kept part of a tile that must be solved with it; see `reach`.
 
     Raises
     ------
     ValueError
-        If tiles of so few pixels would consist of overlap alone.
+        If tiles this small would consist of overlap alone.
     """
     rows, columns = _numbers(height, width, pixels, overlap)
     return [
@@ -123,21 +123,21 @@ def blend(
     *,
     begin: Callable[[slice], object] = lambda rows: None,
 ) -> None:
-    """Fade estimates of tiles into each other, in the memory of one band of tiles.
+    """Blend the estimates of tiles into each other, in the memory of one band of tiles.
 
     Parameters
     ----------
     tiles
-        As `plan` has cut an image.
+        Tiles of an image, as `plan` returns them.
     solve
-        From a tile to the estimate (..., H, W) of its ``outer``.
+        Maps a tile to the estimate (..., H, W) of its ``outer``.
     write
-        Takes rows (..., h, W) of the whole image that are done, and the number of the first.
+        Takes the number of the first finished row of the whole image, and the rows (..., h, W).
     begin
-        Is told which rows of the image the tiles of the next band see.
+        Called with the rows of the image that the tiles of the next band see.
     """
     bands = [list(band) for _, band in itertools.groupby(tiles, lambda tile: tile.kept[0].start)]
-    shared = torch.empty(0, 1)  # rows on which the last band has worked, too
+    shared = torch.empty(0, 1)  # rows to which the last band has contributed, too
     for band, following in itertools.zip_longest(bands, bands[1:]):
         rows, width = band[0].kept[0], band[-1].kept[1].stop
         begin(band[0].outer[0])
@@ -149,12 +149,12 @@ def blend(
             sums[..., tile.kept[1]] += tile.weight.to(x) * x
         done = (following[0].kept[0].start if following else rows.stop) - rows.start
         write(rows.start, sums[..., :done, :])
-        shared = sums[..., done:, :].clone()  # a view would keep the whole band
+        shared = sums[..., done:, :].clone()  # a view would keep the whole band alive
         del sums
 
 
 def check_can_be_cut(solver: Solver) -> None:
-    """Raise ``ValueError`` if tiles would be solved otherwise than the whole image."""
+    """Raise ``ValueError`` if solving in tiles would differ from solving the whole image."""
     if solver.looks_at_all:
         raise ValueError(
             "this solver looks at the whole image (a machine whose scores are whitened by their "
@@ -163,7 +163,7 @@ def check_can_be_cut(solver: Solver) -> None:
 
 
 def inside(tile: Tile) -> Window:
-    """Where in the solved part the kept part lies."""
+    """Where the kept part lies within the solved part."""
     rows, columns = (
         slice(kept.start - outer.start, kept.stop - outer.start)
         for kept, outer in zip(tile.kept, tile.outer, strict=True)
@@ -181,28 +181,28 @@ def reach(
     steps: int | None = None,
     tolerance: float = 0.25 / 255,
 ) -> int:
-    """How far a pixel of y is seen in the estimate over all steps: the overlap of tiles, in pixels.
+    """How far a pixel of y affects the estimate over all steps: the overlap of tiles, in pixels.
 
-    Measured: pairs of noisy images that agree in their right halves, and in the left ones could
-    hardly differ more, are restored; the reach is the distance from the middle within which the
+    This is measured by restoring pairs of noisy images that agree in their right halves and differ
+    strongly in their left halves. The reach is the distance from the middle within which the
     estimates of a pair differ by the tolerance or more, rounded up to a multiple of eight. The
-    images are flat, striped, and of independent pixels.
+    images are flat, striped, or of independent pixels.
 
     Parameters
     ----------
     solver, steps
-        What is run.
+        What to run.
     sigma
-        Noise level of the image that is to be cut.
+        Noise level of the image to be cut.
     problem
-        With an operator that keeps images of the size `PROBE` as large; None: denoising, or
+        Its operator must map images of the size `PROBE` to the same size; None: denoising, or
         super-resolution by ``scale``.
     channels
         Of the image.
     scale
         How many times smaller y is than x; 1: denoising.
     tolerance
-        What counts as a difference; a quarter of a grey level of 255.
+        Least difference that counts; by default a quarter of a grey level of 255.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def reach(
     else:
         first, second = problem.operator.A(first), problem.operator.A(second)
     seen = torch.zeros(half, dtype=torch.bool)
-    for pair in zip(first, second, strict=True):  # one by one, in little memory
+    for pair in zip(first, second, strict=True):  # one by one, to save memory
         one, other = (solver.solve(y[None], problem, steps=steps).x for y in pair)
         seen |= ((one - other)[..., half:].abs().amax((0, 1, 2)) >= tolerance).cpu()
     distance = int(seen.nonzero().max()) + 1 if seen.any() else 0
@@ -245,7 +245,7 @@ class _Span:
 
 
 def _numbers(height: int, width: int, pixels: int, overlap: int) -> tuple[int, int]:
-    """How many tiles down and across, so that the least is solved in all."""
+    """How many tiles down and across, minimising the total area that is solved."""
     down, across = (
         np.arange(1, max(1, length // _SHORTEST) + 1, dtype=np.int64) for length in (height, width)
     )
@@ -264,9 +264,9 @@ def _numbers(height: int, width: int, pixels: int, overlap: int) -> tuple[int, i
 
 
 def _size(length: int, number: int, overlap: int) -> int:
-    """Length of what is solved with each of so many parts.
+    """Length that is solved for each of ``number`` parts.
 
-    The same for all, so that every tile fits where the last one was in memory.
+    The same for all, so that every tile fits into the memory that the last one left.
     """
     if number == 1:
         return length
@@ -275,7 +275,7 @@ def _size(length: int, number: int, overlap: int) -> int:
 
 
 def _margin(overlap: int) -> int:
-    """From a cut to the end of the tile that reaches over it."""
+    """Distance from a cut to the end of the tile that extends beyond it."""
     return -(-overlap // _GRID) * _GRID + _FEATHER // 2
 
 

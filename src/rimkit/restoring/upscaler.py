@@ -1,4 +1,4 @@
-"""Make images larger, of any size, number of channels and kind, in a given memory."""
+"""Enlarge images of any size, number of channels and dtype, within a memory budget."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ from rimkit.rim import RIM, SMALLEST_SIDE
 _LARGEST_SCALE = 4.0
 _KERNEL = 4  # pixels of the small image under the cubic kernel
 _SEEN = 3  # pixels of the small image beyond a cut that bicubic interpolation may look at
-_FILLED = 16  # pixels of the small image beyond what is visible: further off nothing shows
+_FILLED = 16  # pixels of the small image to fill beyond visible ones: farther out nothing shows
 
 
 def check_scale(scale: float) -> None:
-    """Raise ``ValueError`` unless images can be made so many times larger."""
+    """Raise ``ValueError`` unless images can be enlarged by this factor."""
     check_real("scale", scale)
-    if not 1 <= scale <= _LARGEST_SCALE:  # NaN is neither
+    if not 1 <= scale <= _LARGEST_SCALE:  # refuses NaN, too
         raise ValueError(f"scale is from 1 to {_LARGEST_SCALE:g}, got {scale:g}")
 
 
 class Upscaler(Restorer):
-    """A model, and how images of any size are made larger with it.
+    """Enlarges images of any size with a model.
 
-    At scale 1 an image stays as it is. What is hidden under full transparency, often black, is not
-    shown to the model: visible colours go on there, or they would get a dark fringe.
+    At scale 1 an image stays as it is. Colours hidden under full transparency, often black, are not
+    shown to the model: visible colours are extended there, or they would get a dark fringe.
 
     Parameters
     ----------
     model
         Trained for super-resolution. A grey model takes the channels of a colour image one by one;
-        to a colour model a grey image is shown three times, and what comes back is averaged.
+        for a colour model, a grey image is repeated three times and the results are averaged.
     scale
-        How many times larger images become, from 1 to 4; need not be whole.
+        Enlargement factor, from 1 to 4, not necessarily an integer.
     sigma
-        Standard deviation of what the small images have besides, where white is 1.
+        Standard deviation of the noise in the small images, where white is 1.
     steps, memory, precision, self_ensemble
         As in `rimkit.restoring.restorer.Restorer`.
 
     Raises
     ------
     ValueError
-        If the scale or sigma is not what it should be, or the model is in training mode.
+        If the scale or sigma is invalid, or the model is in training mode.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Upscaler(Restorer):
         self_ensemble: bool = False,
     ) -> None:
         check_scale(scale)
-        SuperResolution(scale, sigma=sigma)  # which checks it
+        SuperResolution(scale, sigma=sigma)  # checks its arguments
         check_level(sigma)
         super().__init__(
             model,
@@ -81,19 +81,19 @@ class Upscaler(Restorer):
         self.sigma = sigma
 
     def check(self, values: Array) -> None:
-        """Raise ``ValueError`` unless this is an image (H, W, C) that can be made larger."""
+        """Raise ``ValueError`` unless this is an image (H, W, C) that can be enlarged."""
         large_enough = max(_KERNEL, math.ceil(SMALLEST_SIDE / self.scale))
         check_image(values, smallest=1 if self.scale == 1 else large_enough)
         if not 1 <= values.shape[2] <= 4:
             raise ValueError(f"images have 1 to 4 channels, got {values.shape[2]}")
 
     def size(self, values: Array) -> tuple[int, int]:
-        """(H, W) that an image will have: the largest whole numbers."""
+        """(H, W) of the enlarged image, rounded down."""
         height, width = values.shape[:2]
         return math.floor(height * self.scale + 1e-9), math.floor(width * self.scale + 1e-9)
 
     def capacity(self, values: Array) -> int:
-        """How many images like this one fit into the memory at once; 0: it must be cut."""
+        """How many images like this one fit into memory at once; 0: it must be tiled."""
         pixels = math.prod(self.size(values))
         each = len(self._parts(values)) * pixels * self._bytes_per_pixel
         return int(self.memory // (self._held(values) + each))
@@ -101,27 +101,27 @@ class Upscaler(Restorer):
     def upscale(
         self, images: Sequence[Array], *, on_progress: Callable[[float], object] | None = None
     ) -> list[Array]:
-        """Make images larger: together if they fit into the memory, else one by one.
+        """Enlarge images: together if they fit into memory, else one by one.
 
         Parameters
         ----------
         images
-            (H, W, C), all of one shape: uint8, uint16, or floating with black 0 and white 1. Of two
-            or four channels the last one is transparency; bicubic interpolation makes it larger,
-            clipped to 0 and 1.
+            (H, W, C), all of the same shape: uint8, uint16, or floating point with black 0 and
+            white 1. With two or four channels the last one is alpha, which is enlarged by bicubic
+            interpolation and clipped to [0, 1].
         on_progress
-            Called now and then with the share of the work that is done, up to 1.
+            Called from time to time with the fraction of work done, up to 1.
 
         Returns
         -------
         list
-            Of their kind; whole numbers are rounded and clipped.
+            The enlarged images, of the same dtype; integers are rounded and clipped.
 
         Raises
         ------
         ValueError
-            If these are no such images, the model sees too far to be run in tiles, or diverges, or
-            the memory does not suffice.
+            If the images are invalid, the model sees too far to be run in tiles or diverges, or the
+            memory does not suffice.
         """
         for values in images:
             self.check(values)
@@ -144,13 +144,13 @@ class Upscaler(Restorer):
         return results
 
     def _held(self, values: Array) -> int:
-        """Bytes of an image, of a copy where it is transparent, and of what becomes of it."""
+        """Bytes of an image, of a copy if it has alpha, and of the result."""
         height, width = self.size(values)
         copies = 1 if values.shape[2] == _colours(values) else 2
         return int(copies * values.nbytes + height * width * values.shape[2] * values.itemsize)
 
     def _parts(self, values: Array) -> list[slice]:
-        """Channels of an image that are solved together."""
+        """Groups of channels that are solved together."""
         colours = _colours(values)
         if self._channels == 1:
             return [slice(channel, channel + 1) for channel in range(colours)]
@@ -171,7 +171,7 @@ class Upscaler(Restorer):
 
 
 class _Larger:
-    """An image (h, w, C) and the place (H, W, C) of its estimate."""
+    """An image (h, w, C) and the array (H, W, C) that receives its estimate."""
 
     def __init__(self, values: Array, result: Array, upscaler: Upscaler) -> None:
         height, width, channels = result.shape
@@ -194,7 +194,7 @@ class _Larger:
         return Problem(_part(self._scale, self.shape[1:], window), whole.noise)
 
     def hold(self, rows: slice) -> None:
-        """Nothing is written over."""
+        """Do nothing: no input is overwritten."""
 
     def settle(self, x: Tensor, y: Tensor) -> Tensor:
         return x
@@ -210,7 +210,7 @@ def _colours(values: Array) -> int:
 
 
 def _visible(values: Array) -> Array:
-    """Colours of an image, those next to what is visible going on where all is transparent."""
+    """Return the colours of an image, visible ones extended into fully transparent areas."""
     colours = values[..., : _colours(values)]
     if values.shape[2] == colours.shape[2]:
         return colours
@@ -227,7 +227,7 @@ def _visible(values: Array) -> Array:
 
 
 def _spread(x: Tensor, known: Tensor) -> Tensor:
-    """Give unknown pixels of x (C, H, W) the mean of their known neighbours, from pixel to pixel.
+    """Fill unknown pixels of x (C, H, W) with the mean of known neighbours, growing outwards.
 
     ``known`` (1, H, W) is 1 or 0.
     """

@@ -1,1 +1,1 @@
-"""The page where one watches the inference: `rimkit serve`."""
+"""The web page for watching an inference: `rimkit serve`."""

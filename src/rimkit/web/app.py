@@ -21,9 +21,9 @@ from rimkit.web.routes import router
 from rimkit.web.solvers import offers
 from rimkit.web.studio import Studio
 
-_LEAST_SIDE = 256  # of an image that every solver is to take
-_LONGEST_WISH = 300_000  # bytes: MOST_RUNS numbers of two million pixels, and some
-_LONGEST = 20_000  # of what else is sent
+_LEAST_SIDE = 256  # of an image that every solver must take
+_LONGEST_WISH = 300_000  # bytes: MOST_RUNS numbers of two million pixels, and a margin
+_LONGEST = 20_000  # bytes of any other request
 
 
 def create_app(
@@ -36,16 +36,16 @@ def create_app(
     models
         Names or paths of the models that are offered.
     limits
-        What visitors may take of the machine.
+        What visitors may use of this computer.
     hosts
-        Names by which the server may be called, as `rimkit.web.guards.Guards` takes them: others
-        are refused, so that no other page can reach it under a name of its own.
+        Host names of the server, as in `rimkit.web.guards.Guards`: requests to others are refused,
+        so that no other page can reach it under a name of its own.
 
     Raises
     ------
     ValueError
-        If a model cannot be loaded, two have one name, or the memory is too little for any image
-        that somebody would send.
+        If a model cannot be loaded, two have the same name, or the memory is too little for any
+        image that somebody would send.
     """
     limits = limits if limits is not None else Limits()
     offered = offers(models, memory=limits.memory)
@@ -80,22 +80,22 @@ def create_app(
 
 
 class _Fresh(StaticFiles):
-    """Files that a browser asks for again: after an upgrade, old ones would meet new answers."""
+    """Files that a browser must revalidate: after an upgrade, old ones would meet new answers."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return a file, or that it has not changed."""
+        """Return a file, or the response that it has not changed."""
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "no-cache"
         return response
 
 
 def static_folder() -> Path:
-    """Where the page lies."""
+    """Folder of the page's files."""
     return Path(str(resources.files("rimkit.web") / "static"))
 
 
 async def _explain(_: Request, error: Exception) -> JSONResponse:
-    """Say in one line what is wrong with a wish."""
+    """Say in one line what is wrong with a request."""
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     lines = [_line(each["loc"][1:], each["msg"]) for each in problems[:3]]
     return JSONResponse({"detail": "; ".join(lines)[:500]}, status_code=422)

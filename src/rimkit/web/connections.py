@@ -1,4 +1,4 @@
-"""Connections that say nothing are closed, and so are those that are too many."""
+"""Close connections that send no request, and those beyond a maximum number."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _SPARE = 64  # file descriptors for everything else
 
 
 def bounded_protocol(*, most: int, seconds: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol, but with bounds.
+    """Return uvicorn's protocol, with limits.
 
     Parameters
     ----------
     most
-        Connections that may be open; fewer if the process may open fewer files. A new one beyond
-        that is closed at once.
+        Most connections that may be open; fewer if the process may open fewer files. A new one
+        beyond that is closed at once.
     seconds
-        In which the head of a request must have come.
+        Time within which the head of a request must arrive.
     """
     most = max(1, min(most, _files() - _SPARE))
 
     class Bounded(H11Protocol):
         _waiting: asyncio.TimerHandle | None = None
-        _after: RequestResponseCycle | None = None  # the request before the one that is waited for
+        _after: RequestResponseCycle | None = None  # the request before the one awaited
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)

@@ -1,4 +1,4 @@
-"""What stands between visitors and the application: sizes, times, origins, headers."""
+"""Checks between visitors and the application: sizes, times, origins, headers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-"""Sent with every answer: nothing is loaded from elsewhere, and no other page looks in."""
+"""Sent with every response: nothing is loaded from elsewhere, and no other page can look in."""
 
 
 class _Refused(Exception):  # noqa: N818
@@ -33,20 +33,20 @@ class _Refused(Exception):  # noqa: N818
 
 
 class Guards:
-    """Refuses other names, bodies that are too long or slow, and wishes that other pages send.
+    """Refuses other host names, bodies that are too long or slow, and requests from other pages.
 
-    Starlette's own check of names takes no IPv6 addresses.
+    Starlette's own check of host names does not accept IPv6 addresses.
 
     Parameters
     ----------
     app
-        What is guarded.
+        The application to guard.
     hosts
-        Names and addresses by which it may be called; ``"*"`` is any, ``"*.a.b"`` all below a.b.
+        Accepted host names and addresses; ``"*"`` is any, ``"*.a.b"`` all below a.b.
     longest
-        Bytes of a body by the beginning of its path; the first that fits counts.
+        Most bytes of a body, by prefix of the request's path; the first match counts.
     seconds
-        In which a body must have come.
+        Time within which a body must arrive.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Guards:
             await self._app(scope, receive, send)
             return
         started = False
-        refusals: list[_Refused] = []  # the application may take one for an error of its own
+        refusals: list[_Refused] = []  # the application may mistake one for an error of its own
 
         async def send_guarded(message: Message) -> None:
             nonlocal started
@@ -102,7 +102,7 @@ class Guards:
 
         async def bounded() -> Message:
             nonlocal received, complete
-            if complete:  # what comes now is the end of the connection, which may take its time
+            if complete:  # only the end of the connection can follow, which may take its time
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, end - loop.time()))
@@ -118,7 +118,7 @@ class Guards:
 
 
 def _check_host(scope: Scope, hosts: Sequence[str]) -> None:
-    """Refuse what was sent to another name: a page may have given this address one of its own."""
+    """Refuse requests to another host name: a page may have pointed its own at this address."""
     called = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
     name = re.sub(r":\d*$", "", called).strip("[]")
     for host in hosts:
@@ -128,7 +128,7 @@ def _check_host(scope: Scope, hosts: Sequence[str]) -> None:
 
 
 def _check_origin(scope: Scope) -> None:
-    """Refuse what another page makes a visitor's browser send."""
+    """Refuse requests that another page makes a visitor's browser send."""
     if scope["method"] in ("GET", "HEAD"):
         return
     headers = dict(scope["headers"])

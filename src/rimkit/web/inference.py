@@ -1,4 +1,4 @@
-"""One inference from the file of a visitor to the file that is handed back, look by look."""
+"""One inference, from a visitor's file to the file that is handed back, look by look."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Wish(BaseModel):
     Attributes
     ----------
     image
-        Which, by the name that it got when it was sent.
+        Name that the image was given when it was uploaded.
     degradation
         What is done to it first.
     solver
         The name of an offer.
     steps
-        None: as many as the solver takes by itself.
+        Number of steps; None: the solver's own.
     inspect
         Whether score and state are shown, too.
     visitor
@@ -61,7 +61,7 @@ class Wish(BaseModel):
 
     @property
     def painted_bytes(self) -> int:
-        """Bytes that what was painted takes."""
+        """Bytes that the painted runs take."""
         return 4 * len(self.degradation.runs) if isinstance(self.degradation, Painted) else 0
 
 
@@ -74,7 +74,7 @@ class Look:
     facts
         What happened, to be sent as JSON.
     files
-        Pictures that came of it, by name.
+        The resulting pictures, by name.
     """
 
     facts: dict[str, Any]
@@ -91,13 +91,13 @@ def infer(
 ) -> Iterator[Look]:
     """Yield a look at the measurement, at the estimate after every step, and at the result.
 
-    Every look is made when it is asked for: who stops asking stops the work. ``check`` is called
-    now and then where a look takes long; what it raises ends the work, too.
+    Every look is made on demand: a caller that stops iterating stops the work. ``check`` is called
+    from time to time during long looks; an exception that it raises ends the work, too.
 
     Raises
     ------
     ValueError
-        If the image is too large for the server, or not what the solver takes.
+        If the image is too large for the server, or the solver cannot take it.
     """
     values = picture.colours
     steps = offer.steps if wish.steps is None else wish.steps
@@ -176,7 +176,7 @@ def _walk(solver: Solver, measured: Measured, steps: int, together: int) -> Iter
 
 
 def _joined(iterates: list[Iterate]) -> Iterate:
-    """All estimates; of the states, the first, since only that is shown."""
+    """Join all estimates; of the states keep the first, since only that is shown."""
     if len(iterates) == 1:
         return iterates[0]
     eta = torch.cat([each.eta for each in iterates])
@@ -184,7 +184,7 @@ def _joined(iterates: list[Iterate]) -> Iterate:
 
 
 def _estimate(iterate: Iterate, measured: Measured) -> Tensor:
-    """With the channels of the image, and with what of it stays."""
+    """Return the estimate with the channels of the image, and with its unchanged pixels."""
     x = iterate.x
     if x.shape[1] > measured.shown.shape[1]:
         x = x.mean(1, keepdim=True)
@@ -192,7 +192,7 @@ def _estimate(iterate: Iterate, measured: Measured) -> Tensor:
 
 
 def _numbers(x: Tensor, before: Tensor | None, truth: Tensor | None) -> dict[str, float | None]:
-    """PSNR in dB where the truth is known, and how far the step went, in grey levels."""
+    """PSNR in dB if the truth is known, and the RMS change of the step, in grey levels."""
     moved = None if before is None else float((x - before).square().mean().sqrt()) * LEVELS
     if truth is None:
         return {"psnr": None, "change": moved}
@@ -215,7 +215,7 @@ def _inside(solver: Solver, iterate: Iterate, measured: Measured, number: int) -
 def _alpha_by(
     solver: Solver, limits: Limits, check: Callable[[], None]
 ) -> Callable[[Sequence[Noisy]], None]:
-    """Return what denoises transparency that is noisy, too; nothing for a classical solver."""
+    """Return a function that denoises noisy alpha; for a classical solver it does nothing."""
     if not isinstance(solver, RIM):
         return lambda _: None
 
@@ -230,7 +230,7 @@ def _alpha_by(
 def _result(
     picture: Picture, x: Tensor, wish: Wish, denoise_alpha: Callable[[Sequence[Noisy]], None]
 ) -> tuple[str, bytes]:
-    """Ending and content of the file that is handed back."""
+    """Extension and content of the file that is handed back."""
     if isinstance(wish.degradation, Photograph | Painted):
         restored = Picture(picture.values.copy(), picture.metadata)
     else:

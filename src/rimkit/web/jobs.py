@@ -1,4 +1,4 @@
-"""Inferences that wait, run and are kept: one at a time, and only while somebody watches."""
+"""Queue, run and keep inferences: one at a time, and only while somebody watches."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from rimkit.web.queue import FairQueue, Full
 from rimkit.web.shelf import Shelf
 
 Status = Literal["waiting", "running", "done", "failed", "cancelled"]
-_OVERHEAD = 20_000  # bytes, about, of a job without its pictures
+_OVERHEAD = 20_000  # approximate bytes of a job without its pictures
 _LEFT = "nobody watched any more"
 _Run = Callable[["Job", Callable[[], None]], Iterator[Look]]
 _FAILURES = (ValueError, RuntimeError, MemoryError, OSError)
 
 
 class Job:
-    """An inference that somebody asked for.
+    """An inference that was requested.
 
     Attributes
     ----------
     name
-        Cannot be guessed: who knows it may watch.
+        Cannot be guessed: whoever knows it may watch.
     wish, title
-        What is asked for, and what the image is called.
+        What is asked for, and the title of the image.
     status, events, files
-        How far it is, what happened so far, and the pictures that came of it, by name.
+        Its stage, what has happened so far, and the resulting pictures, by name.
     stop
-        Why it is to end, if it is.
+        Why it is to be ended, if it is.
     """
 
     def __init__(self, wish: Wish, title: str) -> None:
@@ -56,16 +56,16 @@ class Job:
 
     @property
     def size(self) -> int:
-        """Bytes that its pictures take, and what was painted."""
+        """Bytes that its pictures and the painted runs take."""
         return sum(map(len, self.files.values())) + self.wish.painted_bytes
 
     def abandoned(self, patience: float) -> bool:
-        """Whether nobody has watched for so many seconds."""
+        """Whether nobody has watched for ``patience`` seconds."""
         return not self._watchers and time.monotonic() - self._seen > patience
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Say that somebody watches, until the block ends."""
+        """Record that somebody is watching until the block ends."""
         self._watchers += 1
         try:
             yield
@@ -74,11 +74,11 @@ class Job:
             self._seen = time.monotonic()
 
     async def changed(self, after: int, timeout: float) -> None:
-        """Wait until more has happened than so many events, or so many seconds."""
+        """Wait until there are more than ``after`` events, at most ``timeout`` seconds."""
         future = asyncio.get_running_loop().create_future()
         self._changed.add(future)
         try:
-            if len(self.events) <= after and not self.over:  # else it may have been woken before
+            if len(self.events) <= after and not self.over:  # else the wake-up may have come before
                 await asyncio.wait_for(future, timeout)
         except TimeoutError:
             pass
@@ -86,7 +86,7 @@ class Job:
             self._changed.discard(future)
 
     def wake(self) -> None:
-        """Let all who wait for a change go on; in the thread of their loop."""
+        """Wake all that wait for a change; to be called in the thread of their loop."""
         for future in self._changed:
             if not future.done():
                 future.set_result(None)
@@ -98,11 +98,11 @@ class Worker:
     Parameters
     ----------
     run
-        Makes the looks of a job, one by one; calls what it is given where one takes long.
+        Yields the looks of a job; calls the function that it is given during long ones.
     limits
         See `Limits`.
     loop
-        In which those wait who watch.
+        Event loop in which watchers wait.
     """
 
     def __init__(self, run: _Run, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
@@ -117,15 +117,15 @@ class Worker:
         self._thread.start()
 
     def add(self, job: Job) -> None:
-        """Let a job wait for its turn.
+        """Queue a job.
 
         Raises
         ------
         Full
-            If too many wait.
+            If too many jobs are waiting.
         """
         self._sweep()
-        self._live[job.name] = job  # first: it may be taken at once
+        self._live[job.name] = job  # first, since it may be taken at once
         try:
             self._queue.put(job.wish.visitor, job)
         except Full:
@@ -133,21 +133,21 @@ class Worker:
             raise
 
     def get(self, name: str) -> Job | None:
-        """Return a job, or None if there is none, or no longer."""
+        """Return a job; None if it does not exist, or no longer does."""
         return self._live.get(name) or self._over.get(name)
 
     def ahead(self, job: Job) -> int | None:
-        """How many come before a job; None if it does not wait."""
+        """How many jobs come before this one; None if it is not waiting."""
         return self._queue.ahead(job)
 
     def cancel(self, job: Job, reason: str = "") -> None:
-        """End a job: at once if it waits, after the step it is at if it runs."""
+        """End a job: at once if it is waiting, after its current step if it is running."""
         job.stop = reason
         if self._queue.remove(job):
             self._end(job, "cancelled", reason)
 
     def close(self) -> None:
-        """End after the step that is being taken, and wait for that."""
+        """Stop after the current step, and wait for it."""
         self._closing.set()
         self._thread.join()
 
@@ -164,7 +164,7 @@ class Worker:
                 self._end(job, "cancelled", str(stopped))
             except _FAILURES as error:
                 self._end(job, "failed", _line(error))
-            except Exception as error:  # a defect of ours must not end the thread
+            except Exception as error:  # a bug must not end the thread
                 self._end(job, "failed", "an internal error")
                 self._loop.call_soon_threadsafe(_report, self._loop, error)
 
@@ -181,14 +181,14 @@ class Worker:
                 raise ValueError(f"ended after {seconds:.0f} seconds, which is all there is here")
 
         for look in self._run(job, check):
-            check()  # before anybody sees it: what is done does not fail afterwards
+            check()  # before anybody sees it, so that a finished job cannot fail
             job.files |= look.files
             job.events.append({**look.facts, "seconds": time.monotonic() - began})
             self._wake(job)
         self._end(job, "done")
 
     def _sweep(self) -> None:
-        """Let those who left wait no longer."""
+        """Cancel waiting jobs that nobody watches any more."""
         for job in list(self._live.values()):
             if job.status == "waiting" and job.abandoned(self._limits.patience):
                 self.cancel(job, _LEFT)

@@ -1,4 +1,4 @@
-"""What one visitor, and all of them together, may take of the machine."""
+"""What one visitor, and all of them together, may use of this computer."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ class Limits:
     Attributes
     ----------
     pixels
-        Of an image, height times width.
+        Pixels of an image, height times width.
     memory
         Bytes that one inference may take.
     steps
-        Of one inference.
+        Steps of one inference.
     frames
-        Bytes of estimates that one inference may leave: height x width x channels x (steps + 1).
+        Bytes of estimates that one inference may keep: height x width x channels x (steps + 1).
     seconds
-        That one inference may take.
+        Seconds that one inference may take.
     upload_bytes, upload_seconds
-        Of one file that is sent.
+        Bytes of one uploaded file, and seconds for its upload.
     uploads
-        Files that are received at a time.
+        Files that may be received at the same time.
     waiting, waiting_each
-        Inferences that wait, of all visitors and of one.
+        Inferences that may wait, of all visitors and of each.
     kept_bytes
-        Of uploaded files on disk, and as much of results in memory; the oldest go first.
+        Bytes of uploaded files on disk, and as many of results in memory; the oldest go first.
     patience
-        Seconds without a sign of the visitor after which an inference ends.
+        Seconds without a sign of the visitor after which an inference is ended.
     """
 
     pixels: int = 2_000_000

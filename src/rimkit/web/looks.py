@@ -14,7 +14,7 @@ from torch import Tensor
 from rimkit.pixels import Array, Bytes, from_unit
 
 _CHANNELS = 64
-_SIDE = 768  # of the sheet of channels, about
+_SIDE = 768  # approximate side of the sheet of channels
 SHEET_BYTES = _SIDE**2
 
 
@@ -24,7 +24,7 @@ def values_of(x: Tensor) -> Bytes:
 
 
 def png(values: Array) -> bytes:
-    """Encode (H, W, 1 or 3) of uint8."""
+    """Encode (H, W, 1 or 3) of uint8 as PNG."""
     file = io.BytesIO()
     image = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
     image.save(file, format="PNG", compress_level=1)
@@ -32,9 +32,9 @@ def png(values: Array) -> bytes:
 
 
 def signed(score: Tensor) -> Array:
-    """Show (P, C, H, W), the mean over colours: blue below zero, white at zero, red above.
+    """Show the mean of (P, C, H, W) over colours: blue below zero, white at zero, red above.
 
-    Full colour is at the 99.5th percentile of the sizes.
+    Full colour is reached at the 99.5th percentile of the magnitudes.
     """
     plane = score.reshape(-1, *score.shape[-2:]).mean(0)
     sizes = plane.abs().flatten()
@@ -49,7 +49,7 @@ def signed(score: Tensor) -> Array:
 def sheet(state: Sequence[Tensor]) -> Array | None:
     """Show the channels of a state's first sample side by side, zero in mid grey.
 
-    None if there is nothing that looks like an image.
+    None if no part of the state has the shape of an image.
     """
     maps = [
         part[0].flatten(0, -3)

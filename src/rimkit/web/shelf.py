@@ -1,4 +1,4 @@
-"""A shelf of bounded size: what was not asked for the longest goes first."""
+"""A shelf of bounded size: the least recently used goes first."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Thing = TypeVar("Thing")
 
 
 class Shelf(Generic[Thing]):
-    """Things by name, at most so many bytes of them. Safe to share between threads.
+    """Things by name, up to a total size in bytes. Safe to share between threads.
 
     Parameters
     ----------
     capacity
         Bytes.
     on_drop
-        Called with a thing that leaves.
+        Called with each thing that is dropped.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Shelf(Generic[Thing]):
         self._size = 0
 
     def put(self, name: str, thing: Thing, size: int) -> None:
-        """Put a thing on the shelf, or say that it has another size now."""
+        """Put a thing on the shelf, or update its size."""
         dropped = []
         with self._lock:
             self._size += size - self._things.get(name, (thing, 0))[1]
@@ -46,7 +46,7 @@ class Shelf(Generic[Thing]):
             self._on_drop(each)
 
     def get(self, name: str) -> Thing | None:
-        """Return a thing, or None if it is not there, or no longer."""
+        """Return a thing; None if it is not there, or no longer is."""
         with self._lock:
             if name not in self._things:
                 return None
@@ -55,5 +55,5 @@ class Shelf(Generic[Thing]):
 
     @property
     def size(self) -> int:
-        """Bytes of all that is there."""
+        """Total size in bytes."""
         return self._size

@@ -1,4 +1,4 @@
-"""The page as files: the model runs in the browser alone, any web server will do."""
+"""The page as static files: the model runs in the browser, and any web server will do."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ _POLICY = (
 )
 _PIXELS = 1_000_000  # of the largest image: a browser's memory is not ours
 _KINDS = ("photograph", "noise", "missing", "painted")  # that browser/backend.js offers
-_MARK = ".rimkit-site"  # by which a folder is known as one of these
+_MARK = ".rimkit-site"  # marks a folder as written by this module
 
 
 def export_site(
     folder: Path, models: Sequence[str], *, package: Path | None = None
 ) -> Iterator[str]:
-    """Write the page into a folder, and yield a line for each thing that is done.
+    """Write the page into a folder, and yield a line for each step done.
 
     Parameters
     ----------
     folder
         New, empty, or written by this function before.
     models
-        Names or paths; those that can run in a browser are taken.
+        Names or paths; those that cannot run in a browser are left out.
     package
-        Where the npm package of onnxruntime-web lies unpacked; None: npm fetches it, once.
+        Folder of the unpacked npm package of onnxruntime-web; None: npm fetches it, once.
 
     Raises
     ------
     ValueError
-        If the folder holds something else, no model can be taken, two have one name, or the runtime
-        cannot be had.
+        If the folder holds something else, no model can run in a browser, two have the same name,
+        or the runtime cannot be obtained.
     """
     record.check_model_names([record.short_name(model) for model in models])
     if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):

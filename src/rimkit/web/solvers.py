@@ -1,4 +1,4 @@
-"""Which solvers the page offers, by name."""
+"""The solvers that the page offers, by name."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from rimkit.web.problems import ROUNDING
 from rimkit.weights import record
 
 _CLASSICAL_STEPS = 60
-# The most that an inference holds, in bytes for each pixel of each colour: measured over all kinds
-# of problems (tests/web/test_solvers.py: 170 and 125, for a blur), and a fifth for holes.
+# Peak memory of an inference, in bytes per pixel and colour: measured over all kinds of problems
+# (tests/web/test_solvers.py: 170 and 125, for a blur), plus a fifth for fragmentation.
 _HELD_BY_TOTAL_VARIATION = 200
 _HELD_BY_GRADIENT_DESCENT = 160
 _TASKS = {
@@ -38,28 +38,28 @@ _TASKS = {
 
 @dataclasses.dataclass(frozen=True)
 class Offer:
-    """A solver to choose.
+    """A solver to choose from.
 
     Attributes
     ----------
     name, summary
-        What to call it (a model of one's own: no path of the server), and what it is, in one line.
+        What to call it (for a model of one's own, without its path), and what it is, in one line.
     steps
-        That it takes where none are asked for.
+        Number of steps by default.
     channels
-        It is built for; 1: colours are samples of their own.
+        Number that it is built for; 1: colours become separate samples.
     trained
-        Kinds of problems it was trained for; a classical one was not, and is none the worse.
+        Kinds of problems it was trained for; none for a classical solver, which is no drawback.
     learned
         Whether it is trained at all.
     build
-        From sigma, where white is 1, to the solver.
+        Maps sigma, where white is 1, to the solver.
     together
-        How many samples like (H, W, channels) fit into the memory at once.
+        How many samples like (H, W, channels) fit into memory at once.
     known_levels
-        To which an image was rounded, if the likelihood is to know.
+        Levels to which an image was rounded, if the likelihood is to use them.
     least_sigma
-        Noise below which an image that is taken as it is stays: see `Denoiser`.
+        Noise level below which an image that is noisy as it is stays unchanged: see `Denoiser`.
     seen_sigma
         As in `rimkit.web.problems.measure`.
     """
@@ -85,7 +85,7 @@ def offers(models: Sequence[str], *, memory: float) -> Mapping[str, Offer]:
     Raises
     ------
     ValueError
-        If a model cannot be loaded, or two have one name.
+        If a model cannot be loaded, or two have the same name.
     """
     listed = [_learned(model, memory) for model in models]
     listed.append(
@@ -122,14 +122,14 @@ def trained_kinds(training_record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def seen_sigma(training_record: Mapping[str, Any]) -> float:
-    """What the likelihood is told of pixels without noise beside painted ones, white being 1."""
+    """Noise level given to the likelihood for noise-free pixels beside painted ones, white at 1."""
     if "painted" in trained_kinds(training_record):
         return inpainting_sigma(training_record)
     return ROUNDING / LEVELS
 
 
 def _all_or_none(values: Array, *, memory: float, held: int) -> int:
-    """All colours, if they fit: what is held between the steps is most, and turns save little."""
+    """All colours if they fit, else 0: most memory is held between steps, so turns save little."""
     return int(values.shape[2]) if held * values.size <= memory else 0
 
 

@@ -16,20 +16,20 @@ from rimkit.web.uploads import Uploads
 
 
 class Studio:
-    """Images, offers, and the thread that works. Made and used within one event loop.
+    """Images, offers and the worker thread. Created and used within one event loop.
 
     Attributes
     ----------
     limits, offers
-        What visitors may take, and choose from.
+        What visitors may use, and choose from.
     uploads
-        The images that are here.
+        The images on the server.
     worker
-        What waits, runs and is kept.
+        Runs the inferences, which it queues and keeps.
     receiving
         Held while a file is received.
     previewing
-        Held while an image is drawn for the page: whoever waits for that takes no thread.
+        Held while a preview of an image is made: whoever waits for it occupies no thread.
     """
 
     def __init__(self, offers: Mapping[str, Offer], limits: Limits) -> None:

@@ -1,4 +1,4 @@
-"""Files that visitors send: received in time, examined before they are opened, kept on disk."""
+"""Files that visitors upload: received in time, examined before being opened, kept on disk."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from rimkit.web.shelf import Shelf
 
 SAMPLES = {"coffee": "Coffee", "astronaut": "Astronaut", "cat": "Cat"}
 SAMPLE = "sample-"
-"""How the names of samples begin."""
+"""Prefix of the names of samples."""
 
 _LONGEST_TITLE = 80
-_PREVIEW_BYTES = 50e6  # of all that are kept in memory
-_OVERHEAD = 5000  # bytes, about, that a small file takes on disk and in memory
-_LONGEST_SIDE = 16_384  # that a canvas of a browser can hold
+_PREVIEW_BYTES = 50e6  # of all previews kept in memory
+_OVERHEAD = 5000  # approximate bytes that a small file takes on disk and in memory
+_LONGEST_SIDE = 16_384  # of a canvas in a browser
 
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """An image that is here.
+    """An image on the server.
 
     Attributes
     ----------
     name
-        Cannot be guessed, but for the samples.
+        Cannot be guessed, except for the samples.
     path
         Its file.
     title
@@ -54,7 +54,7 @@ class Upload:
 
 
 class Uploads:
-    """The images that are here.
+    """The images on the server.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Uploads:
         }
 
     async def receive(self, chunks: AsyncIterator[bytes]) -> Path:
-        """Write what is sent to a file of the folder, and return it."""
+        """Write what is sent to a file in the folder, and return its path."""
         path = Path(self._folder.name) / secrets.token_urlsafe(16)
         try:
             with path.open("wb") as file:
@@ -87,12 +87,12 @@ class Uploads:
         return path
 
     def examine(self, path: Path, title: str) -> Upload:
-        """Keep a file that was received, if it is an image that can be taken.
+        """Keep a received file if it is an image that can be taken.
 
         Raises
         ------
         ValueError
-            If it is not; the file is gone then.
+            If it is not; the file is then deleted.
         """
         try:
             with self._one_at_a_time:
@@ -106,7 +106,7 @@ class Uploads:
         return upload
 
     def get(self, name: str) -> Upload | None:
-        """Return an image, or None if it is not here, or no longer."""
+        """Return an image; None if it is not here, or no longer is."""
         return self._samples.get(name) or self._files.get(name)
 
     def read(self, upload: Upload) -> Picture:
@@ -125,7 +125,7 @@ class Uploads:
             raise ValueError("the image is no longer here; send it again") from error
 
     def preview(self, upload: Upload) -> bytes:
-        """Return an image as a PNG of 8 bits, without transparency; it is kept for a while.
+        """Return an image as an 8-bit PNG without alpha; it is cached.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class Uploads:
             return made
 
     def samples(self) -> list[Upload]:
-        """Return the images that come with the page, as far as they are small enough."""
+        """Return the images that come with the page, if they are small enough."""
         return list(self._samples.values())
 
     def close(self) -> None:
@@ -181,7 +181,7 @@ def _sample_path(name: str) -> Path:
 
 
 def title_of(text: str) -> str:
-    """Return what a file may be called, whatever a visitor says: no folders, nothing hidden."""
+    """Return a safe title for a file, whatever a visitor calls it: no folders, nothing hidden."""
     name = re.split(r"[\\/]", text)[-1]
     name = "".join(letter for letter in name if letter.isprintable()).strip(". ")
     stem, dot, ending = name.rpartition(".")

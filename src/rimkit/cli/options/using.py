@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Add the commands that restore images and tell of models."""
+    """Add the commands that restore images and describe models."""
     _add_restore(commands)
     _add_models(commands)
     _add_export(commands)
