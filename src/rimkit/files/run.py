@@ -40,7 +40,7 @@ class Wishes:
     Attributes
     ----------
     sigma
-        Noise level where white is 1, or ``"auto"``. An upscaler has its own.
+        Noise level where white is 1, or ``"auto"``. Upscalers and inpainters have their own.
     overwrite
         Whether existing targets are written again.
     strip_metadata
