@@ -1,4 +1,4 @@
-"""Does the size that the state gives bring the machine to rest? docs/decisions.md, 1.
+"""Does a step size given by the state bring the machine to rest? docs/decisions.md, 1.
 
 Trains the grey recipe, cut to 650 updates, with and without it, and prints the PSNR on held-out
 training images after the machine's own number of steps and after three times as many.
@@ -24,7 +24,7 @@ from rimkit.training.trainer import RunOptions
 
 
 class UnsizedNetwork(CompactNetwork):
-    """Delta straight from the state: as far as the last layer says, in every step."""
+    """Delta directly from the state: as large as the last layer makes it in every step."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__(config)

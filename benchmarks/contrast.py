@@ -1,8 +1,8 @@
-"""The units in which a machine denoises best that was trained with one level of noise.
+"""The units in which a machine that was trained with one level of noise denoises best.
 
 Prints PSNR in dB on 128x128 crops of the held-out training images of BSDS300, by sigma in grey
-levels: as it is, and with the contrast of every image lowered until sigma is at most so many levels
-(`rimkit.AtContrast`).
+levels: as it is, and with the contrast of every image lowered until sigma is at most a given number
+of levels (`rimkit.AtContrast`).
 Run: python benchmarks/contrast.py [MODEL ...]
 """
 
@@ -26,7 +26,7 @@ SIDE = 128
 
 
 def denoised(model: rimkit.RIM, x: torch.Tensor, sigma: float, most: float) -> float:
-    """Mean PSNR in dB, where the machine is given noise of at most so many levels."""
+    """Mean PSNR in dB, when the machine is given noise of at most ``most`` levels."""
     problem = rimkit.Denoising(sigma / LEVELS)
     y = problem.simulate(x, generator=seeded(0))
     return psnr(AtContrast(model, min(1.0, most / sigma)).solve(y, problem).x, x).mean().item()

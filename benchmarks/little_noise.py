@@ -1,8 +1,8 @@
-"""How little noise is worth taking away? docs/decisions.md, 54.
+"""How little noise is worth removing? docs/decisions.md, 54.
 
-Prints what the denoisers of the package gain in PSNR on 128x128 crops of the held-out training
-images of BSDS300, by sigma in grey levels: the mean, and the image that gains least, for noise as
-it is and rounded to 8 bits as in a file.
+Prints the gain in PSNR of the package's denoisers on 128x128 crops of the held-out training images
+of BSDS300, by sigma in grey levels: the mean over images and the smallest, for unrounded noise and
+for noise rounded to 8 bits as in a file.
 Run: python benchmarks/little_noise.py
 """
 
@@ -22,7 +22,7 @@ SIDE = 128
 
 
 def gains(model: rimkit.RIM, x: torch.Tensor, sigma: float, levels: int | None) -> torch.Tensor:
-    """PSNR of the estimate above that of the measurement, in dB: (N,)."""
+    """Gain in PSNR of the estimate over the measurement, in dB: (N,)."""
     problem = rimkit.Denoising(sigma / LEVELS, levels=levels)
     y = problem.simulate(x, generator=seeded(0))
     return psnr(model.solve(y, problem).x, x) - psnr(y, x)

@@ -1,9 +1,9 @@
-"""Whether the noise of a colour image is shared by its channels, and which model takes it away.
+"""Whether the noise of a colour image is shared by its channels, and which model removes it.
 
-On held-out training images of BSDS300, of which 256x256 pixels in the middle: noise is added, and
-the image is stored as it is, as JPEG with and without colours at half the resolution, or as grey in
-three channels. Prints `rimkit.estimation.noise_apart` (least, median, most), and the mean PSNR of
-what goes into the model, of `denoise-color`, and of `denoise-gray` on each channel.
+On the central 256x256 pixels of held-out training images of BSDS300: noise is added, and the image
+is stored as it is, as JPEG with and without colours at half the resolution, or as grey in three
+channels. Prints `rimkit.estimation.noise_apart` (least, median, most), and the mean PSNR of the
+model's input, of `denoise-color`, and of `denoise-gray` on each channel.
 Run: python benchmarks/shared_noise.py
 """
 

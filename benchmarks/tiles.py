@@ -1,8 +1,8 @@
-"""What `rimkit.networks.winograd` gains and costs, by the number of channels.
+"""The gains and costs of `rimkit.networks.winograd`, by number of channels.
 
-``python benchmarks/tiles.py``: time of a convolution of 32 patches of 16x16 with its gradients, in
-the usual way and by tiles, the shortest of twelve in turn, and the error of each against double
-precision. In float32, and in bf16 where the processor multiplies in it.
+``python benchmarks/tiles.py``: the time of a convolution of 32 patches of 16x16 with its gradients,
+in the usual way and by tiles, as the shortest of twelve alternating rounds, and the error of each
+against double precision. In float32, and in bf16 if the processor multiplies in it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def run(way: Convolution, x: Tensor, weight: Tensor) -> Tensor:
 
 
 def relative(value: Tensor, exact: Tensor) -> float:
-    """Root mean square of the error, over that of the value."""
+    """Root mean square of the error, divided by that of the exact value."""
     return float((value.double() - exact).square().mean().sqrt() / exact.square().mean().sqrt())
 
 

@@ -1,7 +1,7 @@
 """Choose the strengths of classical denoisers on the ten held-out training images.
 
-Mean PSNR of crops of 256x256 pixels in grey at sigma 15, 25 and 50. Of what scikit-image does the
-best mean is taken; of our own total variation, for the examples, the best weight at sigma 25.
+Mean PSNR of grey crops of 256x256 pixels at sigma 15, 25 and 50. For the methods of scikit-image,
+the best mean is chosen; for our own total variation, in the examples, the best weight at sigma 25.
 Run: python benchmarks/tune_baselines.py > results/tune-baselines.txt
 """
 

@@ -1,9 +1,9 @@
 """Choose the weight of total variation for missing pixels, and its number of steps.
 
 On crops of held-out training images of BSDS300. Prints mean PSNR of the first guess, and of every
-weight and number of steps that is tried; then the fewest steps at which no problem loses more than
-next to nothing, and the best weight of each at those.
-Run: python benchmarks/tune_inpainting.py [every how many held-out images, 1 if not said]
+weight and number of steps tried; then the smallest number of steps at which no problem loses more
+than a negligible amount, and the best weight of each problem at that number.
+Run: python benchmarks/tune_inpainting.py [use every n-th held-out image, 1 by default]
 """
 
 import statistics
@@ -19,7 +19,7 @@ from rimkit.reproduction.inpainting_methods import InpaintingMethod, first_guess
 WEIGHTS = (15.0, 30.0, 45.0, 60.0, 90.0, 120.0, 240.0)
 NOISY_WEIGHTS = (5.0, 6.5, 8.0, 10.0, 12.0)
 STEPS = (50, 100, 200)
-CLOSE = 0.05  # dB: so much less is not worth twice the steps
+CLOSE = 0.05  # dB: a loss this small is not worth twice the steps
 CROP = slice(96, 224)
 
 
@@ -47,7 +47,7 @@ def tune(holes: Holes, images: Sequence[CleanImage]) -> dict[int, dict[float, fl
 
 
 def loss(tried: dict[int, dict[float, float]], steps: int) -> float:
-    """What the best weight at so many steps is below the best of all, in dB."""
+    """How far the best weight at this number of steps is below the best of all, in dB."""
     return max(max(of.values()) for of in tried.values()) - max(tried[steps].values())
 
 

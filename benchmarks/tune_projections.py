@@ -1,11 +1,11 @@
-"""Choose the settings of the classical solvers in Figure 2 and on the problems beside it.
+"""Choose the settings of the classical solvers in Figure 2 and on the transfer problems.
 
 On held-out training images of BSDS300: patches for random projections, from grey, and crops for the
-other problems. Gradient descent: each step size, as a share of one over the largest curvature, with
-its best number of steps. Total variation: every weight after some numbers of steps; of what is next
-to the best, what takes the fewest. Prints the mean grey, mean PSNR of all that was tried, then
-the chosen settings as they stand in `rimkit.reproduction.tuned`.
-Run: python benchmarks/tune_projections.py [patches an image, 2 if not said]
+other problems. Gradient descent: each step size, as a fraction of one over the largest curvature,
+with its best number of steps. Total variation: every weight after several numbers of steps; of the
+settings close to the best, the one with the fewest steps is chosen. Prints the mean grey, the mean
+PSNR of everything tried, and the chosen settings as they appear in `rimkit.reproduction.tuned`.
+Run: python benchmarks/tune_projections.py [patches per image, 2 by default]
 """
 
 import functools
@@ -42,7 +42,7 @@ WEIGHTS = {
 }
 VARIATION_STEPS = (25, 50, 100, 200, 400)
 MORE_STEPS = (800, 1600)  # where few rows are measured
-CLOSE = 0.02  # dB: so much more is not worth more steps
+CLOSE = 0.02  # dB: a gain this small is not worth more steps
 CROP = slice(96, 192)
 CROPS = 4
 
@@ -54,7 +54,7 @@ def held_out() -> list[CleanImage]:
 
 
 def together(parts: Sequence[Measured]) -> Measured:
-    """One batch of all samples."""
+    """Join all samples into one batch."""
     return Measured(
         torch.cat([part.truth for part in parts]),
         tree.join([part.problem for part in parts]),
@@ -63,7 +63,7 @@ def together(parts: Sequence[Measured]) -> Measured:
 
 
 def means(solver: GradientDescent | TotalVariation, measured: Measured) -> Tensor:
-    """Mean PSNR over all samples, by step; below all others from where the batch diverges."""
+    """Mean PSNR over all samples, by step; minus infinity once the batch has diverged."""
     return psnr_by_step(solver, measured, steps=solver.steps).mean(1).nan_to_num(-math.inf)
 
 

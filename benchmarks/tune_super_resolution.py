@@ -1,9 +1,9 @@
 """Measure what sigma stands for in super-resolution, and choose the weight of total variation.
 
-Everything on training images of BSDS300. Prints the standard deviation, in grey levels, of how far
-images that MATLAB's imresize made smaller, rounded to 8 bits, are from the linear operator (the
-root of the mean over images of its mean square), then mean PSNR of luma for every weight tried.
-Run: python benchmarks/tune_super_resolution.py [every how many training images, 1 if not said]
+Everything on training images of BSDS300. Prints the RMS difference, in grey levels, between images
+downscaled by MATLAB's imresize, rounded to 8 bits, and the linear operator (the root of the mean
+over images of its mean square), then mean PSNR of luma for every weight tried.
+Run: python benchmarks/tune_super_resolution.py [use every n-th training image, 1 by default]
 """
 
 import math

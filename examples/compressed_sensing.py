@@ -1,7 +1,8 @@
-"""One machine on four measurements: few projections, few frequencies, counts, a sensor.
+"""One machine on four kinds of measurement: few projections, few frequencies, counts, a sensor.
 
-Prints PSNR beside those of the start and of total variation, whose weight is chosen for each on
-another photograph; draws all in demo/compressed-sensing.png. Both ship with scikit-image.
+Prints its PSNR next to that of the start and of total variation, whose weight is chosen for each
+kind on another photograph; draws everything in demo/compressed-sensing.png. Both photographs ship
+with scikit-image.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from rimkit import plot
 
 SIDE = 256  # pixels
 WEIGHTS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
-PHOTONS = 60  # where it is white
+PHOTONS = 60  # per white pixel
 
 Size = tuple[int, int]
 
@@ -50,7 +51,7 @@ PROBLEMS: dict[str, Callable[[Size, torch.Generator], rimkit.Problem]] = {
 
 
 def grey(photograph: np.ndarray) -> Tensor:
-    """(1, 1, SIDE, SIDE) in [0, 1], out of the middle of (H, W) of 8 bits."""
+    """Crop the centre of an 8-bit (H, W) photograph to (1, 1, SIDE, SIDE) in [0, 1]."""
     top, left = ((side - SIDE) // 2 for side in photograph.shape)
     part = photograph[top : top + SIDE, left : left + SIDE].astype(np.float32) / 255
     return torch.from_numpy(part)[None, None]
@@ -63,7 +64,7 @@ def measured(x: Tensor, problem_of: Callable[..., rimkit.Problem]) -> tuple[rimk
 
 
 def total_variation(weight: float) -> rimkit.TotalVariation:
-    """With the floor that scores of counts need, which have no bound in the dark."""
+    """With the variance floor that counts need: their scores are unbounded in the dark."""
     return rimkit.TotalVariation(weight=weight, steps=100, variance_floor=1 / PHOTONS**2)
 
 

@@ -1,6 +1,6 @@
-"""Write on a photograph and scratch it, and fill in what that hides.
+"""Write on a photograph and scratch it, then fill in what that hides.
 
-Prints PSNR beside those of the first guess and of total variation; writes demo/fill-in.png, and
+Prints PSNR next to that of the first guess and of total variation; writes demo/fill-in.png, and
 demo/damaged.png and demo/mask.png for
 
     rimkit restore demo/damaged.png --missing demo/mask.png
@@ -19,16 +19,16 @@ from torch import Tensor
 import rimkit
 from rimkit import plot
 
-SIGMA = 2 / 255  # for total variation, which wants some noise
+SIGMA = 2 / 255  # for total variation, which needs some noise
 
 
 def to_tensor(image: np.ndarray) -> Tensor:
-    """(H, W, 3) of 8 bits to (1, 3, H, W) in [0, 1]."""
+    """Convert 8-bit (H, W, 3) to (1, 3, H, W) in [0, 1]."""
     return torch.from_numpy(image.astype(np.float32) / 255).movedim(-1, 0)[None]
 
 
 def damaged(size: tuple[int, int]) -> np.ndarray:
-    """(H, W) of booleans: True under a text and some scratches."""
+    """A boolean mask (H, W): True under some text and some scratches."""
     drawing = Image.new("1", size[::-1])
     pen = ImageDraw.Draw(drawing)
     font = ImageFont.load_default(22)

@@ -1,6 +1,7 @@
-"""An operator of one's own in ten lines: a lens that darkens the corners, undone by two solvers.
+"""Your own operator in ten lines: a lens that darkens the corners, undone by two solvers.
 
-Prints whether the adjoint is right and PSNR beside division; writes demo/own-operator.png.
+Prints whether the adjoint is right, and PSNR next to that of division; writes
+demo/own-operator.png.
 """
 
 import dataclasses
@@ -49,7 +50,7 @@ def main() -> None:
     results = {
         "divided": operator.initial(y),
         "total variation": rimkit.TotalVariation(weight=TV_WEIGHT).solve(y, problem).x,
-        # Trained for denoising alone: it has never seen this operator, and is not promised to work.
+        # Trained for denoising alone: it has never seen this operator, and may not work.
         "denoise-gray": rimkit.load("denoise-gray").solve(y, problem, steps=12).x,
     }
     for name, x in results.items():

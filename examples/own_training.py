@@ -1,6 +1,6 @@
-"""Train a machine of one's own, for a task of one's own: half of the pixels are missing.
+"""Train your own machine for your own task: half of the pixels are missing.
 
-python examples/own_training.py FOLDER    # of clean images; without one, pictures of discs are made
+python examples/own_training.py FOLDER    # of clean images; without it, images of discs are made
 
 Takes seconds: enough to see that it learns, far too little for a good machine. Prints PSNR on a
 photograph that ships with scikit-image; the weights are in demo/own-training.
@@ -59,7 +59,7 @@ def recipe() -> Recipe:
 
 
 def draw_discs(folder: Path, *, images: int = 12, side: int = 96, discs: int = 60) -> None:
-    """Discs that hide one another: edges and flat parts, as photographs have (Lee et al. 2001)."""
+    """Draw overlapping discs: edges and flat parts, as in photographs (Lee et al. 2001)."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:side, :side]
@@ -76,7 +76,7 @@ def main(folder: str | None = None) -> None:
     if folder is None:
         draw_discs(images)
     output = Path("demo/own-training")
-    shutil.rmtree(output, ignore_errors=True)  # a training is not overwritten
+    shutil.rmtree(output, ignore_errors=True)  # an existing training is not overwritten
     path = train(recipe(), list_images(images), RunOptions(output=output, progress=False))
 
     photograph = data.camera()[128:384, 128:384].astype(np.float32) / 255

@@ -1,8 +1,8 @@
-"""Make a photograph three times smaller and bring it back.
+"""Downscale a photograph by a factor of three, and restore it.
 
-The model knows one way of making images smaller: bicubic and antialiased. What becomes of images
-that were made smaller otherwise is shown, too. Prints PSNR beside that of bicubic interpolation;
-writes demo/super-resolve.png. The photograph ships with scikit-image.
+The model knows one way of downscaling: bicubic and antialiased. What happens to images that were
+downscaled in other ways is shown, too. Prints PSNR next to that of bicubic interpolation; writes
+demo/super-resolve.png. The photograph ships with scikit-image.
 """
 
 import io
@@ -23,12 +23,12 @@ KNOWN = "bicubic, antialiased"
 
 
 def to_tensor(image: np.ndarray) -> Tensor:
-    """(H, W, 3) of 8 bits to (1, 3, H, W) in [0, 1]."""
+    """Convert 8-bit (H, W, 3) to (1, 3, H, W) in [0, 1]."""
     return torch.from_numpy(image.astype(np.float32) / 255).movedim(-1, 0)[None]
 
 
 def smaller(photograph: np.ndarray, problem: rimkit.Problem) -> Iterator[tuple[str, Tensor]]:
-    """Yield the small image by the way in which it was made, rounded to 8 bits."""
+    """Yield the small image, rounded to 8 bits, for each way of downscaling."""
     y = (problem.operator.A(to_tensor(photograph)).clamp(0, 1) * 255).round() / 255
     yield KNOWN, y
     image = Image.fromarray((y[0].movedim(0, -1) * 255).round().byte().numpy())

@@ -1,7 +1,7 @@
-"""Draw the house: every module of rimkit, what it is for and what it imports, from the code.
+"""Draw the house: every module of rimkit, with its purpose and its imports, from the code.
 
-python tools/house.py writes docs/images/house.svg. The order of the modules, and that no import
-points back, is what tests/test_public.py holds.
+python tools/house.py writes docs/images/house.svg. tests/test_public.py holds the order of the
+modules, and checks that no import points back.
 """
 
 import ast
@@ -24,13 +24,13 @@ text { font-family: system-ui, sans-serif; font-size: 11px; fill: #333 }
 .uses { fill: #5c6bc0 }
 rect { fill: #f5f6fc; stroke: #7986cb }
 path { fill: none; stroke: #7986cb; stroke-width: 1.2; opacity: 0.6 }
-"""  # light rooms that stand on a light page as well as on a dark one
+"""  # light rooms that suit both light and dark pages
 
 Graph = dict[str, set[str]]
 
 
 def order() -> list[str]:
-    """Every module, from those that import nothing of ours to those that nothing imports."""
+    """Every module, from those that import none of ours to those that none imports."""
     tree = ast.parse((ROOT / "tests" / "test_public.py").read_text())
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ORDER":
@@ -45,7 +45,7 @@ def files(room: str) -> list[Path]:
 
 
 def purpose(room: str) -> str:
-    """The first line of its docstring."""
+    """The first line of a module's docstring."""
     path = SOURCE / room / "__init__.py"
     text = ast.get_docstring(ast.parse((path if path.exists() else files(room)[0]).read_text()))
     assert text, room
@@ -64,7 +64,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def graph(rooms: list[str]) -> Graph:
-    """What every room imports itself, and not by way of another room that it imports."""
+    """What every room imports directly and not also through another room that it imports."""
     direct = {
         room: {name for path in files(room) for name in imported(path) if name in rooms} - {room}
         for room in rooms
@@ -79,7 +79,7 @@ def graph(rooms: list[str]) -> Graph:
 
 
 def floors(rooms: list[str], uses: Graph) -> list[list[str]]:
-    """Rooms by floor: right above the first that uses it, or else below what it uses."""
+    """Rooms by floor: each right above the first that uses it, or else below what it uses."""
     depth: dict[str, int] = {}
     for room in rooms:
         depth[room] = max((depth[other] for other in uses[room]), default=-1) + 1
@@ -90,7 +90,7 @@ def floors(rooms: list[str], uses: Graph) -> list[list[str]]:
 
 
 def rows(rooms: list[str], uses: Graph) -> Iterator[list[str]]:
-    """Floors, those with many rooms in several rows."""
+    """Yield the floors, those with many rooms in several rows."""
     for floor in floors(rooms, uses):
         each = math.ceil(len(floor) / math.ceil(len(floor) / MOST))
         yield from (floor[first : first + each] for first in range(0, len(floor), each))

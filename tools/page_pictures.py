@@ -1,6 +1,6 @@
-"""Take the pictures of the page that the documents show.
+"""Take the screenshots of the web page that the documentation shows.
 
-python tools/page_pictures.py writes docs/images/page-*.png, or those that are named. It needs
+python tools/page_pictures.py writes docs/images/page-*.png, or only those that are named. It needs
 rimkit[web], playwright and Chromium.
 """
 
@@ -24,7 +24,7 @@ from rimkit.web.limits import Limits
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 MODELS = ("denoise-color", "denoise-gray", "inpainting")
 LINES = [((60, 40), (250, 130)), ((250, 130), (330, 60)), ((90, 200), (200, 225))]
-"""Of the image, in its pixels: what is painted over."""
+"""Lines painted over the image, in its pixel coordinates."""
 
 
 class View(NamedTuple):
@@ -49,7 +49,7 @@ VIEWS = [
 
 @contextlib.contextmanager
 def served() -> Iterator[str]:
-    """The address of the page."""
+    """Serve the page, and yield its address."""
     app = create_app(MODELS, limits=Limits(), hosts=("127.0.0.1",))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
@@ -66,7 +66,7 @@ def served() -> Iterator[str]:
 
 
 def take(browser: Any, url: str, view: View) -> None:
-    """Let noise be added to a sample and be taken away, or paint on it, and take the picture."""
+    """Add noise to a sample and remove it, or paint on the sample, and take a screenshot."""
     width, height = view.size
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=view.scheme)
     page.goto(url)

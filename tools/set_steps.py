@@ -1,6 +1,6 @@
-"""Write weights again that take another number of steps where none is asked for.
+"""Copy weights with a different default number of steps.
 
-A machine may be trained, and looked at, with fewer steps than it is used with.
+A machine may be trained and validated with fewer steps than it is used with.
 Run: python tools/set_steps.py TRAINED.safetensors 4 SHIPPED.safetensors
 """
 
@@ -15,7 +15,7 @@ from rimkit.weights import store
 
 
 def set_steps(trained: Path, steps: int, written: Path) -> None:
-    """Copy weights, with their record of the training, to a file of their own."""
+    """Copy weights, and their record of the training, to a new file."""
     if written.exists():
         raise ValueError(f"{written} is there already")
     model = weights.load(trained)

@@ -1,12 +1,12 @@
-"""Put the weights of a training into the package, with a card whose every number is measured.
+"""Put the weights of a training into the package, with a card whose numbers are all measured.
 
 python tools/ship.py denoise-gray runs/denoise-gray results/table2-images.csv
 
 The scores are those of ``rimkit reproduce table2 --add runs/denoise-gray/weights.safetensors``, by
-image: of table1 for a colour denoiser, of table2 for what denoises grey images, of table3 for
-super-resolution, of inpainting for that, and for random projections the curves of figure2, too.
-Those of rounded images are by the likelihood that the model learned. Weights of a training
-that was stopped early need ``--unfinished``, which their card says.
+image: from table1 for a colour denoiser, from table2 for models that denoise grey images, from
+table3 for super-resolution, from inpainting for inpainting; random projections also need the curves
+of figure2. Scores on rounded images use the likelihood that the model was trained with. Weights of
+a training that was stopped early need ``--unfinished``, which their card then says.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def ship(name: str, run: Path, scores: list[Path], folder: Path, *, unfinished: bool) -> None:
-    """Write weights and card into a folder; raise ValueError if anything is not as it must be."""
+    """Write weights and card into a folder; raise ``ValueError`` if anything is amiss."""
     path = run / "weights.safetensors"
     model, digest = weights.load(path), weights.sha256(path)
     training = model.training_record
@@ -115,7 +115,7 @@ def ship(name: str, run: Path, scores: list[Path], folder: Path, *, unfinished: 
 
 
 def check(model: RIM, kind: Kind, *, unfinished: bool) -> None:
-    """Raise ``ValueError`` unless the weights are of the kind, and of a whole training."""
+    """Raise ``ValueError`` unless the weights are of the kind, and from a finished training."""
     training = model.training_record
     if "recipe" not in training:
         raise ValueError("the weights do not say their recipe: an older rimkit trained them")
@@ -132,7 +132,7 @@ def check(model: RIM, kind: Kind, *, unfinished: bool) -> None:
 
 
 def images_said(run: Path, training: dict[str, Any]) -> str:
-    """Say what the images are; nothing is shipped that read a test image, or others."""
+    """Describe the images; refuse weights that read test images, or images outside BSDS300."""
     table = json.loads((run / "inputs.json").read_text())
     names = {Path(name).stem for part in ("training", "held_out") for name, _ in table[part]}
     if names & bsds300.names("test"):

@@ -1,4 +1,4 @@
-"""How weights came about: the command of their training, and what it started from."""
+"""How weights were made: the command of their training, and what it started from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHAIN = "all commands from the start: results/weights/README.md"
 
 
 def how(name: str, training: dict[str, Any], digest: str) -> tuple[str, int]:
-    """Return the command of a training with all that came before it, and seconds of both."""
+    """Return the command of a training with its history, and the seconds of both."""
     command = [f"rimkit train {name}", *(f"--set {o}" for o in overrides(name, training))]
     parts = [" ".join(command)]
     if not training["finished"]:
@@ -46,10 +46,10 @@ def known_start(begun: str, digest: str) -> dict[str, Any] | None:
 
 
 def overrides(name: str, training: dict[str, Any]) -> list[str]:
-    """What makes the recipe in the package the one of the training, for a shell."""
+    """Overrides that turn the package's recipe into that of the training, quoted for a shell."""
     base, own = _flat(load_recipe(name)), settings.flat(training["recipe"])
     changed = [key for key in own if own[key] != base.get(key)]
-    changed.sort(key=lambda key: key != "model.network.name")  # it resets the network's others
+    changed.sort(key=lambda key: key != "model.network.name")  # first: it resets others
     said = [f"{key}={_toml(own[key])}" for key in changed]
     again = _flat(load_recipe(name, overrides=said))
     if any(again.get(key) != value for key, value in own.items()):

@@ -1,4 +1,4 @@
-"""Mean scores of some weights, from the scores of single images that ``rimkit reproduce`` keeps."""
+"""Mean scores of weights, from the scores of single images that ``rimkit reproduce`` keeps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ByImage = dict[str, tuple[float, float]]
 def mean_scores(
     files: list[Path], settings: str, *, knows_levels: bool = False
 ) -> tuple[dict[str, str], str]:
-    """Read the scores of all images, and return their means by the keys of a card, and what of.
+    """Read the scores of all images; return their means by card key, and a description.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def mean_scores(
     settings
         Weights, steps and precision, as they stand in the files.
     knows_levels
-        Whether 8-bit scores are those of the likelihood that knows; else of the plain one.
+        Whether 8-bit scores are those with the likelihood of rounded values, not the plain one.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def mean_scores(
 
 
 def _with_sigma(rows: list[dict[str, str]], settings: str) -> list[dict[str, str]]:
-    """Where images have no noise, settings go on with the sigma that the machine is told."""
+    """The rows whose settings end in the sigma that the machine is told without noise."""
     return [row for row in rows if row["settings"].startswith(f"{settings}, sigma ")]
 
 
@@ -139,7 +139,7 @@ def _projections(file: Path, settings: str) -> dict[str, str]:
 
 
 def _by_kind(scores: dict[str, ByImage], names: list[str]) -> dict[str, str]:
-    """Means over the images, PSNR of everything first."""
+    """Means over the images: all PSNR first, then all SSIM."""
     return {
         f"{len(names)} images, {key}, {kind}": f"{statistics.mean(values):.{digits}f}"
         for place, kind, digits in ((0, "PSNR", 4), (1, "SSIM", 5))
@@ -151,7 +151,7 @@ def _by_kind(scores: dict[str, ByImage], names: list[str]) -> dict[str, str]:
 def _check(
     scores: dict[str, ByImage], file: Path, settings: str, *, count: int | None = None
 ) -> list[str]:
-    """Return the names of the first test images, all if None, in order, all of which are scored."""
+    """Return the names of the first ``count`` test images (None: all), if all are scored."""
     tests = [Path(name).stem for name in bsds300.checksums() if name.startswith("test/")]
     names = tests[:count]
     if not any(scores.values()):

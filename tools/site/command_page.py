@@ -1,4 +1,4 @@
-"""The page of the command line, written from the parser that runs it."""
+"""The command-line page, generated from the parser that runs it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page() -> str:
 def commands(
     parser: argparse.ArgumentParser,
 ) -> list[tuple[str, argparse.ArgumentParser, str]]:
-    """Every command: its name, its parser, and the line that sums it up."""
+    """Every command: its name, its parser, and its one-line summary."""
     (group,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     summaries = {choice.dest: choice.help or "" for choice in group._choices_actions}
     return [(name, child, summaries[name]) for name, child in group.choices.items()]
@@ -51,7 +51,7 @@ def _table(group: argparse._ArgumentGroup) -> str:
 
 
 def _written(action: argparse.Action) -> str:
-    """As it is typed, with what it takes."""
+    """An argument as it is typed, with its value."""
     if not action.option_strings:
         return f"`{action.metavar or action.dest}`"
     takes = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"

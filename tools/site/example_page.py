@@ -1,4 +1,4 @@
-"""The page of the examples: the scripts and the notebook as they stand in the repository."""
+"""The examples page: the scripts and the notebook as they are in the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mkdocs calls: adds the pages written from the code, and files from outside docs/."""
+"""mkdocs hooks: add the pages generated from the code, and files from outside docs/."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGES = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add generated pages, and what pages link to beside the folder of documents."""
+    """Add generated pages, and files outside the folder of documents that pages link to."""
     for name, write in PAGES.items():
         files.append(File.generated(config, name, content=write()))
     for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
@@ -39,5 +39,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links out of docs/, right in the repository, to where the site has what they mean."""
+    """Rewrite links that leave docs/, valid in the repository, to match the layout of the site."""
     return markdown.replace("](../", "](")

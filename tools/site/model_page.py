@@ -1,4 +1,4 @@
-"""The page of the models: every card, and its scores beside the published ones."""
+"""The models page: every card, and its scores next to the published ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _section(name: str) -> str:
 
 
 def _scores(name: str, card: Card) -> str:
-    """Beside the published rows where the card's scores are of their kind, else as they are."""
+    """Scores of a card: next to the published rows if of their kind, else by themselves."""
     found = {key: DENOISING.fullmatch(key) for key in card.scores}
     rows = [f"| {key} | {card.scores[key]:.4g} |" for key, match in found.items() if not match]
     others = "\n".join(["| scores | |", "| --- | --- |", *rows, ""]) if rows else ""

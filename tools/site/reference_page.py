@@ -1,4 +1,4 @@
-"""The page of the Python reference: the names on it; mkdocstrings fills in their docstrings."""
+"""The Python reference page: the names on it; mkdocstrings fills in their docstrings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol of denoising: noise that is the same for every method, and scores."""
+"""The denoising protocol: noise that is the same for every method, and scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Condition:
     Attributes
     ----------
     sigma
-        In grey levels of 255.
+        Noise standard deviation in grey levels of 255.
     quantised
         Whether y was then clipped and rounded to 8 bits.
     """
@@ -46,16 +46,16 @@ class ImageScore:
 
     @property
     def condition(self) -> Condition:
-        """Under which the image was restored."""
+        """The condition under which the image was restored."""
         return Condition(self.sigma, self.quantised)
 
 
 Restore = Callable[[Tensor, Condition], Tensor]
-"""From y (1, C, H, W) in [0, 1] and how it was made to the estimate."""
+"""Maps y (1, C, H, W) in [0, 1], and how it was made, to the estimate."""
 
 
 def noisy(image: CleanImage, condition: Condition) -> Tensor:
-    """Return y (1, C, H, W); the noise of an (image, sigma) is always the same."""
+    """Return y (1, C, H, W); the noise for a given image and sigma is always the same."""
     generator = seeded(_NOISE, image.seed, round(1000 * condition.sigma))
     levels = LEVELS if condition.quantised else None
     return Denoising(condition.sigma / LEVELS, levels=levels).simulate(image.x, generator=generator)
@@ -84,16 +84,16 @@ def solver_restore(
     precision: Precision = "float32",
     knows_levels: bool = False,
 ) -> Restore:
-    """Make of a solver what `score_denoising` takes.
+    """Turn a solver into a function for `score_denoising`.
 
     Parameters
     ----------
     solver, steps
-        Which, and how many steps; its own number if None.
+        The solver, and its number of steps; its own number if None.
     precision
-        Of its network.
+        Precision of its network.
     knows_levels
-        Whether the likelihood is that of rounded values where y is rounded.
+        Whether to use the likelihood of rounded values where y is rounded.
     """
 
     def restore(y: Tensor, condition: Condition) -> Tensor:
@@ -108,7 +108,7 @@ def solver_restore(
 def psnr_of(
     scores: Sequence[ImageScore], condition: Condition, *, images: int | None = None
 ) -> list[float]:
-    """PSNR by image, of the first ``images`` of them.
+    """PSNR of each of the first ``images`` images.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Clean test images, under names from which their noise is drawn."""
+"""Clean test images, whose names seed their noise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rimkit.data import bsds300
 from rimkit.data.images import bytes_to_unit, load_bytes
 
 ROTH_BLACK = 68
-"""The first 68 test images, in the order of their names, are the set of Roth and Black (2005)."""
+"""The first 68 test images, in name order, are the set of Roth and Black (2005)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class CleanImage:
 
     @property
     def seed(self) -> int:
-        """What its noise is drawn from: its name where that is a number, as in BSDS300."""
+        """Seed of its noise: its name if that is a number, as in BSDS300, else a checksum of it."""
         return int(self.name) if self.name.isdecimal() else zlib.crc32(self.name.encode())
 
 
@@ -36,5 +36,5 @@ def load_test_images(count: int = 100, *, channels: int = 1) -> Iterator[CleanIm
 
 
 def load_image(path: Path, *, channels: int) -> CleanImage:
-    """Return an image under the name of its file."""
+    """Load an image, named after its file."""
     return CleanImage(path.stem, bytes_to_unit(load_bytes(path, channels=channels))[None])

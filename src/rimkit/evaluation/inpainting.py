@@ -1,4 +1,4 @@
-"""The protocol of missing pixels: which are missing, what is seen of an image, and scores."""
+"""The inpainting protocol: which pixels are missing, what is seen of an image, and scores."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from rimkit.tasks.inpainting import stroke_count
 _SEED = 61
 
 FEW, MANY = 0.5, 0.8
-"""Shares of scattered pixels that are missing."""
+"""Shares of pixels missing at scattered places."""
 
 DENSITY = 1.5
-"""Strokes for a thousand pixels."""
+"""Strokes per thousand pixels."""
 
 WIDTH = (1.0, 10.0)
-"""Of the thinnest and the widest stroke, in pixels."""
+"""Smallest and largest width of a stroke, in pixels."""
 
 LENGTH = (0.0, 60.0)
-"""Of the shortest and the longest."""
+"""Smallest and largest length of a stroke, in pixels."""
 
 Draw = Callable[[tuple[int, int], torch.Generator], Mask]
-"""From (H, W) to the mask of one image."""
+"""Maps (H, W) to the mask of one image."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Holes:
     Attributes
     ----------
     name
-        Short, for files and settings.
+        Short name, for files and settings.
     title
-        For people.
+        Display name.
     draw
-        The mask.
+        Draws the mask.
     sigma
         Noise standard deviation in grey levels; 0: what is seen is the 8-bit image itself.
     """
@@ -61,7 +61,7 @@ class Holes:
     sigma: float = 0.0
 
     def measure(self, image: CleanImage) -> Seen:
-        """Measure an image of 8 bits, (1, 3, H, W); the same for every method."""
+        """Measure an 8-bit image (1, 3, H, W), identically for every method."""
         height, width = image.x.shape[-2:]
         generator = seeded(_SEED, image.seed, *self.name.encode())
         operator = self.draw((height, width), generator)
@@ -81,11 +81,11 @@ class Seen:
     holes
         How it was made.
     truth
-        8 bits (H, W, 3).
+        8-bit (H, W, 3).
     mask
         (1, 1, H, W), 1 where a pixel is seen and 0 where it is missing.
     y
-        (1, 3, H, W), white being 1; 0 where a pixel is missing.
+        (1, 3, H, W), with white at 1; 0 where a pixel is missing.
     """
 
     image: str
@@ -102,17 +102,17 @@ class Seen:
 
     @property
     def share(self) -> float:
-        """Of the pixels that are missing."""
+        """Share of missing pixels."""
         return float(self.missing.mean())
 
     def problem(self, sigma: float) -> Problem:
-        """How y was made; sigma where white is 1."""
+        """The problem by which y was made, with sigma in units in which white is 1."""
         return Problem(Mask(self.mask), GaussianNoise(sigma))
 
     def settle(self, x: Tensor) -> Bytes:
         """Round an estimate (1, 3, H, W) to 8 bits (H, W, 3).
 
-        Where there is no noise, what is seen is put back.
+        Without noise, the pixels that are seen are put back.
         """
         kept = x if self.holes.sigma else torch.where(self.mask > 0, self.y, x)
         return from_unit(kept[0])
@@ -124,14 +124,14 @@ def score(estimate: Bytes, seen: Seen) -> Quality:
     Parameters
     ----------
     estimate
-        8 bits (H, W, 3), in the size of the truth.
+        8-bit (H, W, 3), of the same size as the truth.
     seen
-        What it was made of.
+        What it was made from.
 
     Raises
     ------
     ValueError
-        If the estimate has another size.
+        If the estimate has a different size.
     """
     if estimate.shape != seen.truth.shape:
         raise ValueError(f"the truth is {seen.truth.shape}, the estimate {estimate.shape}")
@@ -156,4 +156,4 @@ HOLES = (
     STROKES,
     Holes("half-noisy", "half, sigma 10", functools.partial(_scattered, FEW), sigma=10.0),
 )
-"""What is measured: shares and densities are those at which `InpaintingTask` is watched."""
+"""What is measured: shares and densities are those at which `InpaintingTask` is validated."""

@@ -1,4 +1,4 @@
-"""Scores on images of one's own, in the problems that a model's task is watched on."""
+"""Scores on your own images, in the validation problems of a model's task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rimkit.solver import Solver
 from rimkit.tasks import Task
 
 PATCH = 32
-"""Side of a patch in pixels, where a task is for patches and no recipe says another."""
+"""Side of a patch in pixels for tasks on patches, unless a recipe says otherwise."""
 
 _MEASUREMENTS = 53
 _PATCHES = 50
@@ -27,16 +27,16 @@ _PATCHES = 50
 
 @dataclasses.dataclass(frozen=True)
 class OwnScore:
-    """What became of an image in a problem.
+    """Scores of an image in a problem.
 
     Attributes
     ----------
     image
         Its name.
     problem
-        As the task calls it.
+        Its name in the task.
     start
-        PSNR in dB of where the solver started.
+        PSNR in dB of the solver's starting point.
     psnr, ssim
         Of the estimate; PSNR in dB.
     """
@@ -57,24 +57,24 @@ def score_task(
     precision: Precision = "float32",
     patch: int = PATCH,
 ) -> Iterator[OwnScore]:
-    """Measure every image as the task says, solve and score it: an image after the other.
+    """Measure every image for the task, solve and score it, one image at a time.
 
-    Images are solved whole; where the task is for patches alone, 50 of them, evenly spread, and the
-    score is their mean, each at most `rimkit.metrics.HIGHEST`. The measurements of an image depend
-    on its name alone.
+    Images are solved whole. For tasks on patches only, 50 evenly spread patches of an image are
+    solved, and its score is their mean, each PSNR being at most `rimkit.metrics.HIGHEST`. The
+    measurements of an image depend on its name alone.
 
     Parameters
     ----------
     solver, steps
-        Which, and how many steps; its own number if None.
+        The solver, and its number of steps; its own number if None.
     task
-        Says the problems (`rimkit.tasks.Task.validation`).
+        Gives the problems (`rimkit.tasks.Task.validation`).
     images
-        Clean; an image that is none for the task is an error of its own.
+        Clean images; if one does not suit the task, a note on the error names it.
     precision
-        Of the solver's network.
+        Precision of the solver's network.
     patch
-        Side of a patch, where they are needed.
+        Side of a patch in pixels, for tasks on patches.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The protocol of random projections (Section 4.4): patches, measurements, PSNR by step."""
+"""The random-projection protocol (Section 4.4): patches, measurements, PSNR by step."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PATCH = 32
 """Side of a patch in pixels."""
 
 PER_IMAGE = 50
-"""Patches of every image: 5,000 of the 100 test images."""
+"""Patches per image: 5,000 from the 100 test images."""
 
 STEPS = 100
 TRAINED_STEPS = 20
-"""Steps that are taken, and those of the paper's training, which its figure marks."""
+"""Number of steps taken, and that of the paper's training, which its figure marks."""
 
 GREY = 0.43
 """Mean of the training images of BSDS300."""
@@ -47,12 +47,12 @@ class Panel:
 
     @property
     def name(self) -> str:
-        """Short, for files and settings."""
+        """Short name, for files and settings."""
         return f"{self.ensemble}-{self.p:g}"
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Display name."""
         return f"{self.ensemble}, p = {self.p:g}"
 
     @property
@@ -62,7 +62,7 @@ class Panel:
 
     @property
     def reals(self) -> float:
-        """How many independent real numbers are measured, in the mean."""
+        """Number of independent real numbers measured, on average."""
         if self.ensemble == "fourier":
             return independent_reals(self.p, (PATCH, PATCH))
         return self.rows
@@ -73,14 +73,14 @@ PANELS = tuple(Panel(e, p) for e in ENSEMBLES for p in RandomProjectionsTask.p)
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """The patches of an image: truth (N, 1, 32, 32) in [0, 1], and y (N, 1, m) of the problem."""
+    """The patches of an image: truth (N, 1, 32, 32) in [0, 1], the problem, and y (N, 1, m)."""
 
     truth: Tensor
     problem: Problem
     y: Tensor
 
     def from_grey(self) -> Measured:
-        """The same for solvers that are told how bright images are: see `FromGrey`."""
+        """The same for solvers that must be told how bright images are: see `FromGrey`."""
         projection = cast("LinearOperator", self.problem.operator)  # as all ensembles are
         problem = Problem(FromGrey(projection), self.problem.noise)
         return dataclasses.replace(self, problem=problem)
@@ -89,10 +89,10 @@ class Measured:
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class FromGrey:
-    """A linear operator whose solvers start at a grey image, and the scaled adjoint of the rest.
+    """A linear operator whose solvers start at grey plus the scaled adjoint of the residual.
 
-    A machine knows from its training how bright images are; from the scaled adjoint alone a
-    classical solver starts near black, and where zero frequency is not measured it stays there.
+    A machine knows from its training how bright images are. From the scaled adjoint alone, a
+    classical solver would start near black, and stay there if zero frequency is not measured.
     """
 
     operator: LinearOperator
@@ -112,7 +112,7 @@ class FromGrey:
 
 
 def draw_patches(image: CleanImage, *, count: int = PER_IMAGE) -> Tensor:
-    """Patches (count, C, 32, 32) at places that depend on the image's name alone."""
+    """Draw patches (count, C, 32, 32) at places that depend on the image's name alone."""
     generator = seeded(_PLACES, image.seed)
     tops, lefts = (
         torch.randint(side - PATCH + 1, (count,), generator=generator).tolist()
@@ -127,7 +127,7 @@ def draw_patches(image: CleanImage, *, count: int = PER_IMAGE) -> Tensor:
 
 
 def measure(image: CleanImage, panel: Panel, *, count: int = PER_IMAGE) -> Measured:
-    """Project the patches of an image: fresh rows for each, the same for every method."""
+    """Project the patches of an image: new rows for each patch, the same for every method."""
     truth = draw_patches(image, count=count)
     number = list(ENSEMBLES).index(panel.ensemble)
     generator = seeded(_MEASUREMENTS, image.seed, number, round(1000 * panel.p))
@@ -141,17 +141,17 @@ def psnr_by_step(
 ) -> Tensor:
     """PSNR in dB of every sample, at the start and after every step: (steps + 1, N) in float64.
 
-    Estimates are clipped to [0, 1], scores to `HIGHEST`. From the step on at which a batch
-    diverges, NaN.
+    Estimates are clipped to [0, 1], scores to `HIGHEST`. Scores are NaN from the step at which a
+    batch diverges.
 
     Parameters
     ----------
     solver, measured
-        What is run on what.
+        The solver, and what it is run on.
     steps
-        How many.
+        Number of steps.
     precision
-        Of a machine's network; iterate and likelihood are in that of y.
+        Precision of a machine's network; iterate and likelihood have that of y.
     """
     truth = measured.truth
     values = torch.full((steps + 1, truth.shape[0]), torch.nan, dtype=torch.float64)

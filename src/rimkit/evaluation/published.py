@@ -57,7 +57,7 @@ IMAGE_BY_IMAGE = {
     "A+": "aplus",
     "SelfExSR": "selfexsr",
 }
-"""The methods of Table 3 whose scores of every image were published, and their columns."""
+"""The methods of Table 3 with published scores of every image, and their columns."""
 
 
 def super_resolution_images() -> dict[tuple[str, float, str], Quality]:

@@ -1,4 +1,4 @@
-"""How good an estimate of 8 bits is, and an average over images."""
+"""The quality of 8-bit estimates, and averages over images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Quality(NamedTuple):
 
 
 Qualities = Mapping[str, Quality]
-"""Of one method in one column of a table: by image."""
+"""Quality by image, of one method in one column of a table."""
 
 
 class Metric(enum.Enum):
-    """What a table is of: its title, its unit, and how many digits of it are shown."""
+    """The metric of a table: its title, its unit, and the number of decimals shown."""
 
     PSNR = "PSNR in dB", "dB", 2
     SSIM = "SSIM", "SSIM", 4
@@ -36,16 +36,16 @@ class Metric(enum.Enum):
         return [each.psnr if self is Metric.PSNR else each.ssim for each in qualities]
 
     def mean(self, qualities: Qualities) -> Mean:
-        """Over images, with its standard deviation."""
+        """Mean over images, with its standard deviation."""
         return bootstrap_mean(self.of(qualities.values()))
 
     def text(self, mean: Mean) -> str:
-        """A mean in a table."""
+        """Format a mean for a table."""
         return f"{mean:.{self.digits}f}"
 
 
 def csv_cells(qualities: Qualities) -> dict[str, str]:
-    """Means of both measures and their deviations, by the names of columns in files of results."""
+    """Means of both metrics and their deviations, by column name in files of results."""
     psnr, ssim = (metric.mean(qualities) for metric in Metric)
     return {
         "psnr_db": f"{psnr.value:.4f}",

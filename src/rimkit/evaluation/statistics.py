@@ -1,4 +1,4 @@
-"""How sure a mean over test images is, and a difference of two methods on the same images."""
+"""Uncertainty of a mean over test images, and of the difference of two methods on them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SEED = 20170613
 
 @dataclasses.dataclass(frozen=True)
 class Mean:
-    """A mean over images and its standard deviation, by bootstrap; NaN where none is known.
+    """A mean over images and its standard deviation, by bootstrap; NaN if unknown.
 
-    As text it is both, in the format of the value: ``f"{mean:+.2f}"`` is ``+0.12 ± 0.03``.
+    As text it shows both, in the given format: ``f"{mean:+.2f}"`` is ``+0.12 ± 0.03``.
     """
 
     value: float
@@ -33,18 +33,18 @@ class Mean:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A method against another one, image by image.
+    """One method against another, image by image.
 
     Attributes
     ----------
     difference
-        Mean over images of what the first has more, and its standard deviation.
+        Mean over images of first minus second, with its standard deviation.
     low, high
-        Between which 95 % of the resampled means lie.
+        Bounds between which 95 % of the resampled means lie.
     wins
-        Images on which the first has more.
+        Number of images on which the first scores higher.
     images
-        How many there are.
+        Number of images.
     """
 
     difference: Mean
@@ -55,7 +55,7 @@ class Comparison:
 
 
 def bootstrap_mean(values: Sequence[float]) -> Mean:
-    """Mean of one score for every image, with its standard deviation over 10,000 resamples.
+    """Mean of one score per image, with its standard deviation over 10,000 resamples.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
     Raises
     ------
     ValueError
-        If there are not as many scores of both, or none.
+        If the numbers of scores differ, or there are none.
     """
     if len(first) != len(second):
         raise ValueError(f"these are not the same images: {len(first)} scores, {len(second)}")
@@ -89,7 +89,7 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
 
 
 def or_lowest(value: float) -> float:
-    """A value to sort by: NaN, as of a solver that diverged, is below all others."""
+    """A value to sort by: NaN, as from a solver that diverged, ranks below all others."""
     return -math.inf if math.isnan(value) else float(value)
 
 

@@ -1,7 +1,7 @@
-"""The protocol of super-resolution (Huang et al. 2015): inputs, and scores on luma.
+"""The super-resolution protocol (Huang et al. 2015): inputs, and scores on luma.
 
-Inputs are what MATLAB's ``imresize`` makes of the cropped test images, to the bit those that were
-published; so no files but BSDS300 itself are needed.
+Inputs are the cropped test images, downscaled as by MATLAB's ``imresize`` and bitwise equal to the
+published ones, so no files but BSDS300 itself are needed.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _BLACK = 16
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """A test image and what was made of it.
+    """A test image and its downscaled version.
 
     Attributes
     ----------
     image
         Its name.
     scale
-        How many times smaller it was made.
+        Downscaling factor.
     truth
-        8 bits (H, W, 3), cropped at the right and the bottom to what the small image can say.
+        8-bit (H, W, 3), cropped at the right and the bottom to what the small image covers.
     small
-        8 bits (h, w, 3).
+        8-bit (h, w, 3).
     """
 
     image: str
@@ -54,13 +54,13 @@ class Pair:
         return to_unit(self.small)[None]
 
     def problem(self, sigma: float) -> Problem:
-        """How it was made but for its rounding, which sigma stands for (white is 1)."""
+        """The problem by which it was made; sigma (white is 1) stands for its rounding."""
         height, width = self.truth.shape[:2]
         return SuperResolution(self.scale, size=(height, width), sigma=sigma)
 
 
 def make_pair(image: str, whole: Bytes, scale: float) -> Pair:
-    """Crop an image (H, W, 3) and make it smaller."""
+    """Crop an image (H, W, 3) and downscale it."""
     height, width = (
         math.floor(math.floor(side / scale + 1e-9) * scale + 1e-9) for side in whole.shape[:2]
     )
@@ -69,41 +69,41 @@ def make_pair(image: str, whole: Bytes, scale: float) -> Pair:
 
 
 def load_pairs(scale: float, count: int = 100) -> Iterator[Pair]:
-    """Yield the first ``count`` test images of BSDS300 with their small ones."""
+    """Yield the first ``count`` test images of BSDS300 with their downscaled versions."""
     for path in bsds300.image_paths("test")[:count]:
         yield make_pair(path.stem, load_bytes(path, channels=3).transpose(1, 2, 0), scale)
 
 
 def bicubic(pair: Pair) -> Bytes:
-    """Make the small image larger again as the published row did, with MATLAB's ``imresize``.
+    """Upscale the small image as for the published row, with MATLAB's ``imresize``.
 
-    At a scale that is not whole the result may be a row or a column larger than the truth; it is
-    cut there.
+    At a scale that is not an integer, the result may be a row or a column larger than the truth;
+    it is cropped there.
     """
     height, width = pair.truth.shape[:2]
     return matlab_imresize(pair.small, pair.scale)[:height, :width]
 
 
 def luma(image: Bytes) -> Bytes:
-    """(H, W, 3) of 8 bits to Y (H, W), rounded as MATLAB's ``rgb2ycbcr`` does: 16 to 235."""
+    """Convert 8-bit (H, W, 3) to Y (H, W), rounded as MATLAB's ``rgb2ycbcr`` does: 16 to 235."""
     rounded: Bytes = np.floor(image @ _LUMA + _BLACK + 0.5).astype(np.uint8)
     return rounded
 
 
 def score_luma(estimate: Bytes, pair: Pair) -> Quality:
-    """Score luma, the scale's number of pixels shaved from every border.
+    """Score luma, after shaving as many pixels as the scale from every border.
 
     Parameters
     ----------
     estimate
-        8 bits (H, W, 3), in the size of the truth.
+        8-bit (H, W, 3), of the same size as the truth.
     pair
         What it is an estimate of.
 
     Raises
     ------
     ValueError
-        If the estimate has another size.
+        If the estimate has a different size.
     """
     if estimate.shape != pair.truth.shape:
         raise ValueError(f"the truth is {pair.truth.shape}, the estimate {estimate.shape}")
@@ -116,9 +116,9 @@ def score_luma(estimate: Bytes, pair: Pair) -> Quality:
 
 
 def difference_sigma(pair: Pair) -> float:
-    """Standard deviation of how far a small image is from the linear operator, in grey levels.
+    """RMS difference between a small image and what the linear operator gives, in grey levels.
 
-    Squared over an image it is its mean square difference: what sigma has to stand for.
+    This is what sigma has to stand for.
     """
     x = to_unit(pair.truth)[None].double()
     z = pair.problem(0.0).operator.A(x)

@@ -25,9 +25,9 @@ class Row:
     method
         Its name.
     psnr
-        Mean in dB by number of images and condition, with its deviation where that is known.
+        Mean in dB by number of images and condition, with its deviation where known.
     parameters, seconds, memory
-        What it costs: numbers in its weights, seconds an image, MB.
+        Its costs: number of parameters, seconds per image, MB.
     source, settings
         Where the numbers are from, and how it was run.
     """
@@ -87,16 +87,17 @@ def format_rows(
     images: Sequence[int] | None = None,
     deviations: bool = False,
 ) -> str:
-    """Lay rows out as text.
+    """Format rows as a text table.
 
     Parameters
     ----------
     rows
         Methods.
     conditions, images
-        The columns, in order: those that any row has. Means over all numbers of images if None.
+        The columns, in order, of which those that no row has are left out. All numbers of images
+        if None.
     deviations
-        Whether to show those that are known.
+        Whether to show known deviations.
     """
     there = {place for row in rows for place in row.psnr}
     places = [
@@ -118,7 +119,7 @@ def format_rows(
 
 
 def difference_cell(result: Comparison, *, digits: int = 2) -> str:
-    """A paired difference: its mean, between what 95 % of resampled means lie, images won."""
+    """Format a paired difference: mean, bounds of 95 % of the resampled means, images won."""
     mean, low, high = (
         f"{value:+.{digits}f}" for value in (result.difference.value, result.low, result.high)
     )
@@ -126,7 +127,7 @@ def difference_cell(result: Comparison, *, digits: int = 2) -> str:
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Write rows as CSV, one line for every score."""
+    """Write rows as CSV, one line per score."""
     lines = [
         {
             "method": row.method,

@@ -1,4 +1,4 @@
-"""What a restoration takes: seconds and memory."""
+"""The cost of a restoration: seconds and memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rimkit.allocation import most_taken
 
 
 def seconds_of(restorations: Sequence[Callable[[], object]]) -> float:
-    """Mean seconds of restorations, one after the other; the first is run once before, to warm up.
+    """Mean seconds of restorations, run in sequence after a run of the first to warm up.
 
-    Scores may be kept from earlier runs, seconds may not: those of one run can be compared.
+    Scores may be kept from earlier runs, seconds may not: only those of one run are comparable.
     """
     restorations[0]()
     began = time.perf_counter()
@@ -21,6 +21,6 @@ def seconds_of(restorations: Sequence[Callable[[], object]]) -> float:
 
 
 def memory_of(restore: Callable[[], object]) -> float | None:
-    """MB that a restoration takes at most, above what the process holds; None if unknown."""
+    """Peak memory of a restoration in MB, above what the process holds; None if unknown."""
     taken = most_taken(restore)
     return None if taken is None else taken / 1e6

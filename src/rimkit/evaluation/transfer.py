@@ -1,4 +1,4 @@
-"""Problems of whole grey images for a machine that learned from random projections of patches."""
+"""Problems on whole grey images for a machine trained on random projections of patches."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from rimkit.problem import Denoising, Problem
 _SEED = 47
 
 MISSING = 0.5
-"""Share of the pixels that is missing where some are."""
+"""Share of missing pixels, in problems that have any."""
 
 BLUR = 1.5
 """Standard deviation of the blur, in pixels."""
 
 COLUMNS = 0.4
-"""Share of the columns of frequencies that is measured where not all are."""
+"""Share of frequency columns that are measured, where not all are."""
 
 COUNTS = 60
-"""What white is worth where light is counted."""
+"""The count that stands for white, where light is counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Transfer:
     Attributes
     ----------
     name
-        Short, for files and settings.
+        Short name, for files and settings.
     title
-        For people.
+        Display name.
     draw
-        From x (1, 1, H, W) to the problem.
+        Maps x (1, 1, H, W) to the problem.
     noise
-        Its standard deviation in grey levels, where it is largest.
+        Largest standard deviation of the noise, in grey levels.
     variance_floor
         What classical solvers add to the noise variance; a machine has its own.
     condition
-        Where Table 2 has the same problem, its condition: the noise is then the same, too.
+        Condition of the same problem in Table 2, if there is one; the noise is then the same, too.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Transfer:
     condition: Condition | None = None
 
     def measure(self, image: CleanImage) -> Measured:
-        """Measure an image; the same for every method."""
+        """Measure an image, identically for every method."""
         generator = seeded(_SEED, image.seed, *self.name.encode())
         problem = self.draw(image.x, generator)
         if self.condition is not None:

@@ -1,4 +1,4 @@
-"""What a study found, drawn. Needs ``rimkit[plot]``."""
+"""Figures of the results of a study. Needs ``rimkit[plot]``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rimkit.experiments.report import Line
 from rimkit.experiments.result import Result
 
 FORMATS = frozenset({"eps", "jpeg", "jpg", "pdf", "png", "ps", "svg", "tif", "tiff", "webp"})
-"""Endings of files that a figure can be written to."""
+"""File extensions to which a figure can be written."""
 
 
 def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
-    """What every choice gains over the first, in dB, with its standard error over seeds.
+    """Draw the gain of every choice over the first, in dB, with its standard error over seeds.
 
-    Choices that lose more than two dB are drawn at the left edge, with their figure.
+    Choices that lose more than two dB are drawn at the left edge, next to their value.
     """
     worst = -2.0
     with mpl.rc_context({"font.size": 8}):
@@ -42,11 +42,11 @@ def gains_figure(title: str, lines: Sequence[Line]) -> Figure:
     return figure
 
 
-_SHOWN = 3.0  # dB below the best: what falls further leaves the figure
+_SHOWN = 3.0  # dB below the best: anything lower leaves the figure
 
 
 def curves_figure(title: str, results: Sequence[Result]) -> Figure:
-    """Mean PSNR over the held-out images against minutes of training, one curve a training."""
+    """Draw mean PSNR over the held-out images against training minutes, a curve per training."""
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(7, 4.2), dpi=150, layout="constrained")
         axis = figure.subplots()

@@ -1,4 +1,4 @@
-"""What a study found, as a table of text and as CSV."""
+"""The results of a study, as a text table and as CSV."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _PLACE = ("group", "choice", "set", "seed", "update", "minutes")
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """What one choice reached: means over its seeds, in dB.
+    """Results of one choice: means over its seeds, in dB.
 
     Attributes
     ----------
     choice
-        Which.
+        The choice.
     updates, seconds_per_update
         Of each of its trainings.
     psnr
-        By the name of the validation problem, after the machine's own number of steps.
+        PSNR after the machine's own number of steps, by name of the validation problem.
     mean
-        Over the validation problems.
+        Mean over the validation problems.
     deviation
-        Standard deviation of ``mean`` over the seeds; None for a single one.
+        Standard deviation of ``mean`` over the seeds; None for a single seed.
     by_seed
-        What ``mean`` is the mean of, a training each.
+        The values of which ``mean`` is the mean, one per training.
     late
-        What ``mean`` gains or loses with ``late`` times as many steps.
+        Gain or loss of ``mean`` with ``late`` times as many steps.
     logged
         The study's ``columns`` at the end of the training.
     """
@@ -55,13 +55,13 @@ class Line:
     def gain_over(self, other: Line) -> float:
         """Mean difference in dB over the seeds that both have.
 
-        Seeds differ by more than many choices: against the mean over seeds that it was not trained
-        with a choice would gain or lose by the seed alone.
+        Seeds differ by more than many choices do: compared with a mean over other seeds, a choice
+        would gain or lose by its seeds alone.
         """
         return statistics.mean(self._gains_over(other))
 
     def error_over(self, other: Line) -> float | None:
-        """Standard error in dB of `gain_over`; None where they have one seed in common."""
+        """Standard error in dB of `gain_over`; None if they have only one seed in common."""
         gains = self._gains_over(other)
         return float(np.std(gains, ddof=1)) / len(gains) ** 0.5 if len(gains) > 1 else None
 
@@ -82,7 +82,7 @@ def summarise(results: Sequence[Result]) -> list[Line]:
 
 
 def to_text(title: str, lines: Sequence[Line]) -> str:
-    """Return the table to read: choices below their groups, and their gain over the first line."""
+    """Return a text table: choices below their groups, with their gain over the first line."""
     names = list(lines[0].psnr)
     width = max(len(line.choice.name) for line in lines) + 2
     problems = {name: name.removeprefix("sigma_") for name in names}
@@ -115,7 +115,7 @@ def _wide(title: str) -> int:
 
 
 def to_csv(results: Sequence[Result]) -> str:
-    """Return one row for every look at the held-out images of every training."""
+    """Return one row for every validation of every training."""
     names = list(results[0].looks[-1].psnr)
     others = list(dict.fromkeys(name for each in results for name in each.looks[-1].logged))
     stream = io.StringIO()
@@ -134,12 +134,12 @@ def to_csv(results: Sequence[Result]) -> str:
 
 
 def from_csv(study: Study, text: str) -> list[Result]:
-    """Read what `to_csv` wrote of a study, in the study's order; choices it lacks are left out.
+    """Read what `to_csv` wrote of a study, in the study's order; missing choices are left out.
 
     Raises
     ------
     ValueError
-        If a line is not of this study, or has not all columns.
+        If a line is not of this study, or lacks columns.
     """
     problems = {name + end for name in study.problems for end in ("", LATE)}
     found: dict[tuple[str, int], list[dict[str, str]]] = {}
@@ -195,7 +195,7 @@ def _line(results: Sequence[Result]) -> Line:
         seconds_per_update=results[0].seconds_per_update,
         psnr={name: statistics.mean(look.own[name] for look in last) for name in last[0].own},
         mean=statistics.mean(own),
-        deviation=float(np.std(own, ddof=1)) if len(own) > 1 else None,  # NaN of what diverged
+        deviation=float(np.std(own, ddof=1)) if len(own) > 1 else None,  # NaN if one diverged
         by_seed={result.seed: look.mean for result, look in zip(results, last, strict=True)},
         late=statistics.mean(look.late_mean for look in last) - statistics.mean(own),
         logged={

@@ -1,4 +1,4 @@
-"""What a training of a study reached: looks at the held-out images, as its log has them."""
+"""The results of a training in a study: the validation scores in its log."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rimkit.training.log import LATE, own
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What the held-out images showed after so many updates: PSNR in dB by its name in the log.
+    """A validation after some number of updates: PSNR in dB by its name in the log.
 
-    ``logged``: the newest values of the study's ``columns``, by their names in the log.
+    ``logged``: the latest values of the study's ``columns``, by their names in the log.
     """
 
     update: int
@@ -25,7 +25,7 @@ class Look:
 
     @property
     def own(self) -> dict[str, float]:
-        """After the machine's own number of steps, by the name of the validation problem."""
+        """PSNR after the machine's own number of steps, by name of the validation problem."""
         return {name: self.psnr[name] for name in own(self.psnr)}
 
     @property
@@ -35,7 +35,7 @@ class Look:
 
     @property
     def late_mean(self) -> float:
-        """The same after ``late`` times as many steps."""
+        """Mean over the validation problems after ``late`` times as many steps."""
         return statistics.mean(self.psnr[name + LATE] for name in self.own)
 
 
@@ -50,19 +50,19 @@ class Result:
     looks: list[Look]
 
     def minutes(self, look: Look) -> float:
-        """Minutes of training before a look, nothing else running."""
+        """Minutes of training before a look, with nothing else running."""
         return look.update * self.seconds_per_update / 60
 
 
 def read_log(folder: Path, columns: Sequence[str]) -> list[Look]:
-    """Read all looks of a training, also of one that was interrupted and went on.
+    """Read all looks of a training, including one that was interrupted and resumed.
 
     Parameters
     ----------
     folder
-        Of the training.
+        Folder of the training.
     columns
-        What else of the log is wanted, by its names there.
+        Further columns to read, by their names in the log.
     """
     rows = list(log.rows(folder))
     looks = log.looks(rows)

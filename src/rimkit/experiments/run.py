@@ -1,4 +1,4 @@
-"""Run a study: measure what every choice costs, then train them all; goes on where it stopped."""
+"""Run a study: time the updates of every choice, then train them all; resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from rimkit.weights import store
 
 _COSTS = "seconds-per-update.json"
 _SECONDS, _OF = "seconds", "of"
-_PASSES = 3  # over all choices, the shortest counts: a slow minute of the machine harms no choice
+_PASSES = 3  # over all choices; the shortest time counts, so that a slow minute harms none
 
 
 def run_study(
@@ -50,9 +50,9 @@ def run_study(
     jobs: int = 1,
     say: Callable[[str], None],
 ) -> list[Result]:
-    """Train every choice with every seed and return what they reached, in the study's order.
+    """Train every choice with every seed and return the results, in the study's order.
 
-    What has finished in ``output`` is not trained again; what was interrupted goes on.
+    Trainings that have finished in ``output`` are not repeated; interrupted ones resume.
 
     Parameters
     ----------
@@ -63,20 +63,21 @@ def run_study(
     output
         Folder of all trainings.
     only
-        Names of the choices that are trained: all where none is named.
+        Names of the choices to train; all if empty.
     costs
-        Seconds per update by the names of choices, where they are known from before. What the
-        folder says counts more; what neither says is measured.
+        Seconds per update by name of choice, where already known. Values in the folder take
+        precedence; missing ones are measured.
     jobs
-        Trainings at a time, each with its share of the processor's cores. What an update costs is
-        measured alone in any case, so that the budgets stay what they are.
+        Number of trainings at a time, each with its share of the processor's cores. Updates are
+        always timed one at a time, so that the budgets stay the same.
     say
-        Told of every training that ends.
+        Called with a line for every training that ends.
 
     Raises
     ------
     ValueError
-        If the study has no choice of a name, or a training in the folder is not the study's.
+        If the study has no choice of a given name, or the folder holds a training that is not the
+        study's.
     """
     choices = study.named(only)
     costs = _costs(study, choices, paths, output, known=costs or {}, say=say)
@@ -100,7 +101,7 @@ def run_study(
         waiting = iter(trainings)
         running: set[Future[Result]] = set()
         while len(results) < len(trainings):
-            # One at a time for every worker: what has been handed over cannot be called back.
+            # One at a time for every worker: what has been submitted cannot be recalled.
             for choice, seed in itertools.islice(waiting, jobs - len(running)):
                 cost = costs.get(choice.updates_of or choice.name)
                 training = pool.submit(
@@ -115,14 +116,14 @@ def run_study(
 
 
 def _begin(threads: int) -> None:
-    """Make a process ready for trainings."""
+    """Prepare a worker process for trainings."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     extensions.load_inherited()
     torch.set_num_threads(threads)
 
 
 def _end_with_parent() -> None:
-    """Ask this process to end once the study that started it is gone: nobody waits for it."""
+    """Terminate this process once the study that started it is gone: nobody waits for it."""
     study = multiprocessing.parent_process()
     if study is not None:
         study.join()
@@ -130,7 +131,7 @@ def _end_with_parent() -> None:
 
 
 def _work(*arguments: Any, **options: Any) -> Result:
-    """Train in a process of its own, which ends with the study: it would wait for ever."""
+    """Train in a worker process, which must end with the study or it would wait forever."""
     try:
         return _train(*arguments, **options)
     finally:
@@ -140,7 +141,7 @@ def _work(*arguments: Any, **options: Any) -> Result:
 
 
 def _end_trainings(number: int, frame: FrameType | None) -> None:
-    """Pass a request to end on, and trainings leave a checkpoint."""
+    """Pass a request to stop on to the trainings, which then save a checkpoint."""
     for training in multiprocessing.active_children():
         training.terminate()
     raise KeyboardInterrupt
@@ -160,9 +161,9 @@ def _costs(
     known: Mapping[str, float],
     say: Callable[[str], None],
 ) -> dict[str, float]:
-    """Seconds per update of the choices that get minutes, not updates, by name.
+    """Seconds per update, by name, of the choices whose budget is in minutes, not updates.
 
-    Those in the folder are taken if they are of the same recipe and precision, then those known.
+    Values in the folder are used if they are for the same recipe and precision, then known ones.
     """
     by_minutes = {c.updates_of or c.name for c in choices if not c.updates}
     timed = [choice for choice in study.choices if choice.name in by_minutes]
@@ -188,7 +189,7 @@ def _costs(
 
 
 def _timed_as(study: Study, choice: Choice) -> str:
-    """What the time of an update depends on: a checksum of recipe and precision."""
+    """Checksum of what the time of an update depends on: recipe and precision."""
     recipe = settings.to_table(study.recipe_of(choice, updates=study.looks))
     text = json.dumps([recipe, _precision(choice)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -216,7 +217,7 @@ def _train(
     paths: list[Path],
     output: Path,
 ) -> Result:
-    """Train if that has not been done; without a cost, a choice has its number of updates."""
+    """Train, unless already done; without a cost, a choice has its own number of updates."""
     place = output / f"{choice.folder}-{seed}"
     updates = choice.updates
     if cost is not None and not updates:
@@ -240,9 +241,9 @@ def _train(
                     progress=False,
                 ),
             )
-        except DivergenceError:  # which the table says, and the study goes on
+        except DivergenceError:  # the table shows it, and the study goes on
             return _diverged(study, choice, seed=seed, cost=cost, recipe=recipe, place=place)
-        if folder.ended_after(place) != updates:  # an interrupt ends a training in good order
+        if folder.ended_after(place) != updates:  # an interrupted training returns normally
             raise KeyboardInterrupt
     (place / LAST).unlink(missing_ok=True)
     looks = read_log(place, study.columns)
@@ -260,7 +261,7 @@ def _train(
 def _diverged(
     study: Study, choice: Choice, *, seed: int, cost: float | None, recipe: Recipe, place: Path
 ) -> Result:
-    """What is known of a training that did not come to its end: NaN there."""
+    """The result of a training that diverged: NaN at its end."""
     updates = recipe.optimizer.updates
     problems = [name for known in recipe.task.validation() for name in (known, known + LATE)]
     end = Look(updates, dict.fromkeys(problems, math.nan), dict.fromkeys(study.columns, math.nan))

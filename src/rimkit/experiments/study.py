@@ -1,4 +1,4 @@
-"""A study: a base recipe, a budget, and choices that each change something; a TOML file."""
+"""Studies, read from TOML: a base recipe, a budget, and choices that each change something."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rimkit.training.module import LOGGED, MOTION
 from rimkit.training.recipe import Recipe, load_recipe
 from rimkit.training.trial import measured
 
-_SIDE = 32  # of the image that all problems of a study measure alike
+_SIDE = 32  # of the image on which the problems of all choices are compared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,19 +28,19 @@ class Choice:
     Attributes
     ----------
     name, group
-        As they stand in the table.
+        As shown in the table.
     recipe
-        Name of its recipe where it is not the study's.
+        Name of its recipe, if not the study's.
     set
         Overrides of the recipe, as on the command line of ``rimkit train``.
     seeds
-        How many trainings; the seeds are 0, 1, ...
+        Number of trainings; the seeds are 0, 1, ...
     minutes, updates
-        Budget where it is not the study's; updates win over minutes.
+        Budget, if not the study's; updates take precedence over minutes.
     updates_of
         Name of a choice whose updates take the same time: it is timed for both.
     precision
-        As in `rimkit.training.trainer.RunOptions`; ``"auto"``: what is fast here.
+        As in `rimkit.training.trainer.RunOptions`; ``"auto"``: whichever is fast here.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Choice:
 
     @property
     def folder(self) -> str:
-        """What the folders of its trainings are called, but for the seed."""
+        """Name of the folders of its trainings, without the seed."""
         return re.sub(r"[^\w.]+", "-", self.name)
 
 
@@ -66,18 +66,18 @@ class Study:
     Attributes
     ----------
     title
-        What is asked.
+        The question it asks.
     recipe
         Name of the recipe that the choices change.
     minutes
-        Budget of one training, in minutes on the machine at hand with nothing else running: what a
-        choice needs for an update is measured first, and turned into a number of updates.
+        Budget of one training, in minutes on this computer with nothing else running: an update of
+        each choice is timed first, and the budget converted to a number of updates.
     set
         Overrides for all choices.
     looks
-        How often the held-out images are looked at in a training, the end included.
+        Number of validations per training, including the one at its end.
     columns
-        What else the report is to say, of `rimkit.training.module.LOGGED`, such as
+        Further columns of the report, from `rimkit.training.module.LOGGED`, such as
         ``train/variance_floor``.
     choices
         What is compared.
@@ -116,7 +116,7 @@ class Study:
         self._check_recipes()
 
     def _check_recipes(self) -> None:
-        """Find now, and not in hours, that a key is misspelt or that no table can be made."""
+        """Fail now rather than hours later if a key is misspelt or no table can be made."""
         recipes = [self.recipe_of(choice, updates=self.looks) for choice in self.choices]
         images, ys = _watched(recipes[0])
         for choice, recipe in zip(self.choices, recipes, strict=True):
@@ -140,17 +140,17 @@ class Study:
         return list(recipe.task.validation())
 
     def with_seeds(self, most: int) -> Study:
-        """Return the study with at most so many seeds of every choice."""
+        """Return the study with at most ``most`` seeds of every choice."""
         choices = (dataclasses.replace(c, seeds=min(c.seeds, most)) for c in self.choices)
         return dataclasses.replace(self, choices=tuple(choices))
 
     def named(self, names: Sequence[str]) -> tuple[Choice, ...]:
-        """Return the choices of these names in the study's order; all of them for no name.
+        """Return the choices of these names in the study's order, or all if none is given.
 
         Raises
         ------
         ValueError
-            If one is not there.
+            If there is no choice of a name.
         """
         known = [choice.name for choice in self.choices]
         for name in names:
@@ -171,7 +171,7 @@ class Study:
 
 
 def _watched(recipe: Recipe) -> tuple[int, dict[str, Tensor]]:
-    """Which images are held out, and what every validation problem measures of one and the same."""
+    """Which images are held out, and what every validation problem measures of one fixed image."""
     side = recipe.data.patch if recipe.on_patches else _SIDE
     shape = (1, recipe.model.network.channels, side, side)
     x = torch.linspace(0, 1, math.prod(shape)).view(shape)
@@ -195,13 +195,13 @@ def load_study(name: str) -> Study:
     Parameters
     ----------
     name
-        A name from `study_names`, or the path of a TOML file, by whose folder the paths of recipes
-        go that it names.
+        A name from `study_names`, or the path of a TOML file; recipe paths in it are relative to
+        its folder.
 
     Raises
     ------
     ValueError
-        If the study, a key or a value is not what it should be.
+        If the study, a key or a value is invalid.
     """
     table = settings.read_toml(name, _FOLDER)
     if name not in study_names():

@@ -21,12 +21,12 @@ from rimkit.trained import knows_levels
 
 _MODELS = ("denoise-gray", "denoise-color")
 _SIGMAS = (5.0, 10.0, 15.0, 25.0, 35.0, 50.0)
-_ESTIMATOR = "sigma from fine frequencies, clipped noise among them"  # anew where values differ
+_ESTIMATOR = "sigma from fine frequencies, clipped noise among them"  # reword when values change
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in _SIGMAS]
 
 
 def blind(setup: Setup) -> str:
-    """Compare restoring with the estimate of sigma to restoring with sigma itself."""
+    """Compare restoration with estimated sigma to restoration with known sigma."""
     kept = KeptScores(setup.output / "blind-images.csv", say=setup.say)
     parts = [
         f"The first {setup.images or ROTH_BLACK} test images: the estimate of sigma (mean and",

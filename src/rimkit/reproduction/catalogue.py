@@ -1,4 +1,4 @@
-"""What can be reproduced; nothing heavy is imported before it is asked for."""
+"""What can be reproduced; heavy imports happen only on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _IMAGES, _MODELS, _OTHERS = "images", "models", "others"
 _OPTIONS = {_IMAGES: "--images", _MODELS: "--add", _OTHERS: "--only-ours"}
-"""By what `Setup` calls them."""
+"""Command-line options by their names in `Setup`."""
 
 
 class Entry(NamedTuple):
@@ -22,9 +22,9 @@ class Entry(NamedTuple):
     title
         What it shows.
     module
-        Of this folder, which has its function.
+        Module of this folder that has its function.
     takes
-        What else than the place of the results can be set, as `Setup` calls it.
+        Further settings that it takes besides the folder of the results, by their names in `Setup`.
     """
 
     title: str
@@ -50,18 +50,18 @@ REPRODUCTIONS = {
         "a machine for random projections on whole images", "transfer", (_IMAGES, _MODELS)
     ),
 }
-"""By name; the function of the module is called like it."""
+"""By name, which is also the name of the module's function."""
 
 
 def reproduce(name: str, setup: Setup) -> str:
-    """Measure a table or figure, write it, and return the text of what was written.
+    """Measure a table or figure, write it, and return the written text.
 
     Raises
     ------
     KeyError
         If nothing has that name.
     ValueError
-        If something is set that it does not take: its text would say that it did.
+        If something is set that it does not take: its text would claim that it did.
     """
     entry = REPRODUCTIONS[name]
     defaults = {field.name: field.default for field in dataclasses.fields(setup)}

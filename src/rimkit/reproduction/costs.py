@@ -1,4 +1,4 @@
-"""What methods take beside what they reach: parameters, bytes, steps, seconds, memory."""
+"""The costs of methods: parameters, bytes, steps, seconds, memory."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import NamedTuple
 from rimkit.evaluation.timing import memory_of, seconds_of
 from rimkit.sheets import columns
 
-_BYTES = 4  # a parameter in a file: float32
+_BYTES = 4  # per parameter in a file: float32
 
 
 class Priced(NamedTuple):
-    """A method, and something to do for it.
+    """A method, and a task for it.
 
     Attributes
     ----------
     name
-        In the table.
+        Name in the table.
     parameters
-        How many it has; None if none are learned.
+        Number of parameters; None if none are learned.
     steps
-        How many ``run`` takes.
+        Number of steps that ``run`` takes.
     run
-        Is run three times: to warm up, for its seconds and for its memory.
+        Called three times: to warm up, to measure seconds, and to measure memory.
     """
 
     name: str
@@ -33,14 +33,14 @@ class Priced(NamedTuple):
 
 
 def costs(what: str, methods: Sequence[Priced]) -> str:
-    """Measure what all methods do with one thing, in this process, one after the other.
+    """Measure the costs of all methods on the same task, in this process, one after the other.
 
     Parameters
     ----------
     what
-        They do it with, for people.
+        Description of the task, for the table.
     methods
-        In the order of the lines.
+        Methods, in the order of the lines.
     """
     lines = [[what, "parameters", "MB", "steps", "s", "peak MB"]]
     for method in methods:
@@ -58,7 +58,7 @@ def costs(what: str, methods: Sequence[Priced]) -> str:
 
 
 def _size(parameters: int | None) -> tuple[str, str]:
-    """A number of parameters, and their megabytes."""
+    """Number of parameters, and their size in megabytes."""
     if parameters is None:
         return "", ""
     return f"{parameters:,}", f"{_BYTES * parameters / 1e6:.1f}"

@@ -1,4 +1,4 @@
-"""PSNR by step on random projections: what was found."""
+"""PSNR by step on random projections: the results."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Curve:
     Attributes
     ----------
     means, squares
-        (images, steps + 1): mean over the patches of an image, of PSNR and of its square. NaN from
-        where the solver diverged on the image, and between the ends of what is not learned.
+        (images, steps + 1): mean over the patches of an image, of PSNR and of its square. NaN once
+        the solver has diverged on the image and, if classical, between its first and last step.
     """
 
     means: Values
@@ -30,12 +30,12 @@ class Curve:
 
     @property
     def steps(self) -> int:
-        """How many were taken."""
+        """Number of steps taken."""
         return int(self.means.shape[1]) - 1
 
     @property
     def mean(self) -> Values:
-        """Over all patches, by step: (steps + 1,)."""
+        """Mean over all patches, by step: (steps + 1,)."""
         mean: Values = self.means.mean(0)
         return mean
 
@@ -58,7 +58,7 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Walks:
-    """What a solver did in every panel, and what is to be known of it once it is gone.
+    """What a solver did in every panel, and what must be known of it once it is gone.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Walks:
 def average(curves: Sequence[Curve]) -> Curve:
     """Return the mean over trainings that differ in the seed alone.
 
-    Its deviation is that over patches, of the mean variance; what seeds differ by is no part of it.
+    Its deviation is over patches, from the mean variance; differences between seeds do not count.
     """
     between_seeds = np.var([curve.mean for curve in curves], axis=0)
     return Curve(

@@ -21,7 +21,7 @@ from rimkit.sheets import columns
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
 _TIMED = 3  # images
-_FEW = 2  # steps, in about twice the time of FFDNet, which is as large as one step
+_FEW = 2  # steps, at about twice the time of FFDNet, which is as large as one step
 
 
 def table1(setup: Setup) -> str:
@@ -98,7 +98,7 @@ def _comparison(
 ) -> str:
     """Paired differences on all images, condition by condition.
 
-    Of two of ours on rounded images only where both know, or do not know, that they were rounded.
+    On rounded images, two of our methods are compared only if both or neither know of the rounding.
     """
     own = scores[first.name]
     conditions = list(dict.fromkeys(score.condition for score in own))

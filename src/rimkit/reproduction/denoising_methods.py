@@ -1,4 +1,4 @@
-"""The methods of Tables 1 and 2: ours, in several ways, and what other packages do."""
+"""The methods of Tables 1 and 2: ours, in several variants, and those of other packages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PACKAGES = {
 }
 
 BY_CHANNEL = ", by channel"
-"""Ends the settings of a grey model that restores every channel of a colour image by itself."""
+"""Suffix of the settings of a grey model that restores each channel of a colour image by itself."""
 
 _SIZES = {"FFDNet": 486_000, "FFDNet-RGB": 855_000}
 _TUNED = {
@@ -50,21 +50,21 @@ _PROJECTIONS = RandomProjectionsTask.table_name
 
 
 def grey_methods(setup: Setup) -> list[DenoisingMethod]:
-    """Everything that stands in Table 2 and was not published: ours, and what is installed."""
+    """All methods of Table 2 that are measured, not copied: ours, and what is installed."""
     return [*ours(1, setup), *(installed(1) if setup.others else [])]
 
 
 def ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
-    """All denoisers in the package for so many channels, and those that were asked for.
+    """All denoisers in the package for this number of channels, and the requested ones.
 
-    Each with the plain likelihood, and with the one that knows of levels. Machines for random
-    projections have the plain one; where they learned from patches of less contrast, images are
-    given to them so, too.
+    Each appears with the plain likelihood and with the one that knows of levels. Machines for
+    random projections have the plain one only; if they were trained on patches of lower contrast,
+    their images have lower contrast, too.
 
     Raises
     ------
     ValueError
-        If one that was asked for takes other images, or was trained for something else.
+        If a requested model takes other images, or was trained for another task.
     """
     shipped = [
         name
@@ -88,14 +88,14 @@ def ours(channels: int, setup: Setup) -> list[DenoisingMethod]:
 
 
 def as_learned(name: str, *, steps: int | None = None) -> DenoisingMethod:
-    """A model with the likelihood that it learned."""
+    """A model with the likelihood that it was trained with."""
     knows = knows_levels(weights.load(name).training_record)
     method = _model(name, steps=steps, knows=knows)
     return dataclasses.replace(method, name=method.name.removesuffix(KNOWS), rounded_only=False)
 
 
 def by_channel(name: str) -> DenoisingMethod:
-    """A grey model on every channel."""
+    """A grey model, applied to each channel."""
     method = as_learned(name)
     return dataclasses.replace(
         method,
@@ -106,7 +106,7 @@ def by_channel(name: str) -> DenoisingMethod:
 
 
 def self_ensemble(name: str) -> DenoisingMethod:
-    """A model in eight orientations, with the likelihood that it learned."""
+    """A model in eight orientations, with the likelihood that it was trained with."""
     method, model = as_learned(name), weights.load(name)
     return dataclasses.replace(
         method,
@@ -119,7 +119,7 @@ def self_ensemble(name: str) -> DenoisingMethod:
 
 
 def installed(channels: int) -> list[DenoisingMethod]:
-    """Other denoisers whose packages are there."""
+    """Other denoisers whose packages are installed."""
     return [
         DenoisingMethod(
             f"{name} (package {package})",
@@ -133,7 +133,7 @@ def installed(channels: int) -> list[DenoisingMethod]:
 
 
 def _for_projections(name: str, model: RIM) -> DenoisingMethod:
-    """A machine for random projections; RIM-3task where its training kept to the protocol."""
+    """A machine for random projections, named RIM-3task if its training followed the protocol."""
     plain, training = _model(name), model.training_record
     if not never_denoised(training):
         return dataclasses.replace(plain, name=f"{plain.name} (more rows and noise)")
@@ -157,7 +157,7 @@ def _model(name: str, *, steps: int | None = None, knows: bool = False) -> Denoi
 
 
 def _in_other_units(method: DenoisingMethod, model: RIM) -> DenoisingMethod:
-    """A machine that is given images of less contrast, where noise would be stronger."""
+    """A machine that is given images of lower contrast where noise would be stronger."""
 
     def restore(y: Tensor, condition: Condition) -> Tensor:
         return solver_restore(quietly(model, condition.sigma))(y, condition)

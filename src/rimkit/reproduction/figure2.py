@@ -39,19 +39,19 @@ _TIMED = Panel("gaussian", 0.2)
 def figure2(setup: Setup) -> str:
     """Run every machine and the classical solvers on the same measurements, and draw PSNR by step.
 
-    Machines whose curves are kept from before stand in the figure, too.
+    Machines whose curves are kept from earlier runs are drawn, too.
 
     Raises
     ------
     ValueError
-        If there is no machine for random projections, or two have one name.
+        If there is no machine for random projections, or two have the same name.
     """
     images = list(load_test_images(setup.images or 100))
     asked = [*classical(), *learned(setup)]
     curves = Curves(setup.output / "figure2", say=setup.say)
     kept = curves.besides([walker.label for walker in asked], PANELS, images)
     named: list[Walker | Walks] = [*asked, *kept]
-    by_name(named)  # which looks at their names before the hours of work
+    by_name(named)  # checks their names before hours of work
     if len(asked) + len(kept) == len(CLASSICAL):
         raise ValueError("no machine for random projections is there: name a file with --add")
     everyone = by_name([*(curves.of(walker, PANELS, images) for walker in asked), *kept])
@@ -72,7 +72,7 @@ def figure2(setup: Setup) -> str:
 
 
 def _priced(asked: Sequence[Walker], image: CleanImage) -> list[Priced]:
-    """Walkers as far as they are trained, or tuned, on the patches of an image."""
+    """Walkers with the steps they are trained or tuned for, on the patches of an image."""
     measured = measure(image, _TIMED)
     priced = []
     for walker in asked:
@@ -89,7 +89,7 @@ def _priced(asked: Sequence[Walker], image: CleanImage) -> list[Priced]:
 
 
 def _lines(everyone: Sequence[Walks], patches: int) -> list[dict[str, object]]:
-    """A line for every step of a machine, and for the last of a classical solver."""
+    """A line for every step of a machine, and for the last step of a classical solver."""
     return [
         {
             "method": walks.name,

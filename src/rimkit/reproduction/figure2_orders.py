@@ -1,4 +1,4 @@
-"""Which machine is better in the panels of Figure 2, and whether that is beyond doubt."""
+"""Which machine is better in the panels of Figure 2, and whether that is significant."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rimkit.reproduction.curves import Curve, Walks, average
 from rimkit.sheets import columns
 
 _CLAIM = ("rim", "ffn", "gdn")
-"""From the best to the worst, as the paper has them."""
+"""From best to worst, as the paper ranks them."""
 _BEYOND = 2.0
-"""So many standard errors are taken for more than luck."""
+"""Number of standard errors beyond which a difference is taken for more than luck."""
 
 _Seeds = Mapping[str, Sequence[Curve]]
 """By name, the curve of every seed."""
@@ -25,14 +25,14 @@ _Machines = Mapping[str, Sequence[Walks]]
 
 
 def counted(means: Mapping[Panel, Mapping[str, Curve]], machines: Sequence[str]) -> Iterator[str]:
-    """Yield every order that there is, and in how many panels."""
+    """Yield every order that occurs, and in how many panels."""
     orders = collections.Counter(" > ".join(_sorted(curves, machines)) for curves in means.values())
     for found, count in orders.most_common():
         yield f"  {found}: {count} of {len(means)}"
 
 
 def order(curves: _Seeds, machines: _Machines) -> str:
-    """The machines of a panel from the best to the worst, and what each has over the next one."""
+    """The machines of a panel from best to worst, and the gain of each over the next."""
     names = _sorted({name: average(curves[name]) for name in machines}, list(machines))
     parts = [names[0]]
     for first, second in itertools.pairwise(names):
@@ -41,7 +41,7 @@ def order(curves: _Seeds, machines: _Machines) -> str:
 
 
 def claimed(found: Mapping[Panel, _Seeds], machines: _Machines) -> Iterator[str]:
-    """Yield a table for every three machines of which the paper says an order."""
+    """Yield a table for every three machines that the paper ranks."""
     wholes = [name for name in machines if name.endswith(_CLAIM[0])]
     for prefix in [name.removesuffix(_CLAIM[0]) for name in wholes]:
         names = [prefix + part for part in _CLAIM]
@@ -69,17 +69,17 @@ def difference(result: Comparison, *, digits: int = 2) -> str:
 
 
 def ends(seeds: Sequence[Curve]) -> list[float]:
-    """PSNR of every seed where the paper's training ends."""
+    """PSNR of every seed at the step where the paper's training ends."""
     return [float(seed.mean[TRAINED_STEPS]) for seed in seeds]
 
 
 def variance(values: Sequence[float]) -> float:
-    """Over trainings; NaN where one diverged, on which that of `statistics` stumbles."""
+    """Variance over trainings; NaN if one diverged, on which `statistics.variance` fails."""
     return float(np.var(values, ddof=1))
 
 
 class _Gain:
-    """What a machine has over another one in a panel, with its errors."""
+    """The gain of one machine over another in a panel, with its errors."""
 
     def __init__(self, curves: _Seeds, machines: _Machines, first: str, second: str) -> None:
         both = curves[first], curves[second]
@@ -113,7 +113,7 @@ def _sorted(curves: Mapping[str, Curve], machines: Sequence[str]) -> list[str]:
 def _error_of_seeds(
     first: Sequence[float], second: Sequence[float], *, paired: bool
 ) -> float | None:
-    """Standard error of a difference between two means over seeds; None where one has one seed."""
+    """Standard error of a difference of two means over seeds; None if either has only one seed."""
     if min(len(first), len(second)) < 2:
         return None
     if paired:

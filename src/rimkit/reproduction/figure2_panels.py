@@ -1,4 +1,4 @@
-"""Figure 2 drawn: a panel for each ensemble and share of rows."""
+"""The drawing of Figure 2: a panel for each ensemble and share of rows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rimkit.evaluation.projections import STEPS, TRAINED_STEPS, Panel
 from rimkit.reproduction.curves import Curve, average
 from rimkit.reproduction.walkers import CLASSICAL
 
-_EARLY = 5  # steps that may lie below a panel: all begin far down
-_MOST = 8.0  # dB from top to bottom of a panel, or differences could not be seen
-_HEIGHTS = np.linspace(0.2, 0.8, 13)  # for words, in parts of a panel
+_EARLY = 5  # steps that may lie below a panel: all start far down
+_MOST = 8.0  # dB from top to bottom of a panel, so that differences are visible
+_HEIGHTS = np.linspace(0.2, 0.8, 13)  # of text, as fractions of a panel
 _GREYS = ("0.65", "0.25")
 
 
@@ -32,10 +32,10 @@ def draw(
     found
         By panel and name: a curve for every seed.
     machines
-        Names of what is drawn by step.
+        Names of the methods that are drawn by step.
     deviations
-        Whether the band is a standard deviation over patches up and down, as in the paper. It is
-        several dB, and hides by how much methods differ.
+        Whether the band is one standard deviation over patches up and down, as in the paper. It is
+        several dB, and hides the differences between methods.
     """
     ensembles = list(dict.fromkeys(panel.ensemble for panel in found))
     shares = list(dict.fromkeys(panel.p for panel in found))
@@ -87,7 +87,7 @@ def _draw_panel(
 
 
 def _limit(axis: Axes, shown: Mapping[str, Sequence[float]]) -> None:
-    """Show the upper decibels, and say what lies below."""
+    """Limit a panel to its upper decibels, and list what lies below."""
     highest = {
         name: max(finite, default=-np.inf)
         for name, values in shown.items()

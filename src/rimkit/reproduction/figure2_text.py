@@ -34,7 +34,7 @@ _HEADINGS = (
     "won",
 )
 _Curves = Mapping[str, Curve]
-"""By name, the mean over seeds."""
+"""The mean over seeds, by name."""
 
 
 def report(
@@ -77,7 +77,7 @@ def report(
 
 
 def best_classical(curves: _Curves) -> str:
-    """Name of the classical solver with the higher mean at its end; one that diverged has none."""
+    """Name of the classical solver with the higher mean at its end; one that diverged is lowest."""
     return max(CLASSICAL, key=lambda name: or_lowest(curves[name].mean[-1]))
 
 
@@ -140,12 +140,12 @@ def _panel(
 
 
 def _gain(curves: _Curves, name: str) -> Comparison:
-    """A machine after the steps of training against the better classical solver at its end."""
+    """Compare a machine after its training steps with the better classical solver at its end."""
     return compare(curves[name].at(TRAINED_STEPS), curves[best_classical(curves)].at(-1))
 
 
 def _loss(curve: Curve) -> Comparison:
-    """The last step against the best one."""
+    """Compare the last step with the best one."""
     return compare(curve.at(STEPS), curve.at(curve.best))
 
 

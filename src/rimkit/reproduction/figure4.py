@@ -1,4 +1,4 @@
-"""Figure 4: one image made three times smaller, and larger again."""
+"""Figure 4: one image downscaled by a factor of three, and upscaled again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def figure4(setup: Setup) -> str:
 
 
 def example(count: int) -> str:
-    """The image that is shown, chosen by published scores alone: where SelfExSR gains most."""
+    """Name of the image shown, chosen by published scores alone: where SelfExSR gains most."""
     theirs = published.super_resolution_images()
     return max(
         (pair.image for pair in load_pairs(_SCALE, count)),

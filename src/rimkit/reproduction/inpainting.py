@@ -1,4 +1,4 @@
-"""Missing pixels of colour images, filled in by machines and by methods that learn nothing."""
+"""Inpainting of colour images, by machines and by methods that learn nothing."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _VALUES = ("psnr_db", "ssim")
 
 
 Scores = Mapping[str, Qualities]
-"""Of one method: by holes."""
+"""Scores of one method, by holes."""
 
 
 def inpainting(setup: Setup) -> str:
-    """Fill the same holes with every method; a table, and cut-outs.
+    """Fill the same holes with every method; write a table and cut-outs.
 
     Raises
     ------
     ValueError
-        If there is no machine, one is for something else, or two methods have one name.
+        If there is no machine, one is for another task, or two methods have the same name.
     """
     ours = machines(setup)
     equations = biharmonic() if setup.others else None
@@ -75,7 +75,7 @@ def inpainting(setup: Setup) -> str:
 
 
 def _about(images: Sequence[CleanImage], methods: Sequence[InpaintingMethod]) -> list[str]:
-    """What was measured, in words."""
+    """Describe what was measured."""
     shares = [STROKES.measure(image).share for image in images]
     lines = [
         f"The first {len(images)} test images of BSDS300 in colour; pixels are missing in all",
@@ -95,14 +95,14 @@ def _about(images: Sequence[CleanImage], methods: Sequence[InpaintingMethod]) ->
 
 
 def _count(method: InpaintingMethod, images: Sequence[CleanImage]) -> int:
-    """How many of the images a method is given."""
+    """Number of images that a method is given."""
     return len(images[: method.images])
 
 
 def _scored(
     method: InpaintingMethod, images: Sequence[CleanImage], kept: Kept, setup: Setup
 ) -> Scores:
-    """Score a method; what is kept is not measured again."""
+    """Score a method; kept scores are not measured again."""
     scores: dict[str, dict[str, Quality]] = {}
     kept.rename(method.name, method.settings)
     for holes in HOLES:
@@ -123,7 +123,7 @@ def _measured(method: InpaintingMethod, holes: Holes, image: CleanImage) -> dict
 
 
 def _seconds(method: InpaintingMethod, image: CleanImage) -> dict[str, float]:
-    """By holes."""
+    """Seconds per image, by holes."""
     return {
         holes.name: seconds_of([functools.partial(method.restore, holes.measure(image))])
         for holes in HOLES

@@ -19,21 +19,21 @@ from rimkit.reproduction.figure4 import detail
 from rimkit.reproduction.inpainting_methods import InpaintingMethod
 
 ROWS = (STROKES, FOUR_FIFTHS)
-"""What is shown."""
+"""The holes that are shown."""
 
 _EXAMPLE = "102061"
-_GREY = 0.5  # of what is missing
+_GREY = 0.5  # of missing pixels
 
 
 def example(images: Sequence[CleanImage]) -> CleanImage:
-    """The image that is shown: always the same one, or the first where that is not there."""
+    """The image shown: always the same one, or the first if that one is missing."""
     return next((image for image in images if image.name == _EXAMPLE), images[0])
 
 
 def draw(image: CleanImage, methods: Sequence[InpaintingMethod]) -> Figure:
     """Draw a row for strokes and for four fifths: what is seen, every method's estimate, truth.
 
-    Titles say the PSNR of the whole image. The detail is where the first guess of the last row is
+    Titles give the PSNR of the whole image. The detail is where the first guess of the last row is
     furthest from the truth.
     """
     seen = ROWS[-1].measure(image)

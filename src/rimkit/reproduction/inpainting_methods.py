@@ -1,4 +1,4 @@
-"""What fills in missing pixels in a table: machines, total variation, biharmonic equations."""
+"""Inpainting methods in a table: machines, total variation, biharmonic equations."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ TV_WEIGHTS = {"half": 60.0, "four-fifths": 30.0, "strokes": 90.0, "half-noisy": 
 TV_STEPS = 100
 
 LITTLE = 2.0
-"""Grey levels: sigma of solvers that need some, where there is no noise."""
+"""Sigma, in grey levels, of solvers that need a positive one where there is no noise."""
 
 FIRST = 10
-"""Images that the machine for random projections is given: ten times as slow as one for holes."""
+"""Images given to the machine for random projections, ten times as slow as one for holes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class InpaintingMethod(Method[Callable[[Seen], Bytes]]):
-    """What fills in missing pixels: from what is seen to 8 bits (H, W, 3).
+    """An inpainting method: from what is seen to an 8-bit image (H, W, 3).
 
     Attributes
     ----------
@@ -53,14 +53,14 @@ class InpaintingMethod(Method[Callable[[Seen], Bytes]]):
 
 
 def first_guess() -> InpaintingMethod:
-    """What solvers start at."""
+    """The image at which solvers start."""
     return InpaintingMethod(
         FIRST_GUESS, lambda seen: seen.settle(fill(seen.y, seen.mask)), "knows of no noise"
     )
 
 
 def total_variation(weight: float | None = None, steps: int | None = None) -> InpaintingMethod:
-    """Total variation, channel by channel; ``weight`` and ``steps`` if not those chosen."""
+    """Total variation, channel by channel; ``weight`` and ``steps`` override the chosen ones."""
 
     def restore(seen: Seen) -> Bytes:
         chosen = TV_WEIGHTS[seen.holes.name] if weight is None else weight
@@ -75,7 +75,7 @@ def total_variation(weight: float | None = None, steps: int | None = None) -> In
 
 
 def biharmonic() -> InpaintingMethod | None:
-    """Biharmonic equations of scikit-image, where that is installed."""
+    """Biharmonic equations of scikit-image, if it is installed."""
     if importlib.util.find_spec("skimage") is None:
         return None
 
@@ -91,7 +91,7 @@ def biharmonic() -> InpaintingMethod | None:
 
 
 def projections() -> list[InpaintingMethod]:
-    """The machine for random projections of the package, channel by channel, where there is one."""
+    """The package's machine for random projections, if there is one, channel by channel."""
     name = RandomProjectionsTask.table_name
     if name not in weights.model_names():
         return []
@@ -116,12 +116,12 @@ def projections() -> list[InpaintingMethod]:
 
 
 def machines(setup: Setup) -> list[InpaintingMethod]:
-    """The model in the package, where there is one, and those that were asked for.
+    """The model in the package, if there is one, and the requested ones.
 
     Raises
     ------
     ValueError
-        If there is none, or one was trained for something else.
+        If there is none, or one was trained for another task.
     """
     names = machine_names(InpaintingTask.table_name, setup, needed=True)
     return [_machine(name) for name in names]
@@ -137,7 +137,7 @@ def _machine(name: str) -> InpaintingMethod:
 
     def restore(seen: Seen) -> Bytes:
         y = seen.y[0].permute(1, 2, 0)
-        # Without noise as a file has it.
+        # Without noise, 8-bit values as in a file.
         values = (y if seen.holes.sigma else (y * LEVELS).round().byte()).contiguous().numpy()
         inpainter(seen.holes.sigma).fill([Holed(values, seen.missing)])
         return seen.settle(to_unit(values)[None])
@@ -156,5 +156,5 @@ _SAID = f"sigma {LITTLE:g} of 255 where there is no noise"
 
 
 def _told(seen: Seen) -> float:
-    """Sigma of a solver that needs some, white being 1."""
+    """Sigma of a solver that needs a positive one, with white at 1."""
     return (seen.holes.sigma or LITTLE) / LEVELS

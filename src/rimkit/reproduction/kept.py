@@ -1,4 +1,4 @@
-"""What was scored once is kept in a file of results, a line for every score."""
+"""Scores, measured once and kept in a file of results with a line for every score."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rimkit.sheets import read_csv, write_csv
 
 
 class Kept:
-    """Scores in a CSV; what has the same protocol, settings and place is measured once.
+    """Scores in a CSV file; each is measured once for its protocol, settings and place.
 
-    Lines of methods that nobody asks for any more stay where they are.
+    Lines of methods that are no longer requested stay in the file.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ class Kept:
     values
         Names of the columns of the scores.
     protocol
-        Of how they are measured: another number where scores would differ. Lines that do not say
-        theirs have the first.
+        Version of the measuring procedure, changed whenever scores would differ. Lines without one
+        count as version 1.
 
     Raises
     ------
@@ -47,14 +47,14 @@ class Kept:
 
     @property
     def about(self) -> list[str]:
-        """Two lines for people who read a table of scores of this file."""
+        """Two lines of explanation for a table of scores from this file."""
         return [
             f"Scores that {self._file.name} keeps of earlier calls are not measured again;",
             "the version that measured each stands there.",
         ]
 
     def rename(self, method: str, settings: str) -> None:
-        """Weights get another name when they come into the package; their scores stay."""
+        """Rename a method: weights get a new name in the package, and keep their scores."""
         own = [line for line in self._lines.values() if line["settings"] == settings]
         if any(line["method"] != method for line in own):
             for line in own:
@@ -68,16 +68,16 @@ class Kept:
         place: Mapping[str, str],
         measure: Callable[[], Mapping[str, str]],
     ) -> Mapping[str, str]:
-        """Return the line of a method at a place, after measuring if it is not there.
+        """Return the line of a method at a place, measuring it first if it is not there.
 
         Parameters
         ----------
         method, settings
             Its name, and all that its scores depend on.
         place
-            By the names of the columns.
+            By column name.
         measure
-            Returns the scores by the names of their columns.
+            Returns the scores by column name.
         """
         line = {"method": method, **place, "settings": settings, "protocol": self._protocol}
         key = tuple(line[name] for name in self._key)

@@ -1,4 +1,4 @@
-"""What is measured in a table: a method, and all that its scores depend on."""
+"""The methods measured in a table, and all that their scores depend on."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from rimkit.precision import Precision, fastest_precision
 from rimkit.solver import Solver
 
 Restores = TypeVar("Restores")
-"""A function from what is given to what is made of it."""
+"""A function from the input to the estimate."""
 
 Problems = TypeVar("Problems")
-"""A kind of problems, each of which has its own solver."""
+"""A kind of problem, each instance of which has its own solver."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Method(Generic[Restores]):
-    """What restores images in a table.
+    """A restoration method in a table.
 
     Attributes
     ----------
     name
-        In the table.
+        Name in the table.
     restore
-        What it does.
+        The function that restores.
     settings
         All that its scores depend on: checksum of the weights, steps, likelihood, version.
     parameters
-        How many it has; None if it has none that are learned.
+        Number of learned parameters; None if it has none.
     about
-        What else is to be known of it; its scores do not depend on it.
+        Further information, on which its scores do not depend.
     """
 
     name: str
@@ -42,22 +42,22 @@ class Method(Generic[Restores]):
 
     @property
     def described(self) -> str:
-        """Its settings, and what else is to be known."""
+        """Its settings and further information."""
         return "; ".join(filter(None, (self.settings, self.about)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All that the values of a solver depend on, but for what it is given.
+    """All that the values of a solver depend on, except its input.
 
     Attributes
     ----------
     solver
         Checksum of the weights, or what was tuned, and steps.
     precision
-        Of a machine's network, or of all.
+        Of a machine's network, or of the whole solver.
     besides
-        What else; begins with a comma.
+        Anything else; begins with a comma.
     """
 
     solver: str
@@ -65,26 +65,26 @@ class Settings:
     besides: str = ""
 
     def __str__(self) -> str:
-        """As files of results have it."""
+        """Text, as in files of results."""
         return f"{self.solver}, {self.precision}{self.besides}"
 
 
 @dataclasses.dataclass(frozen=True)
 class SolverMethod(Generic[Problems]):
-    """What solves every problem of a kind: a machine, or a classical solver.
+    """A method that solves every problem of a kind: a machine, or a classical solver.
 
     Attributes
     ----------
     name
-        In the table; the seeds of one way to train share it.
+        Name in the table; the seeds of one variant share it.
     solver
-        From a problem to its solver.
+        Maps a problem to its solver.
     settings
-        From a problem to all that its values depend on.
+        Maps a problem to all that its values depend on.
     parameters
-        How many it has; None if it has none that are learned.
+        Number of learned parameters; None if it has none.
     seed
-        Of its training, where there are several.
+        Seed of its training, if there are several.
     """
 
     name: str
@@ -100,22 +100,22 @@ class SolverMethod(Generic[Problems]):
 
     @property
     def precision(self) -> Precision:
-        """Of its network: the fastest here; of a classical solver float32."""
+        """Precision of its network: the fastest here; float32 for a classical solver."""
         return fastest_precision() if self.learned else "float32"
 
     @property
     def label(self) -> str:
-        """Its name and the seed, as in the names of its files."""
+        """Its name and seed, as in the names of its files."""
         return self.name if self.seed is None else f"{self.name}-seed{self.seed}"
 
 
 def network_precision() -> str:
-    """What machines' networks run in here, in words."""
+    """The precision of machines' networks here, in words."""
     return "network in bfloat16" if fastest_precision() == "bfloat16" else "float32"
 
 
 def settings_lines(title: str, settings: Mapping[str, Settings]) -> list[str]:
-    """Settings by the title of a problem: one line where all agree, else one for each."""
+    """Settings by problem title: one line if all agree, else one for each."""
     texts = {problem: str(each) for problem, each in settings.items()}
     if len(set(texts.values())) > 1:
         return [f"{problem}: {text}" for problem, text in texts.items()]

@@ -1,4 +1,4 @@
-"""Models in tables: which there are, what their scores depend on, how images are given to them."""
+"""Models in tables: which there are, what their scores depend on, how images are passed to them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rimkit.rim import RIM
 from rimkit.solver import Solver
 
 KNOWS = ", knows of levels"
-"""Ends the settings of a model whose likelihood is that of rounded values where y is rounded."""
+"""Suffix of the settings of a model with the likelihood of rounded values where y is rounded."""
 
 
 QUIET = 10.0
-"""Grey levels of noise that a machine gets at most which learned from less contrast.
+"""Most noise, in grey levels, that a machine trained on lower contrast is given.
 
 Chosen on held-out images: results/contrast.txt.
 """
 
 QUIETLY = f", noise of at most {QUIET:g} levels"
-"""Ends the settings of a machine that gets no more."""
+"""Suffix of the settings of a machine that is given no more noise than `QUIET`."""
 
 
 def machine_names(own: str, setup: Setup, *, needed: bool = False) -> list[str]:
-    """The model in the package of a name, where there is one, and those that were asked for.
+    """The package's model of this name, if there is one, and the requested ones.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def load_grey(name: str) -> RIM:
     Raises
     ------
     ValueError
-        If it is for others.
+        If it is for other images.
     """
     model = weights.load(name)
     if model.config.network.channels != 1:
@@ -53,7 +53,7 @@ def load_grey(name: str) -> RIM:
 
 
 def quietly(model: RIM, noise: float) -> Solver:
-    """A machine that is given images of less contrast where noise, in grey levels, is stronger."""
+    """A machine given images of lower contrast where noise, in grey levels, exceeds `QUIET`."""
     return AtContrast(model, QUIET / noise) if noise > QUIET else model
 
 

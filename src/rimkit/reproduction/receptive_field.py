@@ -1,4 +1,4 @@
-"""How far a machine sees, step by step, with its state and without."""
+"""The receptive field of a machine, step by step, with and without its state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHARES = (0.5, 0.9, 0.99)
 
 
 def receptive_field(setup: Setup) -> str:
-    """Measure from which pixels of y an estimate at one place comes, by gradients."""
+    """Measure by gradients from which pixels of y the estimate at one place comes."""
     model = weights.load(_MODEL)
     clean = _crops()
     lines = [["sigma", "state", "share", *(f"step {step}" for step in range(1, _STEPS + 1))]]
@@ -70,7 +70,7 @@ def _crops() -> Tensor:
 
 
 def _gradients(model: RIM, y: Tensor, problem: Problem, *, keeps: bool) -> list[Tensor]:
-    """By step: gradient of the middle pixel of x_t in y (N, side, side)."""
+    """By step: gradient of the middle pixel of x_t with respect to y (N, side, side)."""
     y = y.clone().requires_grad_()
     iterate = model.init(y, problem)
     first = iterate.state

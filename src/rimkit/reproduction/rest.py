@@ -1,4 +1,4 @@
-"""Does a machine stay where it came to rest? PSNR by step, to ten times as many as are its own."""
+"""Does a machine stay where it came to rest? PSNR by step, up to ten times its own steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rest(setup: Setup) -> str:
     Raises
     ------
     ValueError
-        If a model was trained for something else than denoising, or two have one name.
+        If a model was trained for a task other than denoising, or two have the same name.
     """
     names = [*_MODELS, *setup.models]
     check_names(names)
@@ -80,7 +80,7 @@ def rest(setup: Setup) -> str:
 
 
 def _psnr_by_step(model: RIM, images: Sequence[CleanImage], condition: Condition) -> list[float]:
-    """Mean over images after every step; NaN from where one has diverged."""
+    """Mean PSNR over images after every step; NaN once one has diverged."""
     problem = Denoising(condition.sigma / LEVELS)
     measured = [Measured(image.x, problem, noisy(image, condition)) for image in images]
     walks = [psnr_by_step(model, each, steps=_TIMES * model.steps)[1:, 0] for each in measured]

@@ -1,4 +1,4 @@
-"""Scores of denoisers, image by image: measured once, and kept in a file of results."""
+"""Scores of denoisers, image by image: measured once and kept in a file of results."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class DenoisingMethod(Method[Restore]):
     Attributes
     ----------
     rounded_only
-        Whether it differs from another method, or was trained, for rounded images alone.
+        Whether it was trained for, or differs from another method on, rounded images alone.
     knows
-        Whether its likelihood is that of rounded values where y is rounded; None where that is no
-        question.
+        Whether it uses the likelihood of rounded values where y is rounded; None if that does not
+        apply.
     """
 
     rounded_only: bool = False
@@ -32,14 +32,14 @@ class DenoisingMethod(Method[Restore]):
 
 
 class KeptScores:
-    """The scores in a file; a score of the same settings, image and condition is measured once.
+    """The scores in a file; each is measured once for its settings, image and condition.
 
     Parameters
     ----------
     file
         CSV, a line for every score; need not exist.
     say
-        Takes lines that tell how far it is.
+        Called with lines that report progress.
     """
 
     def __init__(self, file: Path, *, say: Callable[[str], None]) -> None:
@@ -49,7 +49,7 @@ class KeptScores:
 
     @property
     def about(self) -> list[str]:
-        """Lines for people, as in `Kept`."""
+        """Lines of explanation, as in `Kept`."""
         return self._kept.about
 
     def of(

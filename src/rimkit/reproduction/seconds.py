@@ -27,10 +27,10 @@ _MODEL = "denoise-gray"
 _CONDITION = Condition(25.0)
 _IMAGES = 10
 _STEPS = 12
-_BELOW = 0.2  # dB under the first step of the machine, where the picture ends
+_BELOW = 0.2  # dB below the first step of the machine, where the figure ends
 
 Point = tuple[float, float]
-"""Seconds an image, PSNR in dB."""
+"""Seconds per image, PSNR in dB."""
 
 
 def seconds(setup: Setup) -> str:

@@ -1,4 +1,4 @@
-"""What every reproduction is given, and how it writes what it found."""
+"""The settings of every reproduction, and how it writes its results."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _DPI = 120
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """Where results go and what they are about.
+    """Where results go and what they cover.
 
     Attributes
     ----------
     output
-        Folder of the results. Scores of single images that are there are not measured again.
+        Folder of the results. Scores of single images in it are not measured again.
     say
-        Takes lines that tell how far it is.
+        Called with lines that report progress.
     images
-        Number of test images, the first ones; all if None.
+        Number of test images, counted from the first; all if None.
     models
         Further models, as in `rimkit.load`.
     others
-        Whether denoisers of other packages are run, too, where they are installed.
+        Whether to run the denoisers of other packages, too, if they are installed.
     """
 
     output: Path
@@ -41,10 +41,10 @@ class Setup:
     others: bool = True
 
     def __post_init__(self) -> None:
-        version()  # of the code that measures
+        version()  # fixes the version now: the checkout may change while measuring
 
     def write(self, name: str, text: str) -> str:
-        """Write a text with where it comes from in its first line, and return it."""
+        """Write a text with its provenance in the first line, and return it."""
         command = f"rimkit reproduce {Path(name).stem}"
         command += "".join(f" --add {Path(model).name}" for model in self.models)
         command += "" if self.others else " --only-ours"
@@ -63,7 +63,7 @@ class Setup:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise ``ValueError`` if two methods have one name: their rows could not be told apart."""
+    """Raise ``ValueError`` if two methods have the same name: their rows would be ambiguous."""
     given = list(names)
     if len(set(given)) < len(given):
         raise ValueError(f"every method has a name of its own, got {', '.join(given)}")

@@ -29,20 +29,20 @@ from rimkit.sheets import columns, write_csv
 
 _PROTOCOL = 1
 _TIMED = 3  # images
-_LOSS = 0.1  # dB that a scale between two may be worse than the worse of them
+_LOSS = 0.1  # dB that a scale in between may lose to the worse of its neighbours
 
 
 Scores = Mapping[float, Qualities]
-"""Of one method: by scale."""
+"""Scores of one method, by scale."""
 
 
 def table3(setup: Setup) -> str:
-    """Score all methods at all scales, beside the published scores.
+    """Score all methods at all scales, next to the published scores.
 
     Raises
     ------
     ValueError
-        If two methods have one name, or a model was trained for something else.
+        If two methods have the same name, or a model was trained for another task.
     """
     methods = [interpolation(), *machines(setup), total_variation()]
     check_names(method.name for method in methods)
@@ -75,7 +75,7 @@ def table3(setup: Setup) -> str:
 
 
 def _scored(method: UpscalingMethod, kept: Kept, setup: Setup) -> Scores:
-    """Score a method; what is kept is not measured again."""
+    """Score a method; kept scores are not measured again."""
     kept.rename(method.name, method.settings)
     scores: dict[float, Qualities] = {}
     for scale in method.scales:
@@ -96,7 +96,7 @@ def _score(method: UpscalingMethod, pair: Pair, kept: Kept) -> Quality:
 
 
 def _seconds(method: UpscalingMethod) -> dict[float, float]:
-    """By scale."""
+    """Seconds per image, by scale."""
     return {
         scale: seconds_of([functools.partial(method.restore, p) for p in load_pairs(scale, _TIMED)])
         for scale in method.scales
@@ -125,7 +125,7 @@ def _means(
 
 
 def _protocol(scores: Scores) -> list[str]:
-    """How far the bicubic row is from the published one, at worst."""
+    """Largest difference between the bicubic row and the published one."""
     theirs = published.super_resolution_images()
     pairs = [
         (ours, theirs["Bicubic", scale, image])
@@ -140,7 +140,7 @@ def _protocol(scores: Scores) -> list[str]:
 
 
 def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
-    """Paired differences: their mean, between what 95 % of resampled means lie, wins."""
+    """Paired differences: mean, bounds of 95 % of the resampled means, wins."""
     theirs = published.super_resolution_images()
     parts = []
     for metric in Metric:
@@ -158,7 +158,7 @@ def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
 
 
 def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
-    """The gain over bicubic at scales that were not trained, beside their neighbours'."""
+    """The gain over bicubic at scales that were not trained, next to that of their neighbours."""
     gains = {
         scale: compare(
             *(Metric.PSNR.of(scores[which][scale].values()) for which in (name, BICUBIC))

@@ -1,4 +1,4 @@
-"""What makes images larger in Table 3 and Figure 4: machines, interpolation, total variation."""
+"""The upscaling methods of Table 3 and Figure 4: machines, interpolation, total variation."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ BICUBIC = "bicubic (imresize)"
 
 @dataclasses.dataclass(frozen=True)
 class UpscalingMethod(Method[Callable[[Pair], Bytes]]):
-    """What makes images larger: from a pair, of which it sees the small image, to 8 bits.
+    """An upscaling method: from a pair, of which it sees the small image, to an 8-bit image.
 
     Attributes
     ----------
     scales
-        At which it is scored.
+        Scales at which it is scored.
     """
 
     scales: Sequence[float] = (*SCALES, *BETWEEN)
 
 
 def interpolation() -> UpscalingMethod:
-    """Bicubic interpolation as it was published."""
+    """Bicubic interpolation, as published."""
     return UpscalingMethod(BICUBIC, bicubic, "8 bits, rounded between the passes")
 
 
 def total_variation(weight: float | None = None) -> UpscalingMethod:
-    """Total variation through the same operator; ``weight`` if not the one of each scale."""
+    """Total variation through the same operator; ``weight`` overrides those chosen by scale."""
     sigma = SuperResolutionTask.sigma
 
     def restore(pair: Pair) -> Bytes:
@@ -61,9 +61,9 @@ def total_variation(weight: float | None = None) -> UpscalingMethod:
 
 
 def machines(setup: Setup) -> list[UpscalingMethod]:
-    """The model in the package, where there is one, and those that were asked for.
+    """The model in the package, if there is one, and the requested ones.
 
-    Scales that no machine is trained for are the question to that of the package alone.
+    Only the model in the package is scored at scales that no machine is trained for.
     """
     own = SuperResolutionTask.table_name
     return [

@@ -1,4 +1,4 @@
-"""A machine for random projections, unchanged, on whole images: noise, and what it never saw."""
+"""A machine for random projections, unchanged, on whole images: noise, and unseen problems."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from rimkit.weights import record
 _START = "start"
 _VALUES = ("start_db", "own_db", "late_db")
 _TIMED = TRANSFERS[0]
-_LATE = 5  # images on which a machine goes on to ``STEPS``: most of the work
+_LATE = 5  # images on which a machine continues to ``STEPS``: most of the work
 _PROTOCOL = 1
 
 _Method = SolverMethod[Transfer]
@@ -44,7 +44,7 @@ _Method = SolverMethod[Transfer]
 class Score:
     """PSNR of an image in dB: at the start, after the method's own steps, and after ``STEPS``.
 
-    NaN where the solver had diverged, and ``late`` where it was not run so far.
+    NaN if the solver had diverged; ``late`` is also NaN if it was not run that far.
     """
 
     start: float
@@ -53,16 +53,16 @@ class Score:
 
 
 Scores = Mapping[str, Sequence[Score]]
-"""Of one method: by problem, image by image."""
+"""Scores of one method, by problem, image by image."""
 
 
 def transfer(setup: Setup) -> str:
-    """Solve every problem with every method from the same starts; a table, and cut-outs.
+    """Solve every problem with every method from the same starts; write a table and cut-outs.
 
     Raises
     ------
     ValueError
-        If there is no machine, one is for something else, or two methods have one name.
+        If there is no machine, one is for another task, or two methods have the same name.
     """
     names = machine_names(RandomProjectionsTask.table_name, setup, needed=True)
     machines = [_machine(name) for name in names]
@@ -103,7 +103,7 @@ def _machine(name: str) -> _Method:
     model = load_grey(name)
     check_trained_for(RandomProjectionsTask, model.training_record, model=name)
     said = f"weights {weights.sha256(name)[:16]}, {model.steps} and {STEPS} steps"
-    faint = saw_less_contrast(model.training_record)  # and is asked so, as in Table 2
+    faint = saw_less_contrast(model.training_record)  # and is given less, as in Table 2
 
     def solver(problem: Transfer) -> Solver:
         return quietly(model, problem.noise) if faint else model
@@ -127,10 +127,10 @@ def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> 
 
 
 def _scored(method: _Method, images: Sequence[CleanImage], kept: Kept, setup: Setup) -> Scores:
-    """Score a method; what is kept is not measured again."""
+    """Score a method; kept scores are not measured again."""
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
-        # The title of a problem has its settings.
+        # The title of a problem includes its settings.
         settings = f"{method.settings(problem)}; {problem.title}"
         kept.rename(method.name, settings)
         scores[problem.name] = []
@@ -156,7 +156,7 @@ def _measured(
 
 
 def _priced(methods: Sequence[_Method], image: CleanImage) -> list[Priced]:
-    """What the methods do with one problem, each in its own steps."""
+    """The methods on one problem, each with its own number of steps."""
     measured = _TIMED.measure(image)
     priced = []
     for method in methods:
@@ -175,7 +175,7 @@ def _means(scores: Mapping[str, Scores]) -> list[list[str]]:
 
 
 def _against(name: str, scores: Mapping[str, Scores]) -> list[list[str]]:
-    """A machine by step, and against the better of the classical solvers."""
+    """A machine by step, and compared with the better of the classical solvers."""
     change = f"{STEPS} steps against them"
     lines = [[name, "own steps", change, "against the best classical solver", "", "won"]]
     for problem in TRANSFERS:
@@ -198,7 +198,7 @@ def _against(name: str, scores: Mapping[str, Scores]) -> list[list[str]]:
 
 
 def _mean(values: Sequence[float], *, sign: str = "") -> str:
-    """A mean, or on how many images there is none."""
+    """A mean, or the number of images on which the solver diverged."""
     if _gone(values):
         return f"diverged on {_gone(values)}"
     return f"{bootstrap_mean(values):{sign}.2f}"

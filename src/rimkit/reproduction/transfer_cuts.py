@@ -1,4 +1,4 @@
-"""Cut-outs of what a machine for random projections makes of problems of whole images."""
+"""Cut-outs of what a machine for random projections makes of problems on whole images."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ _SIDE = 112  # of a cut-out, in pixels
 def draw(image: CleanImage, methods: Sequence[SolverMethod[Transfer]]) -> Figure:
     """Draw a row for every problem: truth, measurement, and what each method makes of it.
 
-    Titles say the PSNR of the whole image, and of a machine where a classical solver before it is
-    better.
+    Titles give the PSNR of the whole image, and mark a machine that is below a classical solver.
     """
     with mpl.rc_context({"font.size": 8}):
         shape = (len(TRANSFERS), 2 + len(methods))

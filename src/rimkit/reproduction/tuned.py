@@ -1,4 +1,4 @@
-"""The classical solvers beside a machine for random projections, tuned for every problem."""
+"""The classical solvers compared with a machine for random projections, tuned by problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who stands in Figure 2: machines, several seeds of one being a variant, and classical solvers."""
+"""The solvers of Figure 2: machines, of which several seeds form a variant, and classical ones."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ CLASSICAL = (GRADIENT_DESCENT, TOTAL_VARIATION)
 
 _SEED = re.compile(r"(.+)-seed(\d+)")
 Walker = SolverMethod[Panel]
-"""What is measured step by step."""
+"""A solver that is measured step by step."""
 
 _Named = TypeVar("_Named", bound=Walker | Walks)
 
 
 def learned(setup: Setup) -> list[Walker]:
-    """Machines: that in the package, and those asked for.
+    """Machines: the one in the package, and the requested ones.
 
     A file NAME-seed0.safetensors is a seed of NAME.
 
     Raises
     ------
     ValueError
-        If one is for something else.
+        If one is for another task.
     """
     return [_machine(name) for name in machine_names(RandomProjectionsTask.table_name, setup)]
 
 
 def by_name(walkers: Iterable[_Named]) -> dict[str, list[_Named]]:
-    """Seeds together, by name: classical solvers first.
+    """Group seeds by name, classical solvers first.
 
     Raises
     ------
     ValueError
-        If two have one name and seed, or only one of two has a seed.
+        If two of one name have the same seed, or one of them has none.
     """
     found: dict[str, list[_Named]] = {}
     for walker in sorted(walkers, key=lambda w: (w.name not in CLASSICAL, w.name, w.seed or 0)):
@@ -62,7 +62,7 @@ def by_name(walkers: Iterable[_Named]) -> dict[str, list[_Named]]:
 
 
 def steps_of(walker: Walker, panel: Panel) -> int:
-    """How many are measured: of a classical solver those it is tuned for."""
+    """Number of steps measured; for a classical solver, the number it is tuned for."""
     return STEPS if walker.learned else walker.solver(panel).steps
 
 
@@ -112,7 +112,7 @@ def settings_text(everyone: Sequence[Walks], panels: Sequence[Panel]) -> list[st
 
 
 def versions_of(everyone: Sequence[Walks]) -> list[str]:
-    """Which versions measured the walks: curves are kept, and drawn by later ones."""
+    """Which versions measured the walks: curves are kept, and drawn by later versions."""
     return [f"{_title(w)}: measured by {', '.join(dict.fromkeys(w.measured_by))}" for w in everyone]
 
 

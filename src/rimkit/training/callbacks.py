@@ -1,4 +1,4 @@
-"""What happens around the updates: the average, checkpoints, the clock, an interrupt."""
+"""Callbacks: weight averaging, checkpoints, the time limit, interrupts."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from rimkit.signals import ENDING, hang_up
 
 LAST = "last.ckpt"
 
-_ONE_REQUEST = 1.0  # seconds in which signals are one request to end
+_ONE_REQUEST = 1.0  # seconds within which signals count as one request to stop
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Replaces a checkpoint whole or not at all: it is the only one there is."""
+    """Replaces the checkpoint atomically, since it is the only one."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
-        """Write to a file beside ``path``, then put it in its place."""
+        """Write to a temporary file next to ``path``, then move it into place."""
         with atomic.replacing(Path(path)) as file:
             try:
                 torch.save(checkpoint, file)
-            except RuntimeError as error:  # torch closes what it could not write, and that fails
+            except RuntimeError as error:  # torch's close fails after a failed write
                 if isinstance(error.__context__, OSError):
                     raise error.__context__ from None
                 raise
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Exponential moving average that is quick at first: decay at most (1 + n) / (10 + n)."""
+    """Exponential moving average with warm-up: the decay is at most (1 + n) / (10 + n)."""
 
     def average(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
         if not old.is_floating_point():  # batch norm counts its batches
@@ -54,11 +54,11 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
 
 
 class FinalCheckpoint(lightning.Callback):
-    """Saves where a training stopped, whatever stopped it in good order.
+    """Saves a checkpoint whenever training stops in good order, for whatever reason.
 
-    It runs before the average replaces the weights, so that resuming finds both. It saves before
-    Lightning looks at the held-out images for the last time, too, which may take minutes. It
-    stands behind `Stop`.
+    It runs before the average replaces the weights, so that a resumed run finds both. It also
+    saves before Lightning's final validation, which may take minutes. It must follow `Stop` in
+    the list of callbacks.
     """
 
     def __init__(self, output: Path) -> None:
@@ -67,7 +67,7 @@ class FinalCheckpoint(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
     ) -> None:
-        """Save where this was the last batch of all."""
+        """Save if this was the last batch."""
         if trainer.should_stop:
             trainer.save_checkpoint(self._output / LAST)
 
@@ -79,9 +79,9 @@ class FinalCheckpoint(lightning.Callback):
 
 
 class ScheduleFree(lightning.Callback):
-    """Puts a schedule-free optimiser's own average in place while the weights are looked at.
+    """Swaps in a schedule-free optimiser's own average during validation.
 
-    Afterwards they are what they were, to the bit, which two interpolations are not.
+    Afterwards the weights are restored bit for bit; interpolating back would not do that.
     """
 
     def __init__(self) -> None:
@@ -90,20 +90,20 @@ class ScheduleFree(lightning.Callback):
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Train on the weights that gradients are taken at."""
+        """Switch to the weights at which gradients are taken."""
         self._switch(trainer, "train")
 
     def on_validation_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Look at the average."""
+        """Switch to the average."""
         self._before = [parameter.detach().clone() for parameter in pl_module.parameters()]
         self._switch(trainer, "eval")
 
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Train again."""
+        """Restore the training weights."""
         self._switch(trainer, "train")
         for parameter, before in zip(pl_module.parameters(), self._before, strict=True):
             parameter.data.copy_(before)
@@ -112,7 +112,7 @@ class ScheduleFree(lightning.Callback):
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Leave the average."""
+        """Leave the average in place."""
         self._switch(trainer, "eval")
 
     def _switch(self, trainer: lightning.Trainer, mode: str) -> None:
@@ -121,20 +121,20 @@ class ScheduleFree(lightning.Callback):
 
 
 class Stop(lightning.Callback):
-    """Stops after an update: the last one, on a signal, or after so many seconds.
+    """Stops after an update: the last one, on a signal, or when time is up.
 
-    Held-out images are then looked at, however long ago that was; after a signal (Ctrl-C, a request
-    to end, a terminal that is closed) they are not, and where one comes in a look, that is broken
-    off. A second signal, not of the same second, ends everything at once.
+    A final validation follows, however recent the last one was. After a signal (Ctrl-C, SIGTERM or
+    a closed terminal) it is skipped, and a validation already under way is aborted. A second
+    signal ends everything at once, unless it arrives within the same second.
 
-    Lightning's own timer counts earlier runs, too, and its own interrupt leaves no checkpoint.
+    Lightning's own timer also counts earlier runs, and its own interrupt leaves no checkpoint.
 
     Parameters
     ----------
     seconds
-        After which it stops; None: never.
+        Time limit; None: no limit.
     speaks
-        Whether it says to standard error that a signal was heard.
+        Whether to report a received signal on standard error.
     """
 
     def __init__(self, seconds: float | None, *, speaks: bool = False) -> None:
@@ -154,10 +154,10 @@ class Stop(lightning.Callback):
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Listen instead of Lightning, which ends without a checkpoint where SIGTERM comes."""
+        """Replace Lightning's signal handlers, which exit on SIGTERM without a checkpoint."""
         if threading.current_thread() is threading.main_thread():
             for number in (*ENDING, *hang_up()):
-                if signal.getsignal(number) is not None:  # else it could not be given back
+                if signal.getsignal(number) is not None:  # else it could not be restored
                     self._before[number] = signal.signal(number, self._interrupt)
 
     def on_train_batch_end(
@@ -169,7 +169,7 @@ class Stop(lightning.Callback):
         self._hear(trainer)
         stop = late or over
         if trainer.world_size > 1:
-            # If any rank stops all do, or one would wait for another.
+            # If any rank stops, all must, or one would wait for another.
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
         if stop:
             trainer.should_stop = True
@@ -177,12 +177,12 @@ class Stop(lightning.Callback):
     def on_validation_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
     ) -> None:
-        """End a look at held-out images where it stands."""
+        """Abort a validation on a signal."""
         if self._hear(trainer):
-            raise StopIteration  # with which Lightning's loop over the images ends
+            raise StopIteration  # ends Lightning's loop over the images
 
     def _hear(self, trainer: lightning.Trainer) -> bool:
-        """Stop on a signal, which nobody sends to wait for a look at held-out images."""
+        """Stop on a signal and skip validation: its sender does not want to wait."""
         heard = self._interrupted
         if trainer.world_size > 1:
             heard = trainer.strategy.reduce_boolean_decision(heard, all=False)
@@ -194,7 +194,7 @@ class Stop(lightning.Callback):
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Give the signals back, before Lightning gives back what it had taken itself."""
+        """Restore the signal handlers, before Lightning restores those it had replaced."""
         self._give_back()
 
     def on_exception(
@@ -203,7 +203,7 @@ class Stop(lightning.Callback):
         pl_module: lightning.LightningModule,
         exception: BaseException,
     ) -> None:
-        """Give them back, too."""
+        """Restore the signal handlers."""
         self._give_back()
 
     def _give_back(self) -> None:
@@ -214,11 +214,11 @@ class Stop(lightning.Callback):
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self._interrupted:
-            # Who sends one to a group, or through another program, may be heard twice.
+            # A signal sent to a process group, or through another program, may arrive twice.
             if now - self._heard > _ONE_REQUEST:
                 signal.default_int_handler(number, frame)
             return
         self._interrupted, self._heard = True, now
         if self._speaks:
-            with contextlib.suppress(OSError):  # without a buffer: this may interrupt a print
+            with contextlib.suppress(OSError):  # unbuffered: this may interrupt a print
                 os.write(2, b"\nstopping after this update; a second signal stops at once\n")

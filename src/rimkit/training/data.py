@@ -1,4 +1,4 @@
-"""What a training is fed with: patches of its images, and crops of held-out ones."""
+"""Training data: patches of the training images, and crops of held-out ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PatchData(lightning.LightningDataModule):
     Parameters
     ----------
     recipe
-        Says how large patches and batches are, and the seed.
+        Gives the sizes of patches and batches, and the seed.
     images, held_out
         8-bit (C, H, W).
     """
@@ -38,7 +38,7 @@ class PatchData(lightning.LightningDataModule):
         self._held_out = held_out
 
     def train_dataloader(self) -> DataLoader[tuple[int, Tensor]]:
-        """Batches from the update at which the trainer stands."""
+        """Batches, starting at the trainer's current update."""
         assert self.trainer is not None  # noqa: S101, Lightning sets it before it calls this
         batches = PatchBatches(
             self._images,
@@ -52,9 +52,9 @@ class PatchData(lightning.LightningDataModule):
         return _loader(batches)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        """Held-out images, cut to at most 256x256 around the middle, one at a time.
+        """Held-out images, centre-cropped to at most 256x256, one at a time.
 
-        Eight patches of each where the task is for patches alone.
+        For tasks on patches only: eight patches of each image.
         """
         images = [bytes_to_unit(image) for image in self._held_out]
         if self._recipe.on_patches:
@@ -66,7 +66,7 @@ class PatchData(lightning.LightningDataModule):
 
 
 def _loader(batches: Dataset[T]) -> DataLoader[T]:
-    """Load batches as they are; without a generator each round takes a number of torch's own."""
+    """Load batches as they are; without a generator, every epoch would draw from torch's RNG."""
     return DataLoader(batches, batch_size=None, generator=torch.Generator())
 
 

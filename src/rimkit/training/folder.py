@@ -1,4 +1,4 @@
-"""The folder of a training: what went in, and whether a run may go on in it."""
+"""The folder of a training: its recorded inputs, and whether a run may resume in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECIPE = "recipe.json"
 _INPUTS = "inputs.json"
 _PROCESSES = "processes"
 
-# What may change when a training goes on: how long it is, and when one looks at it.
+# What may change on resuming: the length of the training, and when it validates.
 _FREE = frozenset({"optimizer.updates", "optimizer.decay", "validate_every"})
 
 
@@ -31,9 +31,9 @@ def inputs(
     precision: str,
     start: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What a training reads: names and sizes of its images, the precision it computes in.
+    """The inputs of a training: names and sizes of its images, its precision, its start.
 
-    And of the weights that it starts from, if any, what `rimkit.weights.record.start_of` says.
+    ``start`` is what `rimkit.weights.record.start_of` returns for the initial weights, if any.
     """
     return {
         **({} if start is None else {"start": start}),
@@ -49,7 +49,7 @@ def saved_recipe(folder: Path, *, overrides: Sequence[str] = ()) -> Recipe:
     Raises
     ------
     ValueError
-        If there is none.
+        If there is no training.
     """
     return recipe_from_table(_read(folder, RECIPE), overrides=overrides)
 
@@ -60,23 +60,23 @@ def saved_precision(folder: Path) -> str:
 
 
 def saved_start(folder: Path) -> dict[str, Any] | None:
-    """What the training in a folder started from; None if from no weights, or if it is not said."""
+    """Record of the initial weights of the training in a folder; None if there is none."""
     start: dict[str, Any] | None = _read(folder, _INPUTS).get("start")
     return start
 
 
 def saved_processes(folder: Path) -> int:
-    """On how many processes the training in a folder runs."""
+    """Number of processes of the training in a folder."""
     return int(_read(folder, _INPUTS).get(_PROCESSES, 1))
 
 
 def on_processes(read: dict[str, Any], number: int) -> dict[str, Any]:
-    """Say on how many processes a training runs: they share its patches out among themselves."""
+    """Add the number of processes to the inputs: a training's patches are divided among them."""
     return read if number == 1 else {**read, _PROCESSES: number}
 
 
 def ended_after(folder: Path) -> int | None:
-    """After how many updates the training in a folder finished; None if it has not.
+    """Number of updates after which the training in a folder finished; None if it has not.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def ended_after(folder: Path) -> int | None:
 
 
 def check_free(folder: Path) -> None:
-    """Raise ``ValueError`` if a folder holds a training, or its weights, already."""
+    """Raise ``ValueError`` if a folder already holds a training or its weights."""
     if (folder / LAST).exists():
         raise ValueError(
             f"{folder} holds a training already: go on with --resume, or choose another --output"
@@ -100,12 +100,12 @@ def check_free(folder: Path) -> None:
 
 
 def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    """Write down what goes into a run of a training.
+    """Record the recipe and the inputs of a run.
 
     Raises
     ------
     ValueError
-        If settings of its task are not what JSON holds: nobody could read them again.
+        If the task has settings that JSON cannot hold: they could not be read back.
     """
     try:
         said = json.dumps(settings.to_table(recipe), indent=1)
@@ -117,9 +117,9 @@ def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
 
 
 def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, int]:
-    """Check that a training can go on in a folder; return its checkpoint and its update.
+    """Check that the training in a folder can resume; return its checkpoint and its update.
 
-    It can where all updates were taken but the weights, or the last look, are missing, too.
+    It can also resume after its last update, if the weights or the final validation are missing.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def resume(folder: Path, recipe: Recipe, read: dict[str, Any]) -> tuple[Path, in
 
 
 def check_same(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
-    """Raise ``ValueError`` if the training in a folder has another recipe, images or precision."""
+    """Raise ``ValueError`` if the training in a folder differs in recipe, images or precision."""
     before = settings.flat(_completed(_read(folder, RECIPE)))
     now = settings.flat(settings.to_table(recipe))
     for key in sorted((before.keys() | now.keys()) - _FREE):
@@ -151,7 +151,7 @@ def check_same(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
 
 
 def _completed(saved: dict[str, Any]) -> dict[str, Any]:
-    """The table of a recipe; what an earlier version did not know had what is its default now."""
+    """Complete a saved recipe: settings unknown to an earlier version get today's defaults."""
     own = {"task": saved["task"]} if saved.get("task", {}).get("name") not in TASKS else {}
     known = recipe_from_table({key: saved[key] for key in saved.keys() - own.keys()})
     return {**settings.to_table(known), **own}
@@ -182,6 +182,6 @@ def _updates(checkpoint: Path) -> int:
         return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
     except (OSError, MemoryError):
         raise
-    except Exception as error:  # unpickling what is no pickle raises whatever it comes upon
+    except Exception as error:  # unpickling what is not a pickle may raise anything
         why = str(error).strip().partition(". ")[0].partition("\n")[0] or "it ends too early"
         raise ValueError(f"{checkpoint} is no checkpoint of a training: {why}") from error

@@ -14,7 +14,7 @@ from rimkit.pixels import LEVELS
 DistanceName = Literal["mse", "l1", "log-mse"]
 
 _PERFECT = (0.1 / LEVELS) ** 2
-"""The square of a tenth of a grey level: a mean square that counts as none."""
+"""The square of a tenth of a grey level: a mean square error that counts as zero."""
 
 
 def mse(difference: Tensor) -> Tensor:
@@ -28,9 +28,10 @@ def l1(difference: Tensor) -> Tensor:
 
 
 def log_mse(difference: Tensor) -> Tensor:
-    """Logarithm of every sample's mean square, averaged: PSNR but for a factor.
+    """Logarithm of every sample's mean square, averaged: PSNR up to a factor.
 
-    The square of a tenth of a grey level is added, so that a perfect sample has a logarithm.
+    The square of a tenth of a grey level is added, so that the logarithm of a perfect sample is
+    finite.
     """
     return (difference.square().flatten(1).mean(1) + _PERFECT).log().mean()
 
@@ -40,7 +41,7 @@ DISTANCES: dict[DistanceName, Callable[[Tensor], Tensor]] = {
     "l1": l1,
     "log-mse": log_mse,
 }
-"""How far estimates (N, C, H, W) are from the truth, given the difference: one number."""
+"""Distances by name: each maps estimates minus truth, (N, C, H, W), to one number."""
 
 
 def trajectory_loss(
@@ -50,9 +51,9 @@ def trajectory_loss(
     weights: Sequence[float],
     distance: DistanceName = "mse",
 ) -> Tensor:
-    """Distance of every estimate to the truth, weighted with w_t and divided by the sum of w_t.
+    """Distance of every estimate to the truth, weighted by w_t and divided by the sum of w_t.
 
-    The division keeps the size of the loss when the number of steps changes; equation 13 is the
+    The division keeps the scale of the loss when the number of steps changes; equation 13 is the
     numerator.
 
     Parameters
@@ -64,12 +65,12 @@ def trajectory_loss(
     weights
         w_1 ... w_T, positive.
     distance
-        A name in `DISTANCES`; the paper: ``"mse"``.
+        A name in `DISTANCES`; the paper uses ``"mse"``.
 
     Raises
     ------
     ValueError
-        If there are not as many weights as estimates, or none, or one is not positive.
+        If the numbers of weights and estimates differ, there are none, or one is not positive.
     """
     if len(estimates) != len(weights) or not weights:
         raise ValueError(f"{len(estimates)} estimates need as many weights, got {len(weights)}")
@@ -81,14 +82,14 @@ def trajectory_loss(
 
 
 def motion(path: Sequence[Tensor], x: Tensor) -> Tensor:
-    """Mean square of the change in a step, over that of the error at the end: (N,).
+    """Mean square change per step, divided by the mean square error at the end: (N,).
 
     No gradient flows through the error: an estimate does not come to rest by getting worse.
 
     Parameters
     ----------
     path
-        Two estimates or more, one after the other, each (N, C, H, W).
+        Two or more successive estimates, each (N, C, H, W).
     x
         The truth (N, C, H, W).
     """

@@ -1,4 +1,4 @@
-"""The Lightning module that trains a RIM by a recipe."""
+"""The Lightning module that trains a RIM from a recipe."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from rimkit.training.trial import measured
 from rimkit.training.unroll import unroll
 
 MOTION = "train/motion"
-"""Column of the log where motion has a price."""
+"""Log column of the motion, present if the loss penalises it."""
 
 LOGGED = ("train/loss", MOTION, "train/variance_floor", "train/gradient_norm")
-"""Columns of the log besides those of the held-out images."""
+"""Log columns other than the validation scores."""
 
 
 _STUCK = 100
-"""Updates in a row without finite gradients, after which a training ends."""
+"""Consecutive updates without finite gradients after which a training ends."""
 
 
 class RIMTraining(lightning.LightningModule):
-    """Trains ``model`` on patches of clean images; y is simulated as it goes.
+    """Trains ``model`` on patches of clean images; y is simulated on the fly.
 
-    Every random number depends on the recipe's seed, the number of the update and the rank alone:
-    a training that resumes from a checkpoint goes on with the same bits.
+    Every random number depends only on the recipe's seed, the number of the update and the rank,
+    so a training resumed from a checkpoint continues bit for bit.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ class RIMTraining(lightning.LightningModule):
     Attributes
     ----------
     seconds
-        Time spent in training up to the last checkpoint, that of earlier runs included.
+        Time spent training up to the last checkpoint, including earlier runs.
     resumed_at
-        Number of updates that earlier runs took.
+        Number of updates taken by earlier runs.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -66,14 +66,14 @@ class RIMTraining(lightning.LightningModule):
         self.pool = Pool(places=recipe.places, lifetime=recipe.unroll.lifetime)
         self.seconds = 0.0
         self._began = time.monotonic()
-        self._lost = 0  # updates in a row that taught nothing
+        self._lost = 0  # consecutive updates without finite gradients
         self._statistics: list[Tensor] = []  # of batch norm, before an update
-        self._seen: list[dict[str, Tensor]] = []  # what a look found, image by image
+        self._seen: list[dict[str, Tensor]] = []  # validation scores, image by image
         self.resumed_at = 0
 
     @property
     def updates(self) -> int:
-        """How many were taken so far: a trainer that only looks at held-out images takes none."""
+        """Number of updates taken so far; a trainer that only validates takes none itself."""
         return self.trainer.global_step or self.resumed_at
 
     def on_fit_start(self) -> None:
@@ -81,13 +81,13 @@ class RIMTraining(lightning.LightningModule):
         self._began = time.monotonic() - self.seconds
 
     def on_train_start(self) -> None:
-        """Set the rates: a checkpoint has those of a training that may have become longer since."""
+        """Set the learning rates: the training may have become longer since the checkpoint."""
         update = self.trainer.global_step
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = group["initial_lr"] * rate_factor(update, self.recipe.optimizer)
 
     def training_step(self, batch: tuple[int, Tensor], batch_idx: int) -> Tensor:
-        """Run the machine from new patches, and from some it knows, and return the loss."""
+        """Run the machine on new patches and on continued samples, and return the loss."""
         update, x = batch
         seed = self.recipe.seed
         generator = seeded(seed, 1, int(update), self.global_rank)
@@ -127,7 +127,7 @@ class RIMTraining(lightning.LightningModule):
         return loss
 
     def begin(self, x: Tensor, generator: torch.Generator) -> Rollout:
-        """Measure clean patches x (N, C, H, W), and stand at the start."""
+        """Measure clean patches x (N, C, H, W), and initialise their rollout."""
         problem, y = self._measure(self.recipe.task.draw, x, generator)
         steps = torch.zeros(x.shape[0], dtype=torch.long, device=x.device)
         return Rollout(x, y, problem, self.model.init(y, problem), steps)
@@ -135,7 +135,7 @@ class RIMTraining(lightning.LightningModule):
     def _measure(
         self, measure: Measure, x: Tensor, generator: torch.Generator
     ) -> tuple[Problem, Tensor]:
-        """Measure on the processor, where a generator always gives the same, and move.
+        """Measure on the CPU, where generators are reproducible, then move to the device.
 
         In full precision: autocast would multiply a matrix and an image in bf16.
         """
@@ -144,9 +144,9 @@ class RIMTraining(lightning.LightningModule):
         return tree.move(problem, device=self.device), y.to(self.device)
 
     def look(self, x: Tensor, number: int) -> dict[str, Tensor]:
-        """Restore the held-out image x (1, C, H, W); the PSNR in dB of every problem, by name.
+        """Restore the held-out image x (1, C, H, W); return the PSNR in dB by validation problem.
 
-        After the machine's own number of steps, and after ``late`` times as many; NaN where it has
+        After the machine's own number of steps, and after ``late`` times as many; NaN if it has
         diverged by then.
         """
         own, late = self.model.steps, self.recipe.late * self.model.steps
@@ -161,35 +161,35 @@ class RIMTraining(lightning.LightningModule):
                     if step in scores:
                         scores[step] = psnr(iterate.x.cpu(), x.cpu()).clamp(max=most).mean()
             except DivergenceError:
-                pass  # which the log says by NaN; the training may get over it
+                pass  # logged as NaN; the training may recover
             found |= {name: scores[own], name + LATE: scores[late]}
         return found
 
     def on_validation_epoch_start(self) -> None:
-        """Forget what an earlier look at the held-out images saw."""
+        """Clear the scores of an earlier validation."""
         self._seen = []
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Look at one of the held-out images."""
+        """Score one held-out image."""
         self._seen.append(self.look(batch, batch_idx))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means over all held-out images, and after which update that was, from 0.
+        """Log the means over all held-out images, and the update, counted from 0.
 
-        A look that was broken off says nothing. Lightning's own count of updates is one too high
-        where a training that had ended goes on.
+        An aborted validation is not logged. Lightning's own count of updates is one too high when
+        a training that had ended is resumed.
         """
         if not self._seen or len(self._seen) < self.trainer.num_val_batches[0]:
             return
         watched = self.recipe.task.validation()
         for name in self._seen[0]:
             mean = torch.stack([scores[name] for scores in self._seen]).mean()
-            here = mean.to(self.device)  # where ranks exchange what they found
+            here = mean.to(self.device)  # where ranks exchange their scores
             self.log(PSNR + name, here, prog_bar=name in watched, sync_dist=True)
         self.log("step", float(self.updates - 1))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return the recipe's optimiser and its schedule by the update."""
+        """Return the recipe's optimiser and its per-update schedule."""
         settings = self.recipe.optimizer
         optimizer = build_optimizer(self.model, settings)
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -206,17 +206,17 @@ class RIMTraining(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip, and log the norm.
+        """Clip the gradients, and log their norm.
 
         Raises
         ------
         DivergenceError
-            If gradients have not been finite for a hundred updates in a row: they teach nothing.
+            If gradients have not been finite for a hundred consecutive updates.
         """
         norm = clip_gradients(self.model, largest=self.recipe.optimizer.clip)
         self.log("train/gradient_norm", norm)
         self._lost = 0 if norm.isfinite() else self._lost + 1
-        if self._lost:  # what batch norm saw on the way may not be finite either
+        if self._lost:  # the statistics of batch norm may not be finite either
             for buffer, before in zip(self.model.buffers(), self._statistics, strict=True):
                 buffer.copy_(before)
         if self._lost == _STUCK:
@@ -226,20 +226,20 @@ class RIMTraining(lightning.LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the samples that the next update goes on from, and the seconds so far."""
+        """Add the samples that the next update continues from, and the seconds so far."""
         checkpoint["pool"] = _of_all_ranks(self.pool.state(), self.trainer.world_size)
         self.seconds = time.monotonic() - self._began
         checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the samples again."""
+        """Restore the samples and the seconds."""
         self.seconds = checkpoint["seconds"]
         pools = checkpoint["pool"]
         self.pool.load(pools[self.global_rank] if isinstance(pools, list) else pools)
 
 
 def _of_all_ranks(pool: dict[str, list[Tensor]], ranks: int) -> list[dict[str, list[Tensor]]]:
-    """What every rank keeps, by rank: a checkpoint is written by the first alone."""
+    """Gather the pools of all ranks, in order: only the first rank writes the checkpoint."""
     if ranks == 1:
         return [pool]
     pools: list[Any] = [None] * ranks

@@ -1,4 +1,4 @@
-"""Optimisers of a recipe, their rates by the update, and the clipping of gradients."""
+"""Optimisers, learning-rate schedules and gradient clipping."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from rimkit.training.recipe import OptimizerRecipe
 
 
 def clip_gradients(model: RIM, *, largest: float) -> Tensor:
-    """Scale all gradients so that their norm is at most ``largest``; return what it was.
+    """Scale all gradients so that their norm is at most ``largest``; return the norm before.
 
     At small sigma the likelihood is steep, and gradients through many steps may overflow. Such an
-    update teaches nothing and would turn every weight into NaN: its gradients are taken away, and
-    weights and momentum stay. (With gradients of zero Muon would still take a whole step.)
+    update teaches nothing and would turn every weight into NaN, so its gradients are set to None,
+    which leaves weights and momentum unchanged. (With zero gradients Muon would still take a full
+    step.)
     """
     parameters = [p for p in model.parameters() if p.grad is not None]
     norm = torch.nn.utils.clip_grad_norm_(parameters, largest)
@@ -29,9 +30,9 @@ def clip_gradients(model: RIM, *, largest: float) -> Tensor:
 
 
 def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimizer:
-    """AdamW, schedule-free or not, or Muon on the hidden kernels with AdamW on all else.
+    """Build AdamW, schedule-free AdamW, or Muon on the hidden kernels with AdamW on the rest.
 
-    The last layer is not a hidden one: its few rows are not orthogonalised.
+    The last layer does not count as hidden: its few rows are not orthogonalised.
     """
     out = getattr(model.network, "out", None)
     if settings.name == "muon" and out is None:
@@ -63,7 +64,7 @@ def build_optimizer(model: RIM, settings: OptimizerRecipe) -> torch.optim.Optimi
 
 
 class _Muon(Muon):
-    """Muon that does not compute in bf16 on a processor that emulates it, and slowly."""
+    """Muon that avoids bf16 on processors that only emulate it, slowly."""
 
     @staticmethod
     def _orthogonalize(group: dict[str, Any], updates: list[Tensor]) -> list[Tensor]:
@@ -82,7 +83,7 @@ class _Muon(Muon):
 
 
 def rate_factor(update: int, settings: OptimizerRecipe) -> float:
-    """Factor on the learning rates: linear warm-up, constant, linear to zero."""
+    """Factor on the learning rates: linear warm-up, constant, linear decay to zero."""
     rising = (update + 1) / max(settings.warmup, 1)
     falling = (settings.updates - update) / max(settings.decay * settings.updates, 1)
     return max(0.0, min(1.0, rising, falling))

@@ -1,4 +1,4 @@
-"""Samples that a later update goes on from, so that a machine is trained beyond its unroll."""
+"""Samples that later updates continue from, so that a machine is trained beyond its unroll."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_KINDS = 256
 @tree.register
 @dataclasses.dataclass(frozen=True)
 class Rollout:
-    """Samples under way: truth, measurement, problem, where the machine stands, its steps (N,)."""
+    """Samples in progress: truth, measurement, problem, current iterate, steps taken (N,)."""
 
     x: Tensor
     y: Tensor
@@ -30,14 +30,14 @@ class Rollout:
 
 
 class Pool:
-    """Keeps some samples of every batch, apart by kind: only those of one kind make one batch.
+    """Keeps some samples of every batch, grouped by kind: only samples of one kind form a batch.
 
     Parameters
     ----------
     places
-        Samples that are kept of a kind; 0: none.
+        Number of samples kept of each kind; 0: none.
     lifetime
-        Updates, in the mean, in which one takes part.
+        Mean number of updates in which a kept sample takes part.
     """
 
     def __init__(self, *, places: int, lifetime: float) -> None:
@@ -46,7 +46,7 @@ class Pool:
         self._kept: dict[str, list[Tensor]] = {}
 
     def like(self, rollout: Rollout) -> Rollout | None:
-        """Return what is kept of a rollout's kind, if anything is."""
+        """Return the kept samples of a rollout's kind, if any."""
         kept = self._kept.get(tree.kind(rollout))
         if kept is None:
             return None
@@ -54,21 +54,21 @@ class Pool:
         return tree.map_tensors(lambda leaf: next(leaves).to(leaf.device), rollout)
 
     def join(self, rollout: Rollout) -> Rollout:
-        """Put what is kept of its kind behind new samples."""
+        """Append the kept samples of the same kind to new ones."""
         kept = self.like(rollout)
         return rollout if kept is None else tree.join([rollout, kept])
 
     def keep(self, rollout: Rollout, *, fresh: int, generator: torch.Generator) -> None:
-        """Keep samples of a batch, cut from its graph; the first ``fresh`` of it are new.
+        """Keep samples of a batch, detached from its graph; the first ``fresh`` of them are new.
 
-        Every place goes on with the sample it has, or, once in ``lifetime`` updates, takes one of
-        the new samples; at once where the one it has is no longer finite.
+        Every place keeps its sample, but takes one of the new samples once in ``lifetime`` updates
+        on average, or at once if its sample is no longer finite.
 
         Raises
         ------
         ValueError
-            If what is no tensor of the problem is no number or text, either: two operators could
-            not be told apart. If the settings of the problem are new with every batch.
+            If the problem holds anything but tensors, numbers and text: two operators could not be
+            told apart. If the settings of the problem change with every batch.
         """
         if not self._places:
             return
@@ -97,15 +97,15 @@ class Pool:
             )
 
     def state(self) -> dict[str, list[Tensor]]:
-        """All that is kept, as tensors by kind."""
+        """All kept samples, as tensors by kind."""
         return dict(self._kept)
 
     def load(self, state: Mapping[str, list[Tensor]]) -> None:
-        """Take up what `state` gave."""
+        """Restore what `state` returned."""
         self._kept = dict(state)
 
 
 def _finite(iterate: Iterate) -> Tensor:
-    """Whether all values of a sample are finite: (N,), on the processor."""
+    """Whether all values of a sample are finite: (N,), on the CPU."""
     samples = [leaf.detach().flatten(1).isfinite().all(1) for leaf in tree.tensors(iterate)]
     return torch.stack(samples).all(0).cpu()

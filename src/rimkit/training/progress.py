@@ -1,4 +1,4 @@
-"""How a training goes: a bar at a terminal, and elsewhere a line at a time."""
+"""Progress of a training: a bar on a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rimkit.training.log import PSNR, own
 
 
 def progress_bar() -> ProgressBar:
-    """Return a bar where standard output is a terminal, else `Lines`."""
+    """Return a bar if standard output is a terminal, else `Lines`."""
     watched = sys.stdout is not None and sys.stdout.isatty()
     return TQDMProgressBar() if watched else Lines()
 
 
 class Lines(ProgressBar):
-    """Says to standard error how far a training is, and what every look at held-out images found.
+    """Writes progress and validation scores to standard error, one line at a time.
 
-    For files and pipes: a bar that is drawn anew after every update would fill them, and stand
-    before what another program is to read.
+    For files and pipes: a bar redrawn after every update would fill them and get in the way of
+    what another program is to read.
 
     Parameters
     ----------
     every
-        Seconds from one line to the next, at least.
+        Minimum number of seconds between lines.
     """
 
     def __init__(self, every: float = 60.0) -> None:
@@ -38,24 +38,24 @@ class Lines(ProgressBar):
         self._began = self._said = time.monotonic()
 
     def disable(self) -> None:
-        """Say nothing: the first process alone speaks."""
+        """Stop reporting: only the first process reports."""
         self._speaks = False
 
     def enable(self) -> None:
-        """Speak again."""
+        """Report again."""
         self._speaks = True
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Start the clock, at the update where this run begins."""
+        """Start the clock at the update where this run begins."""
         self._began = self._said = time.monotonic()
         self._first = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object
     ) -> None:
-        """Say how far it is, if it is time."""
+        """Report progress, if it is time."""
         now = time.monotonic()
         if now - self._said < self._every:
             return
@@ -71,9 +71,9 @@ class Lines(ProgressBar):
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Say the PSNR of every problem after the machine's own number of steps."""
+        """Report the PSNR of every problem after the machine's own number of steps."""
         if not trainer.limit_val_batches:
-            return  # it was broken off
+            return  # it was aborted
         scores = trainer.callback_metrics
         found = ", ".join(
             f"{name.removeprefix(PSNR)} {float(scores[name]):.2f}"

@@ -1,4 +1,4 @@
-"""What Lightning says while it trains, and nobody need hear."""
+"""Silence the messages of Lightning that call for no action."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 import warnings
 from collections.abc import Iterator
 
-# Nobody need mend these: batches are drawn in well under a millisecond, a run
-# that resumes has a folder that is not empty, and the last is between Lightning and torch.
+# These need no fix: batches are drawn in well under a millisecond, a resumed run
+# has a folder that is not empty, and the last is between Lightning and torch.
 _NOISE = (
     ".*does not have many workers.*",
     "Checkpoint directory .* exists and is not empty.*",
@@ -19,7 +19,7 @@ _NOISE = (
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hear nothing of it, and of the log of Lightning warnings alone, while a block runs."""
+    """Suppress these messages, and Lightning's log below warnings, while a block runs."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     with warnings.catch_warnings():

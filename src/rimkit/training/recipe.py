@@ -1,4 +1,4 @@
-"""A training recipe: a readable TOML file beside this one, every value open to the command line."""
+"""Training recipes: readable TOML files whose every value the command line can override."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class DataRecipe:
     Attributes
     ----------
     patch, batch
-        Side of a patch in pixels; patches a batch and process.
+        Side of a patch in pixels; patches per batch and process.
     held_out_every
-        Every n-th image is kept for validation and never trained on: folder by folder, in the order
-        of names; where those of BSDS300 are among them, of those alone.
+        Every n-th image is held out for validation and never trained on: counted folder by folder
+        in name order; if the BSDS300 images are among them, every n-th of those alone.
     contrast
-        Of training patches, about mid grey: a range in (0, 1], drawn by its logarithm.
+        Contrast of training patches about mid grey: a range in (0, 1], sampled log-uniformly.
     """
 
     patch: int = 48
@@ -49,24 +49,24 @@ class DataRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class UnrollRecipe:
-    """How many steps the machine is unrolled, and from where.
+    """How many steps the machine is unrolled for, and from where.
 
     Attributes
     ----------
     steps
-        Fewest and most steps of an update, drawn uniformly.
+        Minimum and maximum number of steps per update, drawn uniformly.
     segment
-        Steps whose activations are kept at a time, the others being computed again in the backward
-        pass: memory for time. 0: all are kept.
+        Number of steps whose activations are kept at a time; the others are recomputed in the
+        backward pass, which trades time for memory. 0: all are kept.
     continued
-        Share of every batch that goes on from where an earlier update left it, in whole samples
+        Share of every batch that continues from where an earlier update left off, in whole samples
         (rounded down; less than one is an error), so that the machine is trained far beyond the
-        steps it is unrolled. 0: none does.
+        steps it is unrolled for. 0: none.
     lifetime
-        Updates, in the mean, in which a continued sample takes part.
+        Mean number of updates in which a continued sample takes part.
     through_score
-        Whether gradients flow through the score; a network that divides what it sees by its spread,
-        as batch norm does, makes them explode where the likelihood is steep.
+        Whether gradients flow through the score; with a network that divides its input by its
+        spread, as batch norm does, they explode where the likelihood is steep.
     """
 
     steps: tuple[int, int] = (4, 4)
@@ -93,12 +93,12 @@ class LossRecipe:
     Attributes
     ----------
     distance
-        See `rimkit.training.loss.DISTANCES`; the paper: ``"mse"``.
+        See `rimkit.training.loss.DISTANCES`; the paper uses ``"mse"``.
     early_weight
-        w_t of all steps but the last, which counts 1 (equation 13; the paper: 1).
+        w_t of all steps but the last, whose weight is 1 (equation 13; the paper uses 1).
     rest, rest_after
-        Weight of the motion (see `rimkit.training.loss.motion`) of samples that have taken so many
-        steps before the update, which only continued ones have; 0: a machine may move for ever.
+        Weight of the motion (see `rimkit.training.loss.motion`) of samples that took at least
+        ``rest_after`` steps before the update, as only continued ones can; 0: motion is free.
     """
 
     distance: DistanceName = "mse"
@@ -117,7 +117,7 @@ class LossRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerRecipe:
-    """Optimiser and its schedule: warm up, constant, linear decay to zero.
+    """Optimiser and its schedule: warm-up, constant, linear decay to zero.
 
     Attributes
     ----------
@@ -126,19 +126,20 @@ class OptimizerRecipe:
         ``"schedule-free"`` (AdamW by Defazio et al. 2024: it keeps its own average, so ``decay``
         and ``average`` are 0).
     rate
-        Learning rate of the kernels under Muon.
+        Learning rate of the hidden kernels under Muon.
     adamw_rate
-        Learning rate of everything else, or of all under AdamW.
+        Learning rate of everything else, or of all parameters under AdamW.
     updates
         Length of the training.
     warmup
-        Updates of linear warm-up.
+        Number of updates of linear warm-up.
     decay
-        Share of the training, at its end, in which the rates fall to zero.
+        Share of the training, at its end, over which the learning rates decay to zero.
     clip
-        Largest norm of the gradient.
+        Maximum norm of the gradient.
     average
-        Decay of the exponential moving average of the weights that is kept; 0: the last weights.
+        Decay of the exponential moving average of the weights, which is what is saved; 0: the last
+        weights are saved.
     """
 
     name: Literal["muon", "adamw", "schedule-free"] = "muon"
@@ -176,14 +177,15 @@ class Recipe:
     task, model, data, unroll, loss, optimizer
         What is learned, by what, from what and how.
     seed
-        Of weights, patches, noise and numbers of steps.
+        Seed of weights, patches, noise and numbers of steps.
     validate_every
-        Updates from one look at the held-out images to the next; there is one at the end, too.
+        Number of updates between validations; there is always one at the end.
     late
-        The machine is watched after its own number of steps and after ``late`` times as many.
+        Validation scores the machine after its own number of steps and after ``late`` times as
+        many.
     start_from
-        A trained model, as in `rimkit.load`, whose weights the training begins with; "": none. It
-        is a machine like the recipe's, but for its steps and how its scores are scaled.
+        A trained model, as in `rimkit.load`, with whose weights the training starts; "": none. Its
+        configuration must match the recipe's, except for its steps and its score scaling.
     """
 
     task: Task = dataclasses.field(
@@ -215,12 +217,12 @@ class Recipe:
 
     @property
     def places(self) -> int:
-        """How many samples of a batch go on from an earlier update."""
+        """Number of samples in a batch that continue from an earlier update."""
         return math.floor(round(self.unroll.continued * self.data.batch, 9))
 
     @property
     def on_patches(self) -> bool:
-        """Whether held-out images are watched in patches, as the task has it."""
+        """Whether validation uses patches of the held-out images, as set by the task."""
         return bool(getattr(self.task, "on_patches", False))
 
 
@@ -228,8 +230,8 @@ _NAMED = {
     "model.network.name": (CompactConfig.table_name, {"channels"}),
     "task.name": (DEFAULT, set[str]()),
 }
-"""Names on which all settings beside them depend, what they are where they are not said, and which
-of those settings are kept with another one."""
+"""Names that determine the other settings in their table: the default of each name, and which of
+those settings are kept when it changes."""
 
 _FOLDER = resources.files("rimkit.training") / "recipes"
 
@@ -247,13 +249,13 @@ def load_recipe(name: str, *, overrides: Sequence[str] = ()) -> Recipe:
     name
         A name from `recipe_names`, or the path of a TOML file.
     overrides
-        ``section.key=value``, the value written as in TOML (text may go without quotes). Another
-        ``model.network.name`` or ``task.name`` starts from that network's, or task's, own defaults.
+        ``section.key=value``, with the value as in TOML (quotes around text are optional). Another
+        ``model.network.name`` or ``task.name`` starts from that network's or task's own defaults.
 
     Raises
     ------
     ValueError
-        If the recipe, a key or a value is not what it should be.
+        If the recipe, a key or a value is invalid.
     """
     return recipe_from_table(settings.read_toml(name, _FOLDER), overrides=overrides)
 
@@ -289,7 +291,7 @@ def _override(table: dict[str, Any], override: str) -> None:
     if path.strip() in _NAMED:
         default, shared = _NAMED[path.strip()]
         if value != table.get("name", default):
-            # Another network, or task, has other settings: only what all share is kept.
+            # Another network or task has other settings: only shared ones are kept.
             for other in table.keys() - shared:
                 del table[other]
     table[key] = value

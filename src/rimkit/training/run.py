@@ -32,19 +32,19 @@ from rimkit.weights import record, store
 
 
 def train(recipe: Recipe, paths: str | Path | Sequence[str | Path], options: RunOptions) -> Path:
-    """Train by a recipe and return the path of the weights (EMA, safetensors).
+    """Train with a recipe and return the path of the weights (EMA, safetensors).
 
     ``paths`` are clean images, or one folder of them. Every problem of ``recipe.task`` is drawn
-    once before anything is written: an error of a task shows at once.
+    once before anything is written, so that an error in a task shows at once.
 
-    Warnings and the log of Lightning are quieter meanwhile. How the process keeps its memory is set
-    for good where that makes updates faster (`rimkit.allocation.ready_for_updates`).
+    Lightning's warnings and log are quieter meanwhile. The memory allocation of the process is
+    changed permanently where that makes updates faster (`rimkit.allocation.ready_for_updates`).
 
     Raises
     ------
     ValueError
-        If images, recipe, devices or checkpoint do not fit, another process trains in the folder,
-        or the training diverges for good.
+        If images, recipe, devices or checkpoint are unsuitable, another process is training in the
+        folder, or the training diverges for good.
     """
     if isinstance(paths, str | Path):
         found = list_images(Path(paths))
@@ -70,7 +70,7 @@ def _train(
     trainer = _trainer(recipe, options, start=update)
     if not options.resume:
         _claim(options.folder, claims)
-        folder.check_free(options.folder)  # on every process: none waits for one that gave up
+        folder.check_free(options.folder)  # on every process, so none waits for one that gave up
     if trainer.is_global_zero:
         folder.begin(options.folder, recipe, folder.on_processes(read, trainer.world_size))
     ready_for_updates(recipe.unroll.segment)
@@ -78,7 +78,7 @@ def _train(
     if recipe.start_from and checkpoint is None:
         _take_weights(module.model, recipe.start_from)
     module.resumed_at = update
-    ended = update >= recipe.optimizer.updates  # but its last look, or its weights, are missing
+    ended = update >= recipe.optimizer.updates  # but its final validation or weights are missing
     missed = checkpoint is not None and _misses_look(recipe, options.folder, update)
     if checkpoint is not None and (ended or missed):
         _take_end(module, checkpoint)
@@ -108,13 +108,13 @@ def _train(
 
 
 def _claim(place: Path, claims: contextlib.ExitStack) -> None:
-    """Keep other trainings out of a folder; the first process of a training does."""
+    """Lock a folder against other trainings; only the first process does so."""
     if is_first() and not claims.enter_context(atomic.claimed(place / LAST)):
         raise ValueError(f"another process trains in {place} now")
 
 
 def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchData:
-    """Load the images, on which every problem of the task is tried once."""
+    """Load the images, and try every problem of the task on them once."""
     channels, patch = recipe.model.network.channels, recipe.data.patch
     images = load_images(training, channels=channels, smallest=patch)
     watched = load_images(held_out, channels=channels, smallest=patch if recipe.on_patches else 8)
@@ -129,7 +129,7 @@ def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchDa
 
 
 def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Trainer:
-    """Return a trainer on the devices that were asked for; as many as before where it resumes."""
+    """Return a trainer on the requested devices; resuming takes as many processes as before."""
     try:
         trainer = build_trainer(recipe, options, start=start)
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
@@ -144,13 +144,13 @@ def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Tr
 
 
 def _misses_look(recipe: Recipe, place: Path, update: int) -> bool:
-    """Whether held-out images were to be looked at where an earlier run ended, and were not."""
+    """Whether a validation was due where an earlier run ended, but did not take place."""
     due = update >= recipe.optimizer.updates or update % recipe.validate_every == 0
     return due and update not in looks(rows(place))
 
 
 def inputs_of(recipe: Recipe, paths: list[Path], *, precision: str) -> dict[str, Any]:
-    """What a training by a recipe reads, as its folder says it."""
+    """The inputs of a training with a recipe, as its folder records them."""
     training, held_out = split_images(paths, held_out_every=recipe.data.held_out_every)
     return folder.inputs(training, held_out, precision=precision, start=_start(recipe))
 
@@ -160,7 +160,7 @@ def _start(recipe: Recipe) -> dict[str, Any] | None:
 
 
 def _take_weights(model: RIM, name: str) -> None:
-    """Begin with the weights of a trained model: a machine like it, but for steps and scaling."""
+    """Load the weights of a trained model, which may differ only in steps and score scaling."""
     trained = weights.load(name)
     own = model.config
     like_own = dataclasses.replace(
@@ -175,7 +175,7 @@ def _take_weights(model: RIM, name: str) -> None:
 
 
 def _take_end(module: RIMTraining, checkpoint: Path) -> None:
-    """Load where a training ended: the average of the weights, where there is one."""
+    """Load the state at the end of a training: the average of the weights, if there is one."""
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     module.load_state_dict(saved["state_dict"])
     module.on_load_checkpoint(saved)
@@ -186,7 +186,7 @@ def _take_end(module: RIMTraining, checkpoint: Path) -> None:
 
 
 def _precision(options: RunOptions) -> str:
-    if options.precision not in PRECISIONS:  # iterate and likelihood stay in float32 at the least
+    if options.precision not in PRECISIONS:  # iterate and likelihood stay in at least float32
         raise ValueError(f"precision is one of {', '.join(PRECISIONS)}, got {options.precision!r}")
     if options.precision != "auto":
         return options.precision

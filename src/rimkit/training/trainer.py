@@ -1,4 +1,4 @@
-"""How a training is run: options, the Lightning trainer, and what an interrupt is."""
+"""How a training is run: options, the Lightning trainer, and the handling of interrupts."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from rimkit.training.progress import progress_bar
 from rimkit.training.recipe import Recipe
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
-"""Of the network in training: iterate, link and likelihood are in float32 in each."""
+"""Precisions of the network in training; iterate, link and likelihood are always in float32."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """How a training is run: what an update computes depends on precision and processes alone.
+    """How a training is run; only precision and processes change what an update computes.
 
     Attributes
     ----------
     output
         Folder for checkpoints, log and weights.
     resume
-        Whether to go on from the last checkpoint in ``output``.
+        Whether to continue from the last checkpoint in ``output``.
     minutes
-        Stop, with a checkpoint, after so many minutes; None: at the recipe's end.
+        Time after which to stop with a checkpoint; None: train to the recipe's end.
     checkpoint_minutes
         Time between checkpoints.
     accelerator, devices, nodes, strategy
-        Handed to Lightning.
+        Passed to Lightning.
     precision
-        One of `PRECISIONS`: ``"auto"`` is bf16 where the processor computes in it, else float32.
+        One of `PRECISIONS`: ``"auto"`` is bf16 if the processor computes in it, else float32.
     progress
-        Whether to draw a progress bar, or to say a line a minute where there is no terminal.
+        Whether to show a progress bar or, without a terminal, write a line a minute.
     """
 
     output: str | Path
@@ -69,7 +69,7 @@ class RunOptions:
 
 
 def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lightning.Trainer:
-    """Return the Lightning trainer of a recipe, its log named after the update it starts at."""
+    """Return the Lightning trainer of a recipe; its log is named after the update it starts at."""
     averages: list[lightning.Callback] = []
     if recipe.optimizer.name == "schedule-free":
         averages = [ScheduleFree()]
@@ -93,7 +93,7 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
         enable_model_summary=False,
         log_every_n_steps=min(50, recipe.optimizer.updates),
         default_root_dir=options.folder,
-        # A log of its own for every run: Lightning empties a log folder that it finds.
+        # A separate log for every run: Lightning empties an existing log folder.
         logger=CSVLogger(options.folder, name="log", version=f"from-{start:07}"),
         callbacks=[
             *averages,
@@ -115,14 +115,14 @@ def build_trainer(recipe: Recipe, options: RunOptions, *, start: int = 0) -> lig
 
 
 def is_first() -> bool:
-    """Whether this is the first process of a training, also before there is a trainer."""
+    """Whether this is the first process of a training, even before there is a trainer."""
     first = getattr(rank_zero_only, "rank", 0) == 0
     return first and os.environ.get("NODE_RANK", os.environ.get("GROUP_RANK", "0")) == "0"
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C, and a request to end, be what they are: Lightning makes exits of them."""
+    """Raise KeyboardInterrupt on Ctrl-C and SIGTERM, which Lightning turns into exits."""
     try:
         yield
     except SystemExit as error:

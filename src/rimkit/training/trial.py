@@ -1,4 +1,4 @@
-"""Measure signals as a task says, and find what is wrong with a task before it is trained for."""
+"""Measure signals for a task, and find errors in a task before training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def measured(measure: Measure, x: Tensor, generator: torch.Generator) -> tuple[P
     Raises
     ------
     ValueError
-        If the task gives something else.
+        If the task returns anything else.
     """
     drawn: object = measure(x, generator)
     if not (isinstance(drawn, tuple) and len(drawn) == 2):
@@ -40,7 +40,7 @@ def measured(measure: Measure, x: Tensor, generator: torch.Generator) -> tuple[P
 
 
 def try_task(task: Task, *, batch: Tensor, watched: Tensor, joined: bool) -> None:
-    """Draw every problem of a task once: what cannot be measured is found at once.
+    """Draw every problem of a task once, so that errors in it show before training.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ def try_task(task: Task, *, batch: Tensor, watched: Tensor, joined: bool) -> Non
     batch
         Patches as in training (N, C, h, w).
     watched
-        What a look at held-out images sees (N, C, H, W).
+        A validation batch (N, C, H, W).
     joined
-        Whether samples go on in later batches, joined with others.
+        Whether samples continue in later batches, joined with others.
 
     Raises
     ------
     Exception
         Whatever the task raises, with a note on what was measured; a ValueError if a y does not fit
-        its problem, a problem changes where its samples are joined, or ``validation()`` is no dict.
+        its problem, joining samples changes a problem, or ``validation()`` is not a dict.
     """
     _try(task.draw, batch, "training patches", "", joined=joined)
     watch: object = task.validation()
@@ -83,7 +83,7 @@ def _try(measure: Measure, x: Tensor, what: str, where: str, *, joined: bool) ->
 
 
 def _check_joined(problem: Problem, x: Tensor, y: Tensor) -> None:
-    """Raise unless samples of a problem measure the same beside others."""
+    """Raise unless the samples of a problem measure the same when joined with others."""
     try:
         twice, both = tree.join([(y, problem), (y, problem)])
         found = both.operator.A(torch.cat([x, x]))

@@ -15,7 +15,7 @@ from rimkit.solver import Iterate, Solver
 
 @dataclasses.dataclass(frozen=True)
 class Unrolled:
-    """What a machine did: its estimates x_1 ... x_T (N, C, H, W), and where it stands."""
+    """The estimates x_1 ... x_T (N, C, H, W) of an unrolled machine, and its last iterate."""
 
     estimates: list[Tensor]
     last: Iterate
@@ -36,18 +36,17 @@ def unroll(
     Parameters
     ----------
     solver, start, y, problem
-        What is unrolled, and from where; y as in `Solver.iterate`, not checked again.
+        What is unrolled, and from where; y is as in `Solver.iterate` and not checked again.
     steps
         Number of steps.
     segment
-        None: the activations of all steps are kept for the backward pass. Otherwise those of
-        ``segment`` steps at a time are, and are computed again when their turn comes (Chen et al.
-        2016): the same gradients, memory for ``segment`` steps and an iterate a segment, for one
-        more forward pass.
+        None: the activations of all steps are kept for the backward pass. Otherwise they are
+        recomputed, ``segment`` steps at a time (Chen et al. 2016): the same gradients, with memory
+        for ``segment`` steps and one iterate per segment, at the cost of one more forward pass.
     through_score
-        Whether gradients flow through the score's dependence on x. Otherwise it is an input like
-        y, as in Andrychowicz et al. (2016); the variance floor is trained all the same, and the
-        slope of a link, by which the score is multiplied, is no input.
+        Whether gradients flow through the score's dependence on x. Otherwise the score is an input
+        like y, as in Andrychowicz et al. (2016); the variance floor is still trained, and gradients
+        still flow through the slope of a link, by which the score is multiplied.
 
     Raises
     ------
@@ -78,7 +77,7 @@ def unroll(
 
 
 class _ScoreAsInput(Problem):
-    """A problem whose score does not hand gradients on to x."""
+    """A problem whose score passes no gradients on to x."""
 
     def score(self, x: Tensor, y: Tensor, *, variance_floor: Tensor | float = 0.0) -> Tensor:
         return super().score(x.detach(), y, variance_floor=variance_floor)
@@ -94,7 +93,7 @@ def _take(solver: Solver, iterate: Iterate, y: Tensor, problem: Problem, steps: 
 
 @contextmanager
 def _counted_already(solver: nn.Module) -> Iterator[None]:
-    """Keep batch norm from counting a batch again when its activations are computed again."""
+    """Keep batch norm from counting a batch again when its activations are recomputed."""
     norms = [
         module
         for module in solver.modules()
@@ -102,7 +101,7 @@ def _counted_already(solver: nn.Module) -> Iterator[None]:
     ]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.momentum = 0.0  # the running statistics stay as they are, to the bit
+        norm.momentum = 0.0  # leaves the running statistics bitwise unchanged
         norm.num_batches_tracked = norm.num_batches_tracked.clone()  # type: ignore[union-attr]
     try:
         yield
