@@ -1,4 +1,4 @@
-"""Curves of Figure 2 are measured once, and kept beside the results."""
+"""Curves of Figure 2, measured once and kept next to the results."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from rimkit.reproduction.curves import Curve, Walks
 from rimkit.reproduction.method import Settings
 from rimkit.reproduction.walkers import Walker, steps_of
 
-_PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # another number where values would differ
+_PROTOCOL = f"; protocol 2, {PER_IMAGE} patches"  # changed when values would differ
 _MIXED = "network in bfloat16 or float32"
 
 
 class Curves:
-    """Curves in a folder, a file of at most 1 MB for every walker.
+    """Curves in a folder, one file of at most 1 MB per walker.
 
     Parameters
     ----------
     folder
         Need not exist.
     say
-        Takes lines that tell how far it is.
+        Called with lines that report progress.
     """
 
     def __init__(self, folder: Path, *, say: Callable[[str], None]) -> None:
@@ -41,7 +41,7 @@ class Curves:
         self._here = version()
 
     def of(self, walker: Walker, panels: Sequence[Panel], images: Sequence[CleanImage]) -> Walks:
-        """Return what a walker does on the first test images; what is kept is not run again.
+        """Return what a walker does on the first test images; kept curves are not run again.
 
         Raises
         ------
@@ -54,7 +54,7 @@ class Curves:
         for panel in panels:
             key, settings = panel.name, walker.settings(panel)
             there = kept.settings.get(key)
-            # What is whole is not run again where processors compute in another precision.
+            # Complete curves are not run again on processors that compute in another precision.
             if there is None or there.solver != settings.solver:
                 if there is not None and walker.learned:
                     raise ValueError(
@@ -79,9 +79,9 @@ class Curves:
     def besides(
         self, labels: Collection[str], panels: Sequence[Panel], images: Sequence[CleanImage]
     ) -> list[Walks]:
-        """Return what others did whose curves are kept, by name: their weights need not be there.
+        """Return the kept curves of other walkers, by name: their weights need not be there.
 
-        Those that were not measured on all of these panels and images are left out, which is said.
+        Walkers not measured on all of these panels and images are left out, with a message.
 
         Raises
         ------
@@ -102,9 +102,9 @@ class Curves:
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
-    """What is in a file, by the names of panels.
+    """The content of a file, by panel name.
 
-    Settings, the versions that measured the values, and these: (2, images, steps + 1).
+    Settings, the versions that measured the values, and the values: (2, images, steps + 1).
     """
 
     name: str
@@ -171,7 +171,7 @@ def _read(file: Path) -> _Kept:
             about["settings"] = {
                 key: _settings(text.removesuffix(_PROTOCOL))
                 for key, text in about["settings"].items()
-                if text.endswith(_PROTOCOL)  # of another one nothing is worth reading
+                if text.endswith(_PROTOCOL)  # values of other protocols are ignored
             }
             values = {key: each for key, each in values.items() if key in about["settings"]}
             return _Kept(**{name: about[name] for name in _ABOUT}, values=values)
@@ -187,11 +187,11 @@ def _measure(walker: Walker, panel: Panel, image: CleanImage) -> npt.NDArray[np.
     steps = steps_of(walker, panel)
     values = psnr_by_step(walker.solver(panel), measured, steps=steps, precision=walker.precision)
     if not walker.learned:
-        values[1:-1] = torch.nan  # of hundreds of steps that nobody asks for
+        values[1:-1] = torch.nan  # hundreds of steps that are never used
     return np.stack([values.mean(1).numpy(), values.square().mean(1).numpy()])[:, None].astype("f4")
 
 
 def _settings(text: str) -> Settings:
-    """From what `Settings` says of itself where there is nothing besides."""
+    """Read the text of `Settings` that have no ``besides``."""
     solver, _, precision = text.rpartition(", ")
     return Settings(solver, precision)
