@@ -1,1 +1,1 @@
-"""Evaluation: protocols, published numbers, tables, what restoring takes."""
+"""Evaluation: protocols, published numbers, tables, time and memory."""

@@ -1,1 +1,1 @@
-"""The paper's tables and figures, measured again, and what goes past them."""
+"""The paper's tables and figures, measured again, and results beyond them."""

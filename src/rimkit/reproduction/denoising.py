@@ -21,7 +21,7 @@ from rimkit.sheets import columns
 
 _CONDITIONS = [Condition(sigma, quantised) for quantised in (False, True) for sigma in SIGMAS]
 _TIMED = 3  # images
-_FEW = 2  # steps, at about twice the time of FFDNet, which is as large as one step
+_FEW = 2  # steps, in about twice the time of FFDNet, which has about as many parameters
 
 
 def table1(setup: Setup) -> str:

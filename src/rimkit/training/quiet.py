@@ -7,8 +7,9 @@ import logging
 import warnings
 from collections.abc import Iterator
 
-# These need no fix: batches are drawn in well under a millisecond, a resumed run
-# has a folder that is not empty, and the last is between Lightning and torch.
+# These need no fix: batches are drawn in well under a millisecond, the folder of a resumed run is
+# not empty, LeafSpec is between Lightning and torch, and the number of a step is the same in all
+# processes.
 _NOISE = (
     ".*does not have many workers.*",
     "Checkpoint directory .* exists and is not empty.*",
