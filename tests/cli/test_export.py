@@ -75,7 +75,7 @@ def test_what_does_not_go_together_is_one_line(
     for options, message in (
         (["--runtime", "onnx", "--precision", "bfloat16"], "computes in float32, not in bfloat16"),
         (["--model", file, "--precision", "bfloat16"], "computes in float32, not in bfloat16"),
-        (["--model", file, "--runtime", "torch"], "is for --runtime onnx"),
+        (["--model", file, "--runtime", "torch"], "needs --runtime onnx"),
         (["--model", str(image.with_name("bad.onnx"))], "is not an ONNX file"),
         (["--model", str(image.with_name("no.onnx"))], "there is no model at"),
         (["--model", "denoise-grey", "--runtime", "onnx"], 'no "denoise-grey"'),
@@ -115,5 +115,7 @@ def test_an_extra_that_is_missing_is_named(missing: str, tmp_path: Path) -> None
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(f"rimkit: this needs {missing}, of the extra onnx: pip install ")
+    assert done.stderr.startswith(
+        f"rimkit: this needs {missing}, from the extra onnx: run pip install "
+    )
     assert done.stderr.count("\n") == 1

@@ -112,13 +112,13 @@ EMPTY = os.devnull
         (["train", "denoise-gray", "--set", "optimizer.raet=1"], 'did you mean "rate"'),
         (["train", "denoise-gray", "--data", "/nowhere/at/all"], "is not a folder"),
         (["train", "denoise-gray", "--data", "."], "images"),
-        (["reproduce", "table2", "--images", "1"], "say where it goes with --output DIR"),
+        (["reproduce", "table2", "--images", "1"], "name a folder for it with --output DIR"),
         (["experiments", "recipe", "--figure", "."], "Is a directory"),
         (["experiments", "recipe", "--from", EMPTY], f"{EMPTY}: there is no line of a study"),
         (["evaluate", "nothing"], 'no "nothing"'),
         (["bench", "train", "--scale", "2"], "--scale is an option of bench restore"),
         (["bench", "restore", "--compiled"], "--compiled is an option of bench train"),
-        (["serve", "--onnxruntime-web", "."], "is for a page as files: with --export"),
+        (["serve", "--onnxruntime-web", "."], "can only be used with --export"),
         (["evaluate", "none.safetensors"], "there are no weights"),
         (["evaluate", "."], "a path of weights ends in .safetensors"),
         (["evaluate", "super-resolution"], "is trained for super-resolution, not for denoising"),
@@ -150,13 +150,16 @@ def test_mistakes_are_one_line(
         (["restore", "a.png", "--scael=2"], "--scael=2; did you mean --scale? (see rimkit restore"),
         (["train", "denoise-gray", "--import", "m.py"], "m.py; it goes before the command (see ri"),
         (["models", "denoise-gray", "zzz"], "unrecognized arguments: zzz (see rimkit models --he"),
-        (["restore", "-dash.png"], "; -dash.png reads as an option: the file is ./-dash.png (see "),
+        (
+            ["restore", "-dash.png"],
+            "; -dash.png was read as an option: write ./-dash.png for the file (see ",
+        ),
         (["--zzz", "models"], "unrecognized arguments: --zzz (see rimkit --help)"),
-        (["restore", ""], "an empty path was given"),
-        (["restore", "a.png", "--missing", ""], "an empty path was given"),
-        (["restore", "a.png", "-o", ""], "an empty path was given"),
-        (["evaluate", "denoise-gray", "--per-image", "a.jfif"], "that is the name of an image"),
-        (["experiments", "paper", "--text", "-"], "- is no file"),
+        (["restore", ""], "the path is empty"),
+        (["restore", "a.png", "--missing", ""], "the path is empty"),
+        (["restore", "a.png", "-o", ""], "the path is empty"),
+        (["evaluate", "denoise-gray", "--per-image", "a.jfif"], "the name is that of an image"),
+        (["experiments", "paper", "--text", "-"], "- is not a file"),
         (["restore", "a.png", "--memory", "500"], "less than a megabyte (did you mean 500MB?)"),
         (["restore", "a.png", "--memory", "500K"], '"500K" is less than a megabyte (see'),
     ],
@@ -187,8 +190,8 @@ def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == (
-        "rimkit: this needs lightning, of the extra train: pip install '.[train]' in a copy of the "
-        "repository\n"
+        "rimkit: this needs lightning, from the extra train: run pip install '.[train]' in a copy "
+        "of the repository\n"
     )
 
 

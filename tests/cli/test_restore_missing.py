@@ -117,7 +117,7 @@ def test_a_folder_with_a_folder_of_masks(
     said = capsys.readouterr()
     assert "2 restored, 0 skipped, 1 failed" in said.err
     assert "2.png: there is no such file" in said.err
-    assert "1.bmp marks no pixel: white is missing" in said.err
+    assert "1.bmp marks no pixel: white means missing" in said.err
     assert np.array_equal(read(out / "1.png"), values(seed=1))
     assert not np.array_equal(read(out / "0.png"), values())
     assert not (out / "2.png").exists()
@@ -129,7 +129,7 @@ def test_jpeg_is_said_to_change_what_was_to_stay(
     for name, warned in (("out.jpg", True), ("out.webp", False)):
         out = photo.with_name(name)
         assert restore(photo, "-o", out, "--missing", mask, model=model) == 0
-        assert ("JPEG changes what was to stay" in capsys.readouterr().err) == warned
+        assert ("JPEG also changes what should stay" in capsys.readouterr().err) == warned
         assert np.array_equal(read(out)[~HOLES], read(photo)[~HOLES]) != warned
 
 
@@ -215,7 +215,7 @@ def test_what_cannot_be(
     photo: Path, mask: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for options, message in [
-        (("--missing", mask, "--scale", "2"), "--scale and --missing are one after the other"),
+        (("--missing", mask, "--scale", "2"), "--scale and --missing cannot be combined"),
         (("--missing", "gone.png"), "gone.png: there is no such file"),
         ((), "trained for inpainting, not for denoising"),
     ]:
@@ -226,6 +226,6 @@ def test_what_cannot_be(
     assert np.array_equal(read(mask), HOLES)
     Image.fromarray(HOLES[:, :20]).save(mask)
     assert restore(photo, "--missing", mask, model=model) == 1
-    assert "20x20, this one has 24x20" in capsys.readouterr().err
+    assert "20x20, but this one is 24x20" in capsys.readouterr().err
     assert main(["restore", str(photo), "--missing", str(mask), "--model", "denoise-color"]) != 0
     assert "trained for denoising, not for inpainting" in capsys.readouterr().err

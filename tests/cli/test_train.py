@@ -31,7 +31,7 @@ def test_train_then_restore_with_what_was_trained(
     for other in ("denoise-color", "denoise-paper"):
         again = ["train", other, *arguments[2:], "--output", "runs/denoise-gray", "--resume"]
         assert main(again) == 1
-        assert "holds another training: for denoising, with Compact" in capsys.readouterr().err
+        assert "holds a different training: for denoising, with Compact" in capsys.readouterr().err
     (tmp_path / "runs" / "denoise-gray" / "last.ckpt").unlink()
     before = Path(weights).read_bytes()
     assert main([*arguments, *overrides]) == 1
@@ -52,7 +52,7 @@ def test_a_training_stops_when_its_minutes_are_over_and_goes_on(
     arguments += [part for setting in settings for part in ("--set", setting)]
     assert main([*arguments, "--minutes", "1e-9"]) == 0
     printed = capsys.readouterr()
-    assert "stopped before its end; --resume goes on" in printed.err
+    assert "stopped before the end; continue with --resume" in printed.err
     weights = printed.out.split()[-1]
     assert load(weights).training_record["updates"] == 1
     assert main([*arguments, "--resume"]) == 0
@@ -102,6 +102,6 @@ def test_a_model_without_a_part(
     for other in (["denoise-gray"], ["random-projections", "--model", "rim"]):
         again = ["train", *other, "--output", str(Path(path).parent), *arguments[4:]]
         assert main([*again, "--resume"]) == 1
-        assert "holds another training: for random-projections, with" in capsys.readouterr().err
+        assert "holds a different training: for random-projections, with" in capsys.readouterr().err
     longer = ["--resume", "--set", "optimizer.updates=2", "--accelerator", "cpu"]
     assert main([*arguments, *longer]) == 0

@@ -99,7 +99,7 @@ def test_a_copy_that_is_not_where_it_is_said_is_no_matter_of_the_cache(
 def test_an_incomplete_copy_is_named(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (small / "copy" / "train").mkdir(parents=True)
     monkeypatch.setenv(bsds300.LOCAL_COPY, str(small / "copy"))
-    with pytest.raises(ValueError, match=r"not a whole copy.*10\.jpg"):
+    with pytest.raises(ValueError, match=r"not a complete copy.*10\.jpg"):
         bsds300.image_paths("train")
 
 

@@ -37,7 +37,7 @@ def test_sixteen_bits_of_colour_are_not_cut_to_eight(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "deep.tif", deep)
     write_picture(Picture(deep), tmp_path / "deep.png")
     for name in ("deep.tif", "deep.png"):
-        with pytest.raises(ValueError, match=f"{name} has 16 bits"):
+        with pytest.raises(ValueError, match=f"{name} is 16-bit"):
             load_bytes(tmp_path / name, channels=3)
 
 
@@ -74,5 +74,5 @@ def test_bad_folders_and_files(tmp_path: Path) -> None:
 
 def test_files_have_one_channel_or_three(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="files give 1 channel or 3, 4 are asked for"):
+    with pytest.raises(ValueError, match="images are read with 1 or 3 channels, not 4"):
         load_bytes(tmp_path / "a.png", channels=4)

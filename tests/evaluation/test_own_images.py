@@ -126,7 +126,7 @@ def test_a_model_is_scored_on_images_of_ones_own(
     capsys.readouterr()
     Image.new("L", (8, 40)).save(own / "small.png")
     assert main(arguments) == 1
-    assert "small.png: images have at least 11x11 pixels" in capsys.readouterr().err
+    assert "small.png: images must have at least 11x11 pixels" in capsys.readouterr().err
     for option in (["--quantised"], ["--images", "68"], ["--csv", str(table)]):
         assert main([*arguments, *option]) == 1
         assert "are for the test images" in capsys.readouterr().err

@@ -461,7 +461,7 @@ def test_a_figure_that_cannot_be_drawn_is_refused_before_hours_of_training(
     pytest.importorskip("matplotlib", reason="needs rimkit[plot]")
     figure = tmp_path / "curves.xyz"
     assert main(["experiments", "curves", "--figure", str(figure)]) == 1
-    assert "a figure ends in one of" in capsys.readouterr().err
+    assert "a figure must end in one of" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("slow")

@@ -58,10 +58,10 @@ def test_soft_edges_are_missing_and_the_marks_of_jpeg_are_not(tmp_path: Path) ->
 
 def test_marks_must_fit_and_leave_something(tmp_path: Path) -> None:
     path = saved(np.full((84, 70), 255, np.uint8), tmp_path / "mask.png")
-    with pytest.raises(ValueError, match=r"mask.png: .*70x84, this one has 84x70"):
+    with pytest.raises(ValueError, match=r"mask.png: .*70x84, but this one is 84x70"):
         read_missing(path, PICTURE)
     saved(np.full(SIZE, 255, np.uint8), path)
-    with pytest.raises(ValueError, match=r"mask.png: it marks all pixels: white is missing"):
+    with pytest.raises(ValueError, match=r"mask.png: it marks all pixels: white means missing"):
         read_missing(path, PICTURE)
     path.write_text("no image")
     with pytest.raises(ValueError, match=r"mask.png: cannot be read"):
@@ -70,10 +70,14 @@ def test_marks_must_fit_and_leave_something(tmp_path: Path) -> None:
 
 def test_marks_of_another_scale_are_refused(tmp_path: Path) -> None:
     labels = saved(MARKED.astype(np.uint8), tmp_path / "labels.png")
-    with pytest.raises(ValueError, match=r"labels.png: its brightest pixel is 0.39% of white"):
+    with pytest.raises(
+        ValueError, match=r"labels.png: it marks no pixels: its brightest is 0.39% of white"
+    ):
         read_missing(labels, PICTURE)
     deep = saved(MARKED.astype(np.uint16) * 255, tmp_path / "deep.png")
-    with pytest.raises(ValueError, match=r"deep.png: its brightest pixel is 0.39% of white"):
+    with pytest.raises(
+        ValueError, match=r"deep.png: it marks no pixels: its brightest is 0.39% of white"
+    ):
         read_missing(deep, PICTURE)
     tifffile.imwrite(tmp_path / "nan.tif", np.where(MARKED, np.nan, 0).astype(np.float32))
     with pytest.raises(ValueError, match=r"nan.tif: it holds NaN"):
@@ -87,5 +91,5 @@ def test_a_file_of_another_size_is_not_unpacked(
 ) -> None:
     path = saved(np.zeros((9, 11), np.uint8), tmp_path / "small.png")
     monkeypatch.delattr("rimkit.files.marks.read_picture")
-    with pytest.raises(ValueError, match="11x9, this one has 84x70"):
+    with pytest.raises(ValueError, match="11x9, but this one is 84x70"):
         read_missing(path, PICTURE)

@@ -198,7 +198,7 @@ def test_what_webp_cannot_hold_is_told(tmp_path: Path) -> None:
     assert [text for text in what_is_lost(picture.metadata, "PNG") if "left out" in text] == []
     told = list(what_is_lost(picture.metadata, "WEBP"))
     assert told[0].startswith("its resolution is left out")
-    assert told[-1].endswith("WEBP cannot carry it on")
+    assert told[-1].endswith("WEBP cannot hold it")
     write_picture(picture, tmp_path / "a.webp")
     with Image.open(tmp_path / "a.webp") as image:
         assert "icc_profile" not in image.info
@@ -360,7 +360,7 @@ def test_white_may_be_zero(tmp_path: Path) -> None:
 
 def test_ycbcr_without_jpeg_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", pixels("8", 3), photometric="ycbcr")
-    with pytest.raises(ValueError, match="YCbCr is only read where"):
+    with pytest.raises(ValueError, match="YCbCr is only read if"):
         read_picture(tmp_path / "a.tif")
 
 

@@ -132,7 +132,7 @@ def test_what_another_process_claims_is_left_to_it(photos: Path, model: RIM) -> 
         outcomes = restore(photos, model)
     (skipped,) = (outcome for outcome in outcomes if outcome.status == "skipped")
     assert Path(skipped.source).name == "2.png"
-    assert skipped.reason == "another process is at it"
+    assert skipped.reason == "another process is working on it"
     assert not (out / "2.png").exists()
     assert Counter(outcome.status for outcome in restore(photos, model)) == {
         "restored": 1,
@@ -409,10 +409,10 @@ def test_what_a_file_says_of_its_colours_is_carried_or_told(tmp_path: Path, mode
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     values = np.eye(12, dtype=np.uint8)
     for ending, options, expected in (
-        ("tif", {"pnginfo": said}, ["it says what its primary colours are, which only PNG"]),
+        ("tif", {"pnginfo": said}, ["its primary colours are left out, since only PNG"]),
         ("png", {"pnginfo": said}, []),
-        ("bmp", {"icc_profile": profile}, ["is not sRGB but", "BMP cannot carry it on"]),
-        ("png", {"icc_profile": profile}, ["is not sRGB but", "it is carried on"]),
+        ("bmp", {"icc_profile": profile}, ["is not sRGB but", "BMP cannot hold it"]),
+        ("png", {"icc_profile": profile}, ["is not sRGB but", "it is kept"]),
     ):
         Image.fromarray(values).save(source, **options)  # type: ignore[arg-type]
         jobs = plan([source], tmp_path / f"b.{ending}")
@@ -426,7 +426,9 @@ def test_what_stays_is_not_the_same_in_a_jpeg(tmp_path: Path, model: RIM) -> Non
     save(tmp_path / "a.png", 64, 64, 3)
     jobs = plan([tmp_path / "a.png"], tmp_path / "b.jpg")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=0))
-    assert outcome.warnings == ("JPEG changes what was to stay, too, if little: use .png",)
+    assert outcome.warnings == (
+        "JPEG also changes what should stay as it is, if only slightly: use .png",
+    )
     assert outcome.unchanged
 
 
@@ -444,7 +446,7 @@ def test_what_stays_is_copied(tmp_path: Path, model: RIM, ending: str) -> None:
     again = Wishes(sigma=0, overwrite=True, strip_metadata=True)
     (outcome,) = restore_files(plan([source], target), Denoiser(model), again)
     assert target.read_bytes() != source.read_bytes()
-    assert ("JPEG changes" in "".join(outcome.warnings)) == (ending == "jpg")
+    assert ("JPEG also changes" in "".join(outcome.warnings)) == (ending == "jpg")
     (outcome,) = restore_files(
         plan([source], target), Denoiser(model), Wishes(sigma=0.1, overwrite=True)
     )
@@ -465,14 +467,14 @@ def test_little_noise_stays_and_is_told(
     jobs = plan([tmp_path / "a.png"], tmp_path / "b.png")
     (outcome,) = restore_files(jobs, Denoiser(model), Wishes(sigma=1 / 255))
     assert outcome.warnings == (
-        "its noise, sigma 1, is less than the model can take away (1.25); it stays as it is",
+        "its noise, sigma 1, is less than the model can remove (1.25); it stays as it is",
     )
     before, after = (read_picture(Path(path)) for path in (outcome.source, outcome.target))
     assert np.array_equal(before.values, after.values)
     little = Wishes(sigma=0.1 / 255, overwrite=True)
     (outcome,) = restore_files(jobs, Denoiser(model), little)
     assert outcome.warnings[0].endswith(
-        "(in grey levels of 255: a sigma of 0.1, where white is 1, is 25)"
+        "(sigma is in grey levels of 255: 0.1, where white is 1, is 25)"
     )
 
 

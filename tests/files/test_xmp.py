@@ -117,9 +117,9 @@ def test_what_cannot_be_carried_on_is_told(tmp_path: Path, model: RIM) -> None:
     with Image.open(tmp_path / "b.png") as image:
         assert (image.info["Title"], image.info["Author"]) == ("a tree", "anybody")
     warnings = restored(source, tmp_path / "b.jpg", model).warnings
-    assert warnings == ("its texts are left out, which only PNG can hold: Title, Author",)
+    assert warnings == ("its texts are left out, since only PNG can hold them: Title, Author",)
     assert restored(source, tmp_path / "b.bmp", model).warnings == (
-        "its XMP is left out, which BMP cannot hold",
+        "its XMP is left out, since BMP cannot hold it",
         *warnings,
     )
     assert restored(source, tmp_path / "c.png", model, strip=True).warnings == ()
@@ -154,7 +154,7 @@ def test_texts_of_iptc_are_told(tmp_path: Path, model: RIM, ending: str) -> None
         marker = b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment
         source.write_bytes(data[:2] + marker + data[2:])
     told = restored(source, tmp_path / f"b.{ending}", model).warnings
-    assert told == ("its texts of IPTC are left out, of which it has none in XMP",)
+    assert told == ("its IPTC texts are left out, and are not repeated in XMP",)
 
 
 def _png(
@@ -276,7 +276,7 @@ def test_comments_and_texts_of_windows_go_along(tmp_path: Path, model: RIM) -> N
     with Image.open(tmp_path / "b.jpg") as image:
         assert image.info["comment"] == b"of mine"
     told = restored(source, tmp_path / "b.tif", model).warnings
-    assert told == ("its comment is left out, which only JPEG can hold",)
+    assert told == ("its comment is left out, since only JPEG can hold it",)
     with Image.open(tmp_path / "b.tif") as image:
         assert (image.getexif()[0x9C9B], image.getexif()[0x4746]) == (exif[0x9C9B], 4)
 

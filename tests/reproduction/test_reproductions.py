@@ -302,7 +302,7 @@ def test_no_row_is_there_twice(setup: Setup) -> None:
 def test_there_are_no_more_than_100_test_images(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["reproduce", "table2", "--images", "101"])
-    assert "there are 100 test images" in capsys.readouterr().err
+    assert "there are only 100 test images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

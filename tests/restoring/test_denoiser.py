@@ -110,7 +110,7 @@ def test_a_model_in_training_is_refused(model: RIM) -> None:
 
 
 def test_a_model_elsewhere_is_refused(model: RIM) -> None:
-    with pytest.raises(ValueError, match="on the processor, the model is on meta: move it"):
+    with pytest.raises(ValueError, match="on the CPU, but the model is on meta: move it"):
         Denoiser(model.to("meta"))
 
 

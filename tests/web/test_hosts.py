@@ -27,7 +27,7 @@ def test_names_that_no_browser_sends_are_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--name", name])
-    assert "a host name such as" in capsys.readouterr().err
+    assert "expected a host name" in capsys.readouterr().err
 
 
 HOSTS = [
@@ -93,7 +93,7 @@ def test_a_server_ends_with_its_terminal(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_host_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--host", "nowhere.invalid", "--model", "denoise-gray"]) == 1
-    assert "cannot listen at nowhere.invalid port" in capsys.readouterr().err
+    assert "cannot listen on nowhere.invalid port" in capsys.readouterr().err
 
 
 def test_every_limit_reaches_what_it_limits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_a_server_that_could_take_no_image_does_not_start(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["serve", "--port", "0", "--memory", "20MB", "--model", "denoise-gray"]) == 1
-    assert "20 MB of memory are too little: denoise-gray takes" in capsys.readouterr().err
+    assert "20 MB of memory are not enough: denoise-gray needs" in capsys.readouterr().err
 
 
 def test_a_server_that_cannot_start_fails(

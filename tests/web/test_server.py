@@ -225,7 +225,7 @@ def test_colours_that_nobody_sees_are_neither_shown_nor_changed(
 @pytest.mark.parametrize(
     ("runs", "expected"),
     [
-        ([], "what is painted has 0 pixels, an image of 56x40 has 2240"),
+        ([], "what is painted has 0 pixels, but an image of 56x40 has 2240"),
         ([2000, 200], "has 2200 pixels"),
         ([2**32 - 1] * 50, "has 214748364750 pixels"),
         ([2240], "nothing is painted"),
@@ -586,7 +586,7 @@ def test_an_inference_that_nobody_watches_stops(serve: Serve) -> None:
         for name in (first, second):
             status, events = watch(client, name)
             assert status == "cancelled"
-            assert events[-1]["detail"] == "nobody watched any more"
+            assert events[-1]["detail"] == "nobody was watching any more"
             assert client.get(f"/api/jobs/{name}/estimate-0").status_code == 404
         assert restored(client, image["name"], steps=1)[0] == "done"
 
@@ -650,7 +650,7 @@ def test_time_is_limited(serve: Serve) -> None:
     with serve(seconds=0.2) as client:
         status, events, _ = restored(client, "sample-cat", degradation=NOISE, steps=200)
     assert status == "failed"
-    assert "which is all there is here" in events[-1]["detail"]
+    assert "the time limit here" in events[-1]["detail"]
 
 
 def test_the_queue_is_limited_and_says_so(serve: Serve) -> None:

@@ -277,7 +277,7 @@ def test_a_folder_with_other_things_is_left_alone(
 ) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     assert main(["serve", "--export", str(tmp_path)]) == 1
-    assert "holds other things" in capsys.readouterr().err
+    assert "holds other files" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

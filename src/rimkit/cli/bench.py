@@ -120,7 +120,7 @@ def _restore(options: argparse.Namespace) -> str:
 def _restore_larger(options: argparse.Namespace) -> str:
     """Measure memory and time only."""
     if options.figure is not None:
-        raise ValueError("--figure draws what denoising takes: leave --scale out")
+        raise ValueError("--figure draws what denoising takes: leave out --scale")
     parts = [f"{stamp()}\n"]
     for budget in _BUDGETS_OF_SCALE:
         sizes = []

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     version()  # of the code that measures
     for path in filter(None, (options.csv, options.per_image)):
         if not Path(path).absolute().parent.is_dir():
-            raise ValueError(f"{path}: there is no such folder to write to")
+            raise ValueError(f"{path}: its folder does not exist")
         atomic.check_place(Path(path))
     if warning := slow(options.precision):
         say(warning)
@@ -51,15 +51,15 @@ def run(options: argparse.Namespace) -> int:
 def _on_own(model: RIM, options: argparse.Namespace) -> int:
     if options.quantised or options.csv or options.images is not None:
         raise ValueError(
-            "--images, --quantised and --csv are for the test images: with --data the model's own "
-            "task says the problems, and --per-image writes the scores"
+            "--images, --quantised and --csv are for the test images: with --data, the problems "
+            "come from the model's own task, and --per-image writes the scores"
         )
     table = model.training_record.get("recipe", {})
     task = task_from_table(task_table(model.training_record))
     paths = list_images(options.data)
     for path in paths:  # before the first is solved
         if min(load_bytes(path, channels=1).shape[1:]) < SMALLEST:
-            raise ValueError(f"{path}: images have at least {SMALLEST}x{SMALLEST} pixels")
+            raise ValueError(f"{path}: images must have at least {SMALLEST}x{SMALLEST} pixels")
     images = (
         dataclasses.replace(
             load_image(path, channels=model.config.network.channels),

@@ -29,9 +29,9 @@ def run(options: argparse.Namespace) -> int:
         study = study.with_seeds(options.seeds)
     output = options.output or Path("runs") / "experiments" / Path(options.study).stem
     if options.again and options.read is None:
-        raise ValueError("--again goes with --from, which says where the other choices are")
+        raise ValueError("--again needs --from, which holds the results of the other choices")
     if options.only and options.read is not None:
-        raise ValueError("--only goes without --from: --again says what is trained beside it")
+        raise ValueError("--only cannot be used with --from: use --again for choices to train")
     for path in filter(None, (options.text, options.csv, options.figure)):
         atomic.check_place(path)
     draw = _drawing(study, options.figure) if options.figure else None  # before hours of training
@@ -82,7 +82,9 @@ def _drawing(study: Study, path: Path) -> Callable[[list[Result]], Figure]:
     from rimkit.experiments.figures import FORMATS, curves_figure, gains_figure
 
     if _format(path) not in FORMATS:
-        raise ValueError(f"{path}: a figure ends in one of {', '.join(sorted(FORMATS))}")
+        raise ValueError(
+            f"{path}: the name of a figure must end in one of {', '.join(sorted(FORMATS))}"
+        )
     if study.looks > 1:
         return lambda results: curves_figure(study.title, results)
     return lambda results: gains_figure(study.title, summarise(results))

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if extra is None:
             raise
         return fail(
-            f"this needs {error.name}, of the extra {extra}: pip install '.[{extra}]' "
+            f"this needs {error.name}, from the extra {extra}: run pip install '.[{extra}]' "
             "in a copy of the repository"
         )
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
@@ -103,8 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
         dest="imports",
         action="append",
         default=[],
-        help="import a module of your own first, by its name or its .py file: its networks and "
-        "tasks are known then; repeatable",
+        help="first import a module of your own, by its name or its .py file, to add its networks "
+        "and tasks; repeatable",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     using.add(commands)

@@ -13,7 +13,9 @@ from rimkit.reproduction.setup import Setup
 def run(options: argparse.Namespace) -> int:
     """Measure a table or a figure, and print it."""
     if options.output is None and options.images is not None:
-        raise ValueError("--images is a look, not a result: say where it goes with --output DIR")
+        raise ValueError(
+            "--images is a quick look, not a result: name a folder for it with --output DIR"
+        )
     setup = Setup(
         output=options.output or Path("results"),
         say=lambda line: print(line, file=sys.stderr, flush=True),

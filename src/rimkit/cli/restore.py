@@ -49,7 +49,7 @@ _ROUNDING = 1e-3  # grey levels
 def run(options: argparse.Namespace) -> int:
     """Restore files and folders; a file that fails does not stop the others."""
     if options.scale is not None and options.missing is not None:
-        raise ValueError("--scale and --missing are one after the other: fill in first")
+        raise ValueError("--scale and --missing cannot be combined: fill in first, then enlarge")
     jobs = plan(options.sources, options.output, marks=options.missing, name=_suffix(options))
     if options.report is not None:
         _check_report(options.report, jobs)
@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
     memory = options.memory - resident()
     if memory <= 0:
         raise ValueError(
-            f"--memory: {resident() / 1e6:.0f} MB are taken before any image is, "
-            f"{options.memory / 1e6:.6g} MB are too few"
+            f"--memory: {resident() / 1e6:.0f} MB are in use before any image is read: "
+            f"{options.memory / 1e6:.6g} MB are not enough"
         )
     for restorer in restorers:
         restorer.memory = memory
@@ -93,14 +93,14 @@ def run(options: argparse.Namespace) -> int:
     if several and not options.quiet:
         unchanged = sum(outcome.unchanged for outcome in outcomes)
         parts = [f"{count['restored'] - unchanged} restored"]
-        parts += [f"{unchanged} left as they were"] * bool(unchanged)
+        parts += [f"{unchanged} left unchanged"] * bool(unchanged)
         parts += [f"{count[status]} {status}" for status in ("skipped", "failed")]
         done = sum(outcome.reason == DONE for outcome in outcomes)
-        hint = f" ({done} there already: --overwrite)" if done else ""
+        hint = f" ({done} already exist: use --overwrite)" if done else ""
         print(", ".join(parts) + hint, file=sys.stderr)
         if others := left_out(options.sources):
             counts = ", ".join(f"{count} {ending}" for ending, count in others.items())
-            say(f"left out, since files of this kind are not read (save them as TIFF): {counts}")
+            say(f"left out, as their formats are not supported (save them as TIFF): {counts}")
     if not several and count["skipped"]:
         return fail(f"{jobs[0].target}: {outcomes[0].reason}")
     return 1 if count["failed"] else 0
@@ -182,7 +182,7 @@ def _load(name: str, options: argparse.Namespace) -> _Loaded:
     is_graph = name.endswith(".onnx")
     runtime = options.runtime or ("onnx" if is_graph else "torch")
     if runtime == "torch" and is_graph:
-        raise ValueError(f"{name} is for --runtime onnx")
+        raise ValueError(f"{name} needs --runtime onnx")
     if runtime == "torch":
         loaded = _Loaded(weights.load(name), name, weights.sha256(name), runtime)
     else:
@@ -201,10 +201,10 @@ def _check_report(path: Path, jobs: Sequence[Job]) -> None:
     """Check up front that a report can be written, and that it replaces no image."""
     images = {os.path.realpath(image) for job in jobs for image in (*job.inputs, job.target)}
     if os.path.realpath(path) in images:
-        raise ValueError(f"{path}: the report would take the place of an image")
+        raise ValueError(f"{path}: the report would replace an image")
     atomic.check_place(path)
     if any(Path(os.path.realpath(path)) in Path(image).parents for image in images):
-        raise ValueError(f"{path}: the report would take the place of a folder of images")
+        raise ValueError(f"{path}: the report would replace a folder of images")
 
 
 def _write_report(
@@ -274,7 +274,7 @@ class _Progress:
         if self._is_larger:
             return f"{outcome.width}x{outcome.height}"
         shared = ", shared by its channels" if outcome.shares_noise else ""
-        stayed = ", as it was" if outcome.unchanged else ""
+        stayed = ", unchanged" if outcome.unchanged else ""
         return f"sigma {outcome.sigma:.1f}{shared}{stayed}"
 
     def _warn(self, message: str) -> None:

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
             print(line)
         return 0
     if options.onnxruntime_web is not None:
-        raise ValueError("--onnxruntime-web is for a page as files: with --export")
+        raise ValueError("--onnxruntime-web can only be used with --export")
     limits = Limits(
         pixels=options.pixels,
         memory=options.memory,
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     hosts = [*_LOOPBACK, options.host, *options.name] if local or options.name else ["*"]
     app = create_app(models, limits=limits, hosts=hosts)
     if not local:
-        say(f"note: whoever reaches {options.host} can use the processor of this machine")
+        say(f"note: anyone who can reach {options.host} can use this machine's processor")
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -73,7 +73,7 @@ class _Server(uvicorn.Server):
         for each in sockets if sockets and self.started else ():
             host, port = each.getsockname()[:2]
             print(
-                f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", flush=True
+                f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C to stop)", flush=True
             )
 
 
@@ -85,7 +85,7 @@ def _listening(host: str, port: int) -> socket.socket:
         reason = error.strerror or str(error)
         if error.errno and not isinstance(error, socket.gaierror):  # whose numbers differ
             reason = os.strerror(error.errno)
-        raise ValueError(f"cannot listen at {host} port {port}: {reason}") from error
+        raise ValueError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
 def _is_loopback(host: str) -> bool:

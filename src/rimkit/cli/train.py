@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if not is_first():
         return 0  # the first process writes the weights, and reports
     if ended_after(output) is None:
-        say("stopped before its end; --resume goes on")
+        say("stopped before the end; continue with --resume")
     print(weights)
     return 0
 
@@ -64,7 +64,7 @@ def _check_same(asked: Recipe, saved: Recipe, folder: Path, *, model: str | None
     """
     if _kind(asked, parts=model is not None) != _kind(saved, parts=model is not None):
         raise ValueError(
-            f"{folder} holds another training: for {saved.task.table_name}, "
+            f"{folder} holds a different training: for {saved.task.table_name}, "
             f"with {saved.model.network}"
         )
 

@@ -29,18 +29,20 @@ def sigma(text: str) -> float | str:
 def path(text: str) -> Path:
     """A file or folder; refuses empty text (an unset variable), which means the current one."""
     if not text:
-        raise argparse.ArgumentTypeError("an empty path was given")
+        raise argparse.ArgumentTypeError("the path is empty")
     return Path(text)
 
 
 def written(text: str) -> Path:
     """A text file to write, which must not replace an image."""
     if text == "-":
-        raise argparse.ArgumentTypeError("- is no file: name one, or a pipe")
+        raise argparse.ArgumentTypeError("- is not a file: name one, or a pipe")
     from rimkit.data.images import SUFFIXES  # only here: --help need not wait for torch
 
     if (place := path(text)).suffix.lower() in SUFFIXES:
-        raise argparse.ArgumentTypeError(f"{text}: that is the name of an image, and this is text")
+        raise argparse.ArgumentTypeError(
+            f"{text}: this would be text, but the name is that of an image"
+        )
     return place
 
 
@@ -51,7 +53,7 @@ def scale(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not 1 <= value <= 4:
-        raise argparse.ArgumentTypeError(f'a scale from 1 to 4 is needed, got "{text}"')
+        raise argparse.ArgumentTypeError(f'expected a scale from 1 to 4, got "{text}"')
     return value
 
 
@@ -59,7 +61,7 @@ def size(text: str) -> float:
     """Bytes, from text such as 800MB or 2GiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
     if match is None or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f'an amount such as 800MB or 2GB is needed, got "{text}"')
+        raise argparse.ArgumentTypeError(f'expected an amount such as 800MB or 2GB, got "{text}"')
     number, letter, binary = match.groups()
     base = 1024 if binary else 1000
     amount = float(number) * float(base ** " KMGT".index(letter.upper() or " "))
@@ -72,7 +74,7 @@ def size(text: str) -> float:
 def positive(text: str) -> int:
     """A whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'a whole number from 1 is needed, got "{text}"')
+        raise argparse.ArgumentTypeError(f'expected a whole number from 1, got "{text}"')
     return int(text)
 
 
@@ -80,14 +82,14 @@ def test_images(text: str) -> int:
     """A number of test images, at most 100."""
     number = positive(text)
     if number > 100:
-        raise argparse.ArgumentTypeError(f'there are 100 test images, got "{text}"')
+        raise argparse.ArgumentTypeError(f'there are only 100 test images, got "{text}"')
     return number
 
 
 def port(text: str) -> int:
     """A TCP port; 0 is any that is free."""
     if not text.isdecimal() or not int(text) < 65536:
-        raise argparse.ArgumentTypeError(f'a port from 0 to 65535 is needed, got "{text}"')
+        raise argparse.ArgumentTypeError(f'expected a port from 0 to 65535, got "{text}"')
     return int(text)
 
 
@@ -97,7 +99,7 @@ def host_name(text: str) -> str:
     name = re.fullmatch(rf"\*|(?:\*\.)?{label}(?:\.{label})*", text)
     if name is None and not _is_address(text.removeprefix("[").removesuffix("]")):
         raise argparse.ArgumentTypeError(
-            f'a host name such as rim.example.org is needed, without a port, got "{text}"'
+            f'expected a host name without a port, such as rim.example.org, got "{text}"'
         )
     return text
 
@@ -126,5 +128,5 @@ def _duration(text: str, unit: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f'a positive number of {unit} is needed, got "{text}"')
+        raise argparse.ArgumentTypeError(f'expected a positive number of {unit}, got "{text}"')
     return value

@@ -47,7 +47,7 @@ def image_paths(split: Split) -> list[Path]:
     paths = [root / name for name in checksums() if name.startswith(f"{split}/")]
     missing = [path for path in paths if not path.is_file()]
     if missing:
-        raise ValueError(f"{root} is not a whole copy of BSDS300: {missing[0].name} is missing")
+        raise ValueError(f"{root} is not a complete copy of BSDS300: {missing[0].name} is missing")
     return paths
 
 
@@ -91,7 +91,7 @@ def fetch(*, url: str = URL) -> Path:
         except _BROKEN as error:
             raise ValueError(f"BSDS300 could not be downloaded from {url}: {error}") from error
         if not (images / "train").is_dir():
-            raise ValueError(f"{url} holds no folder train/: not BSDS300")
+            raise ValueError(f"{url} holds no folder train/: it is not BSDS300")
         verify(images)
         shutil.rmtree(target, ignore_errors=True)
         images.rename(target)

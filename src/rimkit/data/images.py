@@ -88,15 +88,15 @@ def load_bytes(path: Path, *, channels: int) -> Bytes:
         of channels is requested.
     """
     if channels not in (1, 3):
-        raise ValueError(f"files give 1 channel or 3, {channels} are asked for")
+        raise ValueError(f"images are read with 1 or 3 channels, not {channels}")
     try:
         with Image.open(path) as image:
             if image.mode not in _EIGHT_BIT:
                 raise ValueError(
-                    f"{path} has mode {image.mode}, not 8 bits of grey or RGB; convert it first"
+                    f"{path} has mode {image.mode}, not 8-bit grey or RGB; convert it first"
                 )
             if any(";16" in str(tile) for tile in image.tile):  # Pillow would drop half of them
-                raise ValueError(f"{path} has 16 bits, not 8 of grey or RGB; convert it first")
+                raise ValueError(f"{path} is 16-bit, not 8-bit grey or RGB; convert it first")
             rgb = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error

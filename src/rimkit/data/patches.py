@@ -103,8 +103,8 @@ class PatchBatches(IterableDataset[tuple[int, Tensor]]):
     def __iter__(self) -> Iterator[tuple[int, Tensor]]:
         if get_worker_info() is not None:
             raise ValueError(
-                "every worker would draw the same patches: a DataLoader of these has num_workers=0 "
-                "(an update's take well under a millisecond)"
+                "every worker would draw the same patches: give the DataLoader num_workers=0 (the "
+                "patches of an update take well under a millisecond)"
             )
         update = self.start
         while True:

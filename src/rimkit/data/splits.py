@@ -53,7 +53,7 @@ def split_images(paths: list[Path], *, held_out_every: int) -> tuple[list[Path],
         protocol = paths
     elif len(protocol) > len(names):
         first, again = _twice(protocol, key=lambda path: path.stem)
-        raise ValueError(f"an image of BSDS300 is there twice: {first} and {again}; take one out")
+        raise ValueError(f"an image of BSDS300 occurs twice: {first} and {again}; remove one")
     held_out = protocol[::held_out_every]
     apart = set(held_out)
     return [path for path in paths if path not in apart], held_out
@@ -89,7 +89,7 @@ def load_images(paths: list[Path], *, channels: int, smallest: int) -> list[Byte
             height, width = image.shape[1:]
             raise ValueError(
                 f"{path} is {height}x{width}, smaller than a patch of {smallest}x{smallest}: "
-                "take it out, or lower data.patch"
+                "remove it, or lower data.patch"
             )
         images.append(image)
     return images
@@ -99,13 +99,13 @@ def _check(paths: Sequence[Path]) -> None:
     resolved = [path.resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
         first, second = _twice(paths, key=Path.resolve)
-        named = f"{first}" if first == second else f"{first}, which {second} is, too,"
-        raise ValueError(f"{named} is read twice: no image may be there under two names or folders")
+        named = f"{first}" if first == second else f"{first} (the same file as {second})"
+        raise ValueError(f"{named} would be read twice: each image may occur only once")
     for path in paths:
         if path.stem in bsds300.names("test"):
             raise ValueError(
                 f"training images must not be test images: {path} has the name of a test image of "
-                "BSDS300; take it out, or rename it if it is another picture"
+                "BSDS300; remove it, or rename it if it is another picture"
             )
 
 

@@ -24,7 +24,7 @@ def format_of(path: Path) -> str:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in FORMATS:
         raise ValueError(
-            f"{path}: the ending {path.suffix or '(none)'} names no image format that can be "
+            f"{path}: the extension {path.suffix or '(none)'} is not that of a format that can be "
             f"written ({', '.join(sorted(FORMATS))})"
         )
     return kind

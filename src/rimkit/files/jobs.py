@@ -110,7 +110,7 @@ def plan(
         place, or an output would overwrite an input.
     """
     if output == Path("-"):
-        raise ValueError("-o - is no file: name one, or a pipe")
+        raise ValueError("-o - is not a file: name one, or a pipe")
     if marks is not None:
         _check_readable(marks)
     if len(sources) == 1:
@@ -129,7 +129,7 @@ def _plan_several(
 ) -> list[Job]:
     """Return the jobs for sources, some of which may be results, marks, or missing."""
     if output is not None and (output.is_file() or output.suffix.lower() in SUFFIXES):
-        raise ValueError(f"{output}: the output of several files is a folder, this is a file")
+        raise ValueError(f"{output}: the output of several files must be a folder, not a file")
     apart = [path.resolve() for path in (output, marks) if path is not None]
     jobs: list[Job] = []
     for source in sources:
@@ -224,7 +224,7 @@ def _plan_one(source: Path, output: Path | None, marks: Path | None, name: str) 
         ]
         for job in jobs:
             if job.marks and os.path.realpath(job.marks) == os.path.realpath(job.source):
-                raise ValueError(f"{job.source}: an image does not mark its own missing pixels")
+                raise ValueError(f"{job.source}: an image cannot mark its own missing pixels")
     return jobs
 
 
@@ -243,7 +243,7 @@ def _named(source: Path) -> Path:
     """The absolute path of a source as it was given, links unresolved."""
     named = Path(os.path.abspath(source))
     if not named.name:
-        raise ValueError(f"{source}: say where it goes with -o")
+        raise ValueError(f"{source}: name the output with -o")
     return named
 
 
@@ -261,7 +261,7 @@ def _marks_of(relative: Path, marks: Path) -> Path:
     )
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
-        raise ValueError(f"{same.parent}: {names} all mark {relative}: keep one of them")
+        raise ValueError(f"{same.parent}: {names} all mark {relative}: keep only one of them")
     return found[0] if found else same.with_suffix(".png")
 
 
@@ -271,7 +271,7 @@ def _plan_folder(source: Path, output: Path | None, marks: Path | None, name: st
         named = _named(source)
         output = named.with_name(f"{named.name}-{name}")
     if output.is_file():
-        raise ValueError(f"{output}: the output of a folder is a folder, this is a file")
+        raise ValueError(f"{output}: the output of a folder must be a folder, not a file")
     inside = output.resolve()
     refused: list[OSError] = []
     paths = list_images(source, on_error=refused.append)
@@ -280,12 +280,12 @@ def _plan_folder(source: Path, output: Path | None, marks: Path | None, name: st
     if marks is not None:
         marked = marks.resolve()
         if marked in (resolved, *resolved.parents) or marked == inside:
-            raise ValueError(f"{marks}: files that mark pixels lie in a folder of their own")
+            raise ValueError(f"{marks}: files that mark pixels must be in a folder of their own")
         paths = [path for path in paths if marked not in (path.resolve(), *path.resolve().parents)]
     if resolved == inside:
         raise ValueError(f"{output}: the output would overwrite the inputs")
     if not paths and not refused:
-        raise ValueError(f"no images below {source} but those in the output folder {output}")
+        raise ValueError(f"no images below {source} except those in the output folder {output}")
     unlisted = {Path(error.filename): error.strerror or str(error) for error in refused}
     return [
         Job(path, output / path.relative_to(source), output, refusal=unlisted.get(path, ""))

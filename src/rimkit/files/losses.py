@@ -31,27 +31,25 @@ def what_is_lost(metadata: Metadata, kind: str) -> Iterator[str]:
     """Yield what a format, by Pillow's name, would lose, and a note if a profile is not sRGB."""
     yield from metadata.lost
     if kind == "BMP" and metadata.exif:
-        yield "its EXIF is left out, which BMP cannot hold"
+        yield "its EXIF is left out, since BMP cannot hold it"
     if metadata.xmp and not takes_xmp(kind, metadata.xmp):
-        yield f"its XMP is left out, which {kind} cannot hold"
+        yield f"its XMP is left out, since {kind} cannot hold it"
     if metadata.texts and kind != "PNG":
         words = (text.partition(b"\0")[0][:_LONGEST_KEYWORD] for _, text in metadata.texts)
         names = ", ".join(word.decode("latin-1") for word in [*dict.fromkeys(words)][:_MOST_NAMED])
-        yield f"its texts are left out, which only PNG can hold: {names}"
+        yield f"its texts are left out, since only PNG can hold them: {names}"
     if metadata.comment and kind != "JPEG":
-        yield "its comment is left out, which only JPEG can hold"
+        yield "its comment is left out, since only JPEG can hold it"
     if kind == "WEBP" and metadata.dpi and not states_resolution(metadata.exif):
-        yield "its resolution is left out, which WEBP cannot hold"
+        yield "its resolution is left out, since WEBP cannot hold it"
     profile = metadata.icc
     if profile and "sRGB" not in profile_name(profile):
         name = profile_name(profile) or "one that cannot be read"
-        carried = (
-            "it is carried on" if takes_profile(kind, profile) else f"{kind} cannot carry it on"
-        )
+        carried = "it is kept" if takes_profile(kind, profile) else f"{kind} cannot hold it"
         yield f"its colour profile is not sRGB but {name}; {carried}"
     if profile or kind == "PNG":
         return
     if metadata.gamma and abs(metadata.gamma - _USUAL_GAMMA) > 0.01:
-        yield f"it says that its gamma is {metadata.gamma:g}, which only PNG can carry on"
+        yield f"its gamma of {metadata.gamma:g} is left out, since only PNG can hold it"
     if not set(metadata.primaries) <= _OF_SRGB:
-        yield "it says what its primary colours are, which only PNG can carry on"
+        yield "its primary colours are left out, since only PNG can hold them"

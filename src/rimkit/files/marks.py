@@ -36,14 +36,16 @@ def read_missing(path: Path, picture: Picture) -> Array:
         if marks.alpha is not None:
             level = level * (marks.alpha[rows, :, 0] / white(marks.values))
         if not np.isfinite(level).all():
-            raise ValueError(f"{path}: it holds NaN or infinite values: white is missing, 1")
+            raise ValueError(
+                f"{path}: it holds NaN or infinite values: mark missing pixels white, 1"
+            )
         missing[rows], brightest = level >= _MARKED, max(brightest, float(level.max()))
     if missing.all():
-        raise ValueError(f"{path}: it marks all pixels: white is missing, black stays")
+        raise ValueError(f"{path}: it marks all pixels: white means missing, black means kept")
     if brightest > 0 and not missing.any():
         raise ValueError(
-            f"{path}: its brightest pixel is {brightest:.2%} of white, and white is missing "
-            f"(from {_MARKED:.1%} on)"
+            f"{path}: it marks no pixels: its brightest is {brightest:.2%} of white, and a missing "
+            f"one has at least {_MARKED:.1%}"
         )
     return missing
 
@@ -52,5 +54,5 @@ def _other_size(path: Path, size: tuple[int, ...], picture: Picture) -> str:
     (own_height, own_width), (height, width) = size, picture.values.shape[:2]
     return (
         f"{path}: it marks pixels of an image of {own_width}x{own_height}, "
-        f"this one has {width}x{height}"
+        f"but this one is {width}x{height}"
     )

@@ -139,9 +139,9 @@ def with_descriptions(
     except ValueError:
         lost.append(XMP_DAMAGED)
     if xmp.is_extended(packet):
-        lost.append("its XMP goes on in another place, and what stands there is left out")
+        lost.append("a part of its XMP is stored separately, and is left out")
     if has_iptc and not xmp.has_texts(said.description):
-        lost.append("its texts of IPTC are left out, of which it has none in XMP")
+        lost.append("its IPTC texts are left out, and are not repeated in XMP")
     told = dataclasses.replace(metadata, xmp=said.description, lost=tuple(lost))
     return told, orientation or said.orientation
 

@@ -175,11 +175,11 @@ def check_format(picture: Picture, path: Path, *, size: tuple[int, int] | None =
         )
     if max(height, width) > _LONGEST.get(kind, _LARGEST):
         raise ValueError(
-            f"{path}: a side of {kind} has at most {_LONGEST[kind]:,} pixels, this image would be "
-            f"{width}x{height}: use .png or .tif"
+            f"{path}: a side of {kind} has at most {_LONGEST[kind]:,} pixels, but this image would "
+            f"be {width}x{height}: use .png or .tif"
         )
     if picture.values.dtype != np.uint8 and kind not in _DEEP_FORMATS:
-        raise ValueError(f"{path}: {kind} holds 8 bits, this image has more: use .png or .tif")
+        raise ValueError(f"{path}: {kind} holds 8 bits, but this image has more: use .png or .tif")
     if picture.values.dtype == np.float32 and kind != "TIFF":
         raise ValueError(f"{path}: {kind} cannot hold floats: use .tif")
     if picture.alpha is not None and kind in _OPAQUE:
@@ -202,7 +202,7 @@ def _values(image: Image.Image, path: Path) -> Values:
     elif image.mode == "1":
         image = image.convert("L")
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        raise ValueError(f"{path}: images of mode {image.mode} are not supported, convert to RGB")
+        raise ValueError(f"{path}: images of mode {image.mode} are not supported; convert to RGB")
     return np.asarray(image)
 
 
@@ -216,7 +216,7 @@ def _checked(values: Values, path: Path) -> Values:
         values = values.astype(np.float32, copy=False)
         if np.isfinite(values).all() and not -1 <= values.min() <= values.max() <= 2:
             raise ValueError(
-                f"{path}: float images have black 0 and white 1, this reaches from "
+                f"{path}: in float images black is 0 and white is 1, but this one ranges from "
                 f"{values.min():g} to {values.max():g}; divide it by its white level"
             )
         return values
@@ -224,8 +224,8 @@ def _checked(values: Values, path: Path) -> Values:
         raise ValueError(f"{path}: images of {values.dtype} are not supported")
     if values.min() < 0 or values.max() > 65535:
         raise ValueError(
-            f"{path}: whole numbers lie between 0 and 65535, these reach from {values.min()} to "
-            f"{values.max()}"
+            f"{path}: whole numbers must lie between 0 and 65535, but these range from "
+            f"{values.min()} to {values.max()}"
         )
     return values.astype(np.uint16, copy=False)
 
@@ -271,7 +271,9 @@ def _refuse_what_would_be_lost(image: Image.Image, path: Path) -> None:
         raise ValueError(f"{path}: {image.format} files are not supported; convert to PNG or TIFF")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
-        raise ValueError(f"{path}: files of several images are not supported (this has {frames})")
+        raise ValueError(
+            f"{path}: files of several images are not supported (this one has {frames})"
+        )
 
 
 def _reason(error: Exception) -> str:

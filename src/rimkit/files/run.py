@@ -29,7 +29,7 @@ from rimkit.pixels import LEVELS
 from rimkit.restoring.denoiser import Sigma
 
 FAILURES = (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, struct.error)
-DONE = "it is there already"
+DONE = "it already exists"
 _MOST_TOGETHER = 64  # each keeps its claim, and is lost if the run is interrupted
 
 
@@ -128,7 +128,7 @@ def _open(job: Job, way: Way, wishes: Wishes) -> _Opened | Outcome:
         with contextlib.ExitStack() as stack:
             _check_target(job)
             if not stack.enter_context(atomic.claimed(job.target)):
-                return outcome_of(job, "skipped", "another process is at it")
+                return outcome_of(job, "skipped", "another process is working on it")
             if job.target.exists() and not wishes.overwrite:
                 return outcome_of(job, "skipped", DONE)
             picture = read_picture(job.source)
@@ -216,7 +216,7 @@ def _check_target(job: Job) -> None:
         if job.source.suffix.lower() != job.target.suffix.lower():
             raise
         raise ValueError(
-            f"{job.source}: by its ending this is no image that can be read; {error}"
+            f"{job.source}: by its extension, this is not an image that can be read; {error}"
         ) from error
     atomic.check_place(job.target)
     folder = job.target.parent.resolve()  # which need not exist: another process may be creating it

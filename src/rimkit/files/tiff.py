@@ -161,11 +161,11 @@ def _page(tiff: tifffile.TiffFile, path: Path) -> Any:
     whole = [page for page, kind in zip(pages, kinds, strict=True) if kind not in _PREVIEWS]
     if len(whole) > 1:
         raise ValueError(
-            f"{path}: files of several images are not supported (this has {len(whole)})"
+            f"{path}: files of several images are not supported (this one has {len(whole)})"
         )
     if not whole and any(tag in page.tags for page in pages for tag in (_WITHIN, _RAW)):
         raise ValueError(
-            f"{path}: its image is not developed, a preview alone is (a raw file?): save it as TIFF"
+            f"{path}: only a preview is developed, not the image (a raw file?): save it as TIFF"
         )
     return (whole or pages)[0]
 
@@ -195,15 +195,15 @@ def _pixels(page: Any, path: Path) -> Values:
     )
     if kind not in wanted:
         name = getattr(kind, "name", kind)
-        raise ValueError(f"{path}: images of mode {name} are not supported, convert to RGB")
+        raise ValueError(f"{path}: images of mode {name} are not supported; convert to RGB")
     if _UNSPECIFIED in tuple(page.extrasamples):
         raise ValueError(f"{path}: it has a band that is neither colour nor transparency")
     if kind == PHOTOMETRIC.YCBCR and page.compression != tifffile.COMPRESSION.JPEG:
-        raise ValueError(f"{path}: YCbCr is only read where it is compressed as JPEG")
+        raise ValueError(f"{path}: YCbCr is only read if it is compressed as JPEG")
     values: Values = page.asarray()
     if _looks_of_8_bits(values):  # taken as 16 bits, like larger ones, it would be nearly black
         raise ValueError(
-            f"{path}: whole numbers of {values.dtype} that end at {values.max()} are not "
+            f"{path}: whole numbers of {values.dtype} with a maximum of {values.max()} are not "
             "supported; convert to uint8 or, if white is 65535, to uint16"
         )
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:

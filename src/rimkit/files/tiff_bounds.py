@@ -86,7 +86,7 @@ def _frame(read: Callable[[int], bytes]) -> tuple[int, int]:
     Stricter than decoders, which tolerate what no encoder writes.
     """
     if read(2) != b"\xff\xd8":
-        raise ValueError("a part is no JPEG")
+        raise ValueError("a part is not a JPEG")
     while True:
         mark, kind = struct.unpack("BB", read(2))
         while kind == 0xFF:

@@ -49,10 +49,10 @@ def left_out(tags: Iterable[int]) -> Iterator[str]:
     """Yield what is left out of a file with these tags, group by group."""
     found = set(tags) - _KEPT
     if _LAYERS in found:
-        yield "its layers are left out, which are in a form of Photoshop's"
+        yield "its Photoshop layers are left out"
     if found & _MAP:
         yield "its place on the map (GeoTIFF) is left out"
     if found & _COLOURS:
-        yield "what it says of its primary colours is left out"
+        yield "what it says about its primary colours is left out"
     if others := sorted(found - {_LAYERS} - _MAP - _COLOURS):
-        yield f"tags of it that are not known here are left out: {', '.join(map(str, others))}"
+        yield f"its unknown tags are left out: {', '.join(map(str, others))}"

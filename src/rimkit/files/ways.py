@@ -17,9 +17,9 @@ from rimkit.restoring.inpainter import Inpainter
 from rimkit.restoring.upscaler import Upscaler
 
 _MOST = 0.9  # of the pixels: a file that marks more may not be a mask at all
-BY_JPEG = "JPEG changes what was to stay, too, if little: use .png"
+BY_JPEG = "JPEG also changes what should stay as it is, if only slightly: use .png"
 """Warning about files that are encoded again."""
-_UNITS = " (in grey levels of 255: a sigma of 0.1, where white is 1, is 25)"
+_UNITS = " (sigma is in grey levels of 255: 0.1, where white is 1, is 25)"
 _VISIBLE = 1.0  # grey levels of noise up to which alpha is taken to be clean
 
 
@@ -140,27 +140,27 @@ class _Clean:
                 self.denoisers.of(part.values).capacity(part.values)
             except ValueError as error:
                 raise ValueError(
-                    f"its transparency is noisy, too, and is a grey image: {error}"
+                    f"its transparency is noisy, too, and needs a grey model: {error}"
                 ) from error
         warnings = []
         least = denoiser.least_sigma
         if shared and denoiser.channels > 1:
             warnings.append(
-                "its channels share their noise, of which a model for colour keeps the most: one "
-                "for grey, as denoise-gray, takes it from each"
+                "its channels share their noise, most of which a colour model keeps: a grey one, "
+                "such as denoise-gray, removes it from each channel"
             )
         is_channelwise = denoiser.channels == 1 < colours.values.shape[2]
         if is_channelwise and not shared and 0 < colours.sigma >= least:
             warnings.append(
-                "a model for grey sees each channel alone: one for colour, as denoise-color, takes "
-                "more of noise that differs between them"
+                "a grey model sees each channel alone: a colour one, such as denoise-color, "
+                "removes more of the noise if it differs between channels"
             )
         if sigma == "auto" and colours.sigma == 0:
-            warnings.append("no noise was found in it; it stays as it is (--sigma says otherwise)")
+            warnings.append("no noise was found in it; it stays as it is (override with --sigma)")
         if 0 < colours.sigma < least:
             warnings.append(
-                f"its noise, sigma {colours.sigma * LEVELS:.3g}, is less than the model can take "
-                f"away ({least * LEVELS:.3g}); it stays as it is"
+                f"its noise, sigma {colours.sigma * LEVELS:.3g}, is less than the model can "
+                f"remove ({least * LEVELS:.3g}); it stays as it is"
                 + (_UNITS if sigma != "auto" and colours.sigma * LEVELS < 1 else "")
             )
         return Prepared(
@@ -211,7 +211,7 @@ class _Filled:
         kind = check_format(picture, job.target)
         warnings = []
         if not missing.any():
-            warnings.append(f"{job.marks} marks no pixel: white is missing")
+            warnings.append(f"{job.marks} marks no pixel: white means missing")
         if missing.mean() > _MOST:
             warnings.append(f"{job.marks} marks {missing.mean():.0%} of the pixels as missing")
         if kind == "JPEG" and self.inpainter.keeps:

@@ -135,15 +135,15 @@ def from_metadata(properties: Mapping[str, str], *, where: str) -> Contents:
         raise ValueError(f"{where} holds no configuration of a model")
     if table["format"] != FORMAT:
         raise ValueError(
-            f"{where} has format {table['format']}, rimkit {rimkit.__version__} reads format "
+            f"{where} has format {table['format']}, but rimkit {rimkit.__version__} reads format "
             f"{FORMAT}: install rimkit {table.get('rimkit', '')} or newer, or export it again"
         )
     unknown = sorted(table.keys() - _TYPES.keys())
     wrong = [name for name, kind in _TYPES.items() if not isinstance(table.get(name), kind)]
     if unknown or wrong:
         raise ValueError(
-            f"{where} holds no whole configuration: "
-            f"unknown {unknown or 'nothing'}, missing or of another type {wrong or 'nothing'}"
+            f"{where} holds no complete configuration: "
+            f"unknown {unknown or 'nothing'}, missing or of the wrong type {wrong or 'nothing'}"
         )
     try:
         config = settings.from_table(RIMConfig, table["config"], where="config")
@@ -154,7 +154,7 @@ def from_metadata(properties: Mapping[str, str], *, where: str) -> Contents:
     if not (math.isfinite(floor) and (floor > 0 or floor == config.variance_floor == 0)):
         raise ValueError(f"{where}: variance_floor is positive and finite, got {floor}")
     if table["steps"] != config.steps:
-        raise ValueError(f"{where} says {table['steps']} steps and {config.steps} steps")
+        raise ValueError(f"{where} says both {table['steps']} steps and {config.steps} steps")
     return Contents(
         config=config,
         variance_floor=floor,

@@ -71,7 +71,7 @@ class OnnxRIM(RIM):
             If gradients or a precision other than float32 are requested.
         """
         if torch.is_autocast_enabled("cpu"):
-            raise ValueError("onnxruntime computes in float32: leave the other precision out")
+            raise ValueError("onnxruntime computes in float32 only: leave out the other precision")
         tensors = (iterate.eta, score, *iterate.state)
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
             raise ValueError("an ONNX graph has no gradients: train the model it was exported from")
@@ -118,7 +118,7 @@ def _open(graph: bytes, where: str) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of a dozen classes that share no other base
         text = str(error).rpartition(" : ")[2]
-        raise ValueError(f"{where} is not an ONNX file, or not a whole one: {text}") from error
+        raise ValueError(f"{where} is not an ONNX file, or not a complete one: {text}") from error
 
 
 def _check_graph(session: onnxruntime.InferenceSession, contents: Contents, where: str) -> None:

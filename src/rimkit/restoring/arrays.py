@@ -73,13 +73,13 @@ def restore(
     """
     if not isinstance(array, np.ndarray):
         raise ValueError(
-            f"an image is an array of numpy, got {type(array).__name__} (of a file: "
-            "numpy.asarray(PIL.Image.open(file)); of tensors: rimkit.load(name)(y, problem))"
+            f"an image is a numpy array, got {type(array).__name__} (for a file: "
+            "numpy.asarray(PIL.Image.open(file)); for tensors: rimkit.load(name)(y, problem))"
         )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ValueError(f"an image is (H, W) or (H, W, 3), got shape {array.shape}")
     if scale is not None and missing is not None:
-        raise ValueError("scale and missing are one after the other: fill in first")
+        raise ValueError("scale and missing cannot be combined: fill in first, then enlarge")
     if missing is not None:
         x = array.copy()
         holed = Holed(x if x.ndim == 3 else x[..., None], np.asarray(missing))

@@ -42,7 +42,7 @@ class Holed:
     def __post_init__(self) -> None:
         if self.missing.dtype != np.bool_ or self.missing.shape != self.values.shape[:2]:
             raise ValueError(
-                f"missing is (H, W) of booleans, {self.values.shape[:2]} here, got "
+                f"missing is an array of booleans (H, W), here {self.values.shape[:2]}, got "
                 f"{self.missing.shape} of {self.missing.dtype}"
             )
         if self.missing.all():

@@ -112,7 +112,7 @@ class Restorer:
         place = next(model.parameters(), torch.zeros(())).device
         if place.type != "cpu":
             raise ValueError(
-                f"images of any size are restored on the processor, the model is on {place}: move "
+                f"images of any size are restored on the CPU, but the model is on {place}: move "
                 "it, or call solve with tensors there"
             )
         if steps is not None and steps < 1:

@@ -52,8 +52,8 @@ def create_app(
     for offer in offered.values():
         if offer.together(np.zeros((_LEAST_SIDE, _LEAST_SIDE, offer.channels), np.uint8)) < 1:
             raise ValueError(
-                f"{limits.memory / 1e6:g} MB of memory are too little: {offer.name} takes not even "
-                f"an image of {_LEAST_SIDE}x{_LEAST_SIDE} in them"
+                f"{limits.memory / 1e6:g} MB of memory are not enough: {offer.name} needs more "
+                f"even for an image of {_LEAST_SIDE}x{_LEAST_SIDE}"
             )
 
     @contextlib.asynccontextmanager

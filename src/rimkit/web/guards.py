@@ -107,7 +107,9 @@ class Guards:
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, end - loop.time()))
             except TimeoutError as error:
-                raise refuse(408, f"nothing complete came in {self._seconds:g} s") from error
+                raise refuse(
+                    408, f"no complete request arrived within {self._seconds:g} s"
+                ) from error
             received += len(message.get("body", b""))
             if received > longest:
                 raise refuse(413, _too_long(longest))
@@ -124,7 +126,7 @@ def _check_host(scope: Scope, hosts: Sequence[str]) -> None:
     for host in hosts:
         if host in ("*", name) or (host.startswith("*.") and name.endswith(host[1:])):
             return
-    raise _Refused(400, f"this server is not called {name[:80]!r}; --name gives it a name")
+    raise _Refused(400, f"this server is not called {name[:80]!r}; add the name with --name")
 
 
 def _check_origin(scope: Scope) -> None:
@@ -134,7 +136,7 @@ def _check_origin(scope: Scope) -> None:
     headers = dict(scope["headers"])
     origin = headers.get(b"origin")
     if origin is not None and origin.partition(b"://")[2] != headers.get(b"host"):
-        raise _Refused(403, "this came from another page")
+        raise _Refused(403, "this request came from another page")
 
 
 def _too_long(longest: int) -> str:

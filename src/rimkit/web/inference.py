@@ -141,7 +141,7 @@ def _check(values: Array, steps: int, offer: Offer, limits: Limits, wish: Wish) 
     if offer.channels > 1 and channels != offer.channels and not thrice:
         raise ValueError(f"{offer.name} takes {offer.channels} channels, the image has {channels}")
     if steps > limits.steps:
-        raise ValueError(f"at most {limits.steps} steps are taken here, {steps} are asked for")
+        raise ValueError(f"at most {limits.steps} steps are allowed here, not {steps}")
     most = int(limits.frames // each) - 1
     if steps > most:
         raise ValueError(f"at {width}x{height} at most {most} steps can be kept here, not {steps}")

@@ -17,7 +17,7 @@ from rimkit.web.shelf import Shelf
 
 Status = Literal["waiting", "running", "done", "failed", "cancelled"]
 _OVERHEAD = 20_000  # approximate bytes of a job without its pictures
-_LEFT = "nobody watched any more"
+_LEFT = "nobody was watching any more"
 _Run = Callable[["Job", Callable[[], None]], Iterator[Look]]
 _FAILURES = (ValueError, RuntimeError, MemoryError, OSError)
 
@@ -178,7 +178,7 @@ class Worker:
             if job.stop is not None or self._closing.is_set():
                 raise _Stopped(job.stop or "")
             if seconds > self._limits.seconds:
-                raise ValueError(f"ended after {seconds:.0f} seconds, which is all there is here")
+                raise ValueError(f"ended after {seconds:.0f} seconds, the time limit here")
 
         for look in self._run(job, check):
             check()  # before anybody sees it, so that a finished job cannot fail

@@ -235,7 +235,7 @@ def _missing(runs: Sequence[int], size: tuple[int, int]) -> Array:
     """Expand runs of seen and missing pixels in turn to (H, W), booleans."""
     if sum(runs) != math.prod(size):
         raise ValueError(
-            f"what is painted has {sum(runs)} pixels, an image of {size[1]}x{size[0]} has "
+            f"what is painted has {sum(runs)} pixels, but an image of {size[1]}x{size[0]} has "
             f"{math.prod(size)}"
         )
     missing = np.repeat(np.arange(len(runs)) % 2 == 1, np.asarray(runs))

@@ -37,7 +37,7 @@ TheStudio = Annotated[Studio, Depends(_studio)]
 def _job(name: str, studio: TheStudio) -> Job:
     job = studio.worker.get(name)
     if job is None:
-        raise HTTPException(404, "there is no such inference, or no longer")
+        raise HTTPException(404, "there is no such inference, or it is no longer kept")
     return job
 
 
@@ -88,7 +88,7 @@ async def send_image(request: Request, studio: TheStudio, title: str = "image") 
         try:
             path = await studio.uploads.receive(request.stream())
         except ClientDisconnect as error:
-            raise HTTPException(400, "the file did not come to its end") from error
+            raise HTTPException(400, "the file did not arrive completely") from error
         try:
             upload = await run_in_threadpool(studio.uploads.examine, path, title)
         except ValueError as error:

@@ -39,7 +39,9 @@ def copy_runtime(target: Path, *, package: Path | None, cache: Path) -> None:
     for name in FILES:
         source = folder / name
         if not source.is_file():
-            raise ValueError(f"{source}: missing; {PACKAGE} from npm, unpacked, is needed")
+            raise ValueError(
+                f"{source}: missing; the folder must hold {PACKAGE} from npm, unpacked"
+            )
         with source.open("rb") as file, atomic.replacing(target / name) as copy:
             shutil.copyfileobj(file, copy)
 
@@ -51,7 +53,7 @@ def _cached(cache: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise ValueError(
-            f"npm is needed to fetch {PACKAGE}; or say where it lies: --onnxruntime-web DIR"
+            f"npm is needed to fetch {PACKAGE}; or name its folder: --onnxruntime-web DIR"
         )
     with tempfile.TemporaryDirectory() as scratch:
         command = [npm, "pack", "--silent", "--ignore-scripts", PACKAGE]
@@ -64,7 +66,7 @@ def _cached(cache: Path) -> Path:
         (archive,) = Path(scratch).glob("*.tgz")
         digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         if f"sha512-{digest}" != _INTEGRITY:
-            raise ValueError(f"npm brought something else than {PACKAGE}: its checksum differs")
+            raise ValueError(f"npm fetched something other than {PACKAGE}: its checksum differs")
         with tarfile.open(archive) as tar:
             for name in FILES:
                 member = tar.extractfile(f"package/dist/{name}")

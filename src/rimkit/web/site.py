@@ -55,7 +55,7 @@ def export_site(
     """
     record.check_model_names([record.short_name(model) for model in models])
     if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
-        raise ValueError(f"{folder} holds other things: give a new or an empty folder")
+        raise ValueError(f"{folder} holds other files: give a new or an empty folder")
     loaded = {model: weights.load(model) for model in models}
     if all(_refusal(machine) for machine in loaded.values()):
         raise ValueError("none of the models can run in a browser")
@@ -89,7 +89,7 @@ def export_site(
     )
     page.write_text(page.read_text("utf-8").replace('<meta charset="utf-8">', policy, 1), "utf-8")
     (folder / "about.json").write_text(json.dumps(_about(described), indent=1))
-    yield f"{folder}: done; any web server will do, such as python -m http.server -d {folder}"
+    yield f"{folder}: done; serve it with any web server, such as python -m http.server -d {folder}"
 
 
 def _refusal(model: RIM) -> str:

@@ -153,12 +153,13 @@ class Uploads:
         height, width = size_of(path)  # before a pixel is read
         if height * width > self._limits.pixels:
             raise ValueError(
-                f"an image of {width}x{height} is too large: {self._limits.pixels:,} pixels are "
-                "taken here; `rimkit restore` takes any size"
+                f"an image of {width}x{height} is too large: at most {self._limits.pixels:,} "
+                "pixels are allowed here; `rimkit restore` takes any size"
             )
         if max(height, width) > _LONGEST_SIDE:
             raise ValueError(
-                f"an image of {width}x{height} is too long: {_LONGEST_SIDE} pixels can be shown"
+                f"an image of {width}x{height} is too long: at most {_LONGEST_SIDE} pixels a side "
+                "can be shown"
             )
         picture = read_picture(path)
         height, width, channels = picture.colours.shape

@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong in one line, and exit with 2."""
         for word in self._given:
             if word.startswith("-") and os.path.lexists(word):
-                message += f"; {word} reads as an option: the file is ./{word}"
+                message += f"; {word} was read as an option: write ./{word} for the file"
         self.exit(2, f"rimkit: {message} (see {self.prog} --help)\n")
 
 

@@ -25,25 +25,26 @@ def _add_train(commands: Commands) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model on clean images",
-        description="Train a model by a recipe. Only clean images are needed: measurements are "
+        description="Train a model from a recipe. Only clean images are needed: measurements are "
         "simulated.",
         allow_abbrev=False,
     )
-    parser.add_argument("recipe", help="name of a recipe (denoise-gray), or a .toml file")
+    parser.add_argument("recipe", help="name of a recipe, such as denoise-gray, or a .toml file")
     _add_images(parser)
     parser.add_argument(
         "--output",
         metavar="DIR",
         type=values.path,
-        help="default: runs/RECIPE, or runs/RECIPE-MODEL",
+        help="folder of the training (default: runs/RECIPE, or runs/RECIPE-MODEL with --model)",
     )
     parser.add_argument(
         "--model",
         choices=["rim", "gdn", "ffn", "ffn-wide"],
-        help="the recipe's network, or one without a part: gdn does not see the estimate, ffn has "
-        "no state, ffn-wide none either but as many parameters; with --resume, names the folder",
+        help="the recipe's network (rim), or the same without a part: gdn does not see the "
+        "estimate, ffn has no state, ffn-wide has no state but as many parameters; with --resume, "
+        "selects the folder",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint")
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
@@ -53,9 +54,11 @@ def _add_train(commands: Commands) -> None:
         help="override a value of the recipe, such as optimizer.updates=1000; repeatable",
     )
     parser.add_argument(
-        "--minutes", type=values.minutes, help="stop, with a checkpoint, after so long"
+        "--minutes", type=values.minutes, help="save a checkpoint and stop after this many minutes"
     )
-    parser.add_argument("--devices", default="1", help="how many, or which: Lightning's devices")
+    parser.add_argument(
+        "--devices", default="1", help="how many devices, or which: Lightning's devices"
+    )
     parser.add_argument("--nodes", type=values.positive, default=1, help="number of machines")
     parser.add_argument("--accelerator", default="auto", help="cpu, gpu, ... (default: auto)")
     parser.add_argument("--strategy", default="auto", help="Lightning's strategy (default: auto)")
@@ -63,23 +66,24 @@ def _add_train(commands: Commands) -> None:
         "--precision",
         default="auto",
         choices=["auto", "32-true", "bf16-mixed"],
-        help="default: bf16-mixed where the processor computes in bf16",
+        help="precision of training (default: bf16-mixed if the processor computes in bf16, else "
+        "32-true)",
     )
-    parser.add_argument("--quiet", action="store_true", help="say nothing of how it goes")
+    parser.add_argument("--quiet", action="store_true", help="do not show progress")
 
 
 def _add_evaluate(commands: Commands) -> None:
     parser = commands.add_parser(
         "evaluate",
-        help="score a denoiser on the test images, or a model on images of your own",
+        help="score a denoiser on the test images, or a model on your own images",
         description="Score a denoiser on the test images of BSDS300 and print its row beside the "
-        "published ones; or with --data any model on images of your own, in the problems that its "
-        "training is watched on.",
+        "published ones. With --data, score any model on your own images, on the problems that its "
+        "training is validated on.",
         allow_abbrev=False,
     )
     parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
     parser.add_argument(
-        "--data", metavar="DIR", type=values.path, help="clean images of your own, below a folder"
+        "--data", metavar="DIR", type=values.path, help="folder of your own clean images"
     )
     parser.add_argument(
         "--images", type=int, choices=[68, 100], help="how many test images (default: 100)"
@@ -88,19 +92,21 @@ def _add_evaluate(commands: Commands) -> None:
         "--steps", type=values.positive, help="number of steps (default: the model's)"
     )
     parser.add_argument(
-        "--self-ensemble", action="store_true", help="in eight orientations, and the mean of them"
+        "--self-ensemble",
+        action="store_true",
+        help="restore in eight orientations and average the results",
     )
     parser.add_argument(
         "--precision",
         default="float32",
         choices=["float32", "bfloat16"],
-        help="in which the network computes (default: %(default)s)",
+        help="precision of the network (default: %(default)s)",
     )
     parser.add_argument(
-        "--quantised", action="store_true", help="also from images that were rounded to 8 bits"
+        "--quantised", action="store_true", help="also score on noisy images rounded to 8 bits"
     )
     parser.add_argument(
-        "--csv", metavar="FILE", type=values.written, help="write the rows to a file, too"
+        "--csv", metavar="FILE", type=values.written, help="also write the rows to a file"
     )
     parser.add_argument(
         "--per-image",
@@ -113,9 +119,9 @@ def _add_evaluate(commands: Commands) -> None:
 def _add_reproduce(commands: Commands) -> None:
     parser = commands.add_parser(
         "reproduce",
-        help="measure a table or figure of the paper, and what goes past it",
-        description="Measure a table or a figure, and write it with the commit, the machine and "
-        "the time into a folder. Scores of single images that are there already are not measured "
+        help="measure a table or figure of the paper, or one that goes beyond it",
+        description="Measure a table or figure, and write it to a folder with the commit, the "
+        "machine and the time. Scores of single images that are already there are not measured "
         "again.",
         allow_abbrev=False,
     )
@@ -124,18 +130,18 @@ def _add_reproduce(commands: Commands) -> None:
         "--output",
         metavar="DIR",
         type=values.path,
-        help="where the results are written (default: results; --images asks for another place)",
+        help="folder to write the results to (default: results; required with --images)",
     )
     parser.add_argument(
         "--images",
         type=values.test_images,
-        help="only the first so many test images: a look, not a result",
+        help="use only the first IMAGES test images: a quick look, not a result",
     )
     parser.add_argument(
         "--only-ours",
         dest="others",
         action="store_false",
-        help="leave out what other packages do, which takes hours",
+        help="leave out the methods of other packages, which take hours",
     )
     parser.add_argument(
         "--add",
@@ -143,7 +149,7 @@ def _add_reproduce(commands: Commands) -> None:
         dest="models",
         action="append",
         default=[],
-        help="a further model (.safetensors) as a row of its own; repeatable",
+        help="add another model (.safetensors) as a row of its own; repeatable",
     )
 
 
@@ -156,50 +162,61 @@ def _add_experiments(commands: Commands) -> None:
         "experiments",
         help="train many variants of a recipe for a short time each, and compare them",
         description="Run a study: a short training for each of its choices, all with the same "
-        "budget, scored on held-out training images. What has finished is not trained again.",
+        "budget, scored on held-out training images. Finished trainings are not repeated.",
         allow_abbrev=False,
     )
-    parser.add_argument("study", help="name of a study (recipe), or a .toml file")
+    parser.add_argument("study", help="name of a study, such as recipe, or a .toml file")
     _add_images(parser)
     parser.add_argument(
-        "--output", metavar="DIR", type=values.path, help="default: runs/experiments/STUDY"
+        "--output",
+        metavar="DIR",
+        type=values.path,
+        help="folder of the trainings (default: runs/experiments/STUDY)",
     )
     parser.add_argument(
-        "--jobs", type=values.positive, default=1, help="trainings at a time (default: %(default)s)"
+        "--jobs",
+        type=values.positive,
+        default=1,
+        help="number of trainings at a time (default: %(default)s)",
     )
-    parser.add_argument("--seeds", type=values.positive, help="at most so many of every choice")
+    parser.add_argument(
+        "--seeds", type=values.positive, help="train each choice with at most this many seeds"
+    )
     parser.add_argument(
         "--only",
         metavar="CHOICE",
         action="append",
         default=[],
-        help="leave the other choices out; repeatable",
+        help="train only this choice; repeatable",
     )
     parser.add_argument(
-        "--text", metavar="FILE", type=values.written, help="write the table to a file, too"
+        "--text", metavar="FILE", type=values.written, help="also write the table to a file"
     )
     parser.add_argument(
-        "--csv", metavar="FILE", type=values.written, help="write every look to a file"
+        "--csv",
+        metavar="FILE",
+        type=values.written,
+        help="write the scores of every validation to a file",
     )
     parser.add_argument(
         "--from",
         dest="read",
         metavar="FILE",
         type=values.path,
-        help="train nothing: make table and figure of what --csv wrote",
+        help="train nothing: make the table and figure from a file that --csv wrote",
     )
     parser.add_argument(
         "--again",
         metavar="CHOICE",
         action="append",
         default=[],
-        help="with --from, train this choice all the same, and put it in its place; repeatable",
+        help="with --from, train this choice again and replace its results; repeatable",
     )
     parser.add_argument(
         "--figure",
         metavar="FILE",
         type=values.path,
-        help="draw gains, or curves where a study looks more than once, to a PNG",
+        help="draw the gains to a file, or the curves if the study validates more than once",
     )
 
 
@@ -209,16 +226,19 @@ def _add_bench(commands: Commands) -> None:
         help="measure what training and restoring cost on this machine",
         description="train: throughput of every update network against a plain implementation and "
         "against its convolutions alone, where an update's time goes, and peak memory by steps. "
-        "restore: megapixels a second beside other methods that are installed, and memory and time "
-        "against the size of an image.",
+        "restore: megapixels per second beside other methods that are installed, and memory and "
+        "time against the size of an image.",
         allow_abbrev=False,
     )
     parser.add_argument("what", choices=["train", "restore"])
     parser.add_argument(
-        "--rounds", type=values.positive, default=5, help="of all timings (default: %(default)s)"
+        "--rounds",
+        type=values.positive,
+        default=5,
+        help="rounds of all timings (default: %(default)s)",
     )
     parser.add_argument(
-        "--text", metavar="FILE", type=values.written, help="write what is printed to a file"
+        "--text", metavar="FILE", type=values.written, help="also write the output to a file"
     )
     train = parser.add_argument_group("train")
     train.add_argument(
@@ -226,13 +246,13 @@ def _add_bench(commands: Commands) -> None:
         nargs="+",
         choices=["paper", "atrous", "compact"],
         default=["paper", "atrous", "compact"],
-        help="which (default: all)",
+        help="networks to measure (default: all)",
     )
     train.add_argument(
-        "--compiled", action="store_true", help="time torch.compile, too (needs a C++ compiler)"
+        "--compiled", action="store_true", help="also time torch.compile (needs a C++ compiler)"
     )
     train.add_argument(
-        "--no-memory", dest="memory", action="store_false", help="leave the memory out"
+        "--no-memory", dest="memory", action="store_false", help="do not measure memory"
     )
     restore = parser.add_argument_group("restore")
     restore.add_argument(
@@ -240,14 +260,17 @@ def _add_bench(commands: Commands) -> None:
         nargs="*",
         type=values.positive,
         default=[1, 4, 10, 25, 50, 100],
-        help="sizes of images for memory and time (default: %(default)s)",
+        help="image sizes at which to measure memory and time (default: %(default)s)",
     )
     restore.add_argument(
         "--scale",
         type=values.scale,
-        help="measure memory and time of rimkit restore --scale instead; sizes are the results'",
+        help="measure memory and time of rimkit restore --scale instead; --megapixels are then the "
+        "sizes of the results",
     )
-    restore.add_argument("--figure", metavar="FILE", type=values.path, help="draw both to a PNG")
+    restore.add_argument(
+        "--figure", metavar="FILE", type=values.path, help="draw memory and time to a PNG"
+    )
 
 
 def _add_data(commands: Commands) -> None:
@@ -263,6 +286,6 @@ def _add_images(parser: Parser) -> None:
         metavar="DIR",
         action="append",
         default=[],
-        help="folder of clean images, repeatable; bsds300 stands for its training images, which "
-        "are the default, and of which alone some are held out where they stand among others",
+        help="folder of clean images, or bsds300 (default) for its training images; repeatable. "
+        "With bsds300 among other folders, images are held out from it alone",
     )

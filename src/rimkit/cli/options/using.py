@@ -22,10 +22,9 @@ def _add_restore(commands: Commands) -> None:
     parser = commands.add_parser(
         "restore",
         help="restore noisy, small or damaged images, or folders of them",
-        description="Restore a noisy image, or with --scale make an image larger, or with "
-        "--missing fill in what is missing; or several images, or every image of a folder. Files "
-        "are written whole or not at all; of several images, those whose outputs exist are "
-        "skipped.",
+        description="Denoise an image; with --scale, enlarge it; with --missing, fill in its "
+        "missing pixels. Takes several images, too, or every image of a folder. Files are written "
+        "whole or not at all; of several images, those whose outputs exist are skipped.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -36,40 +35,40 @@ def _add_restore(commands: Commands) -> None:
         "--output",
         metavar="OUT",
         type=values.path,
-        help="file or folder, for several a folder (default: beside IN, as IN-restored, with "
-        "--scale 2 IN-x2, with --missing IN-filled)",
+        help="output file or folder; for several images, a folder (default: beside IN, as "
+        "IN-restored; with --scale 2, as IN-x2; with --missing, as IN-filled)",
     )
     parser.add_argument(
         "--sigma",
         type=values.sigma,
         default="auto",
-        help="noise standard deviation in grey levels of 255, or auto: estimated, with --scale "
-        "what the model was trained with, and with --missing none: what is not missing stays "
-        "(default)",
+        help="noise standard deviation in grey levels of 255, or auto (default): estimated from "
+        "the image; with --scale, what the model was trained with; with --missing, none, so that "
+        "pixels that are not missing stay as they are",
     )
     parser.add_argument(
         "--scale",
         type=values.scale,
-        help="make images so many times larger, from 1 to 4 (default: denoise them)",
+        help="enlarge images by this factor, from 1 to 4 (default: denoise them)",
     )
     parser.add_argument(
         "--missing",
         metavar="MASK",
         type=values.path,
-        help="fill in pixels: an image of the same size, white where they are missing and black "
-        "elsewhere, or a folder of such images by the names of those in IN",
+        help="fill in missing pixels; MASK is an image of the same size, white where pixels are "
+        "missing and black elsewhere, or a folder of such images, named like those in IN",
     )
     parser.add_argument(
         "--model",
         help="a name from `rimkit models`, or a .safetensors or .onnx file (default: denoise-gray "
-        "or denoise-color, as the image is, with --scale super-resolution, with --missing "
-        "inpainting)",
+        "or denoise-color, depending on the image; with --scale, super-resolution; with "
+        "--missing, inpainting)",
     )
     parser.add_argument(
         "--runtime",
         choices=["torch", "onnx"],
-        help="what runs the steps; onnx exports a model by itself, once (default: torch, and onnx "
-        "for a .onnx file)",
+        help="what runs the steps; onnx exports a model by itself on first use (default: torch, or "
+        "onnx for a .onnx file)",
     )
     parser.add_argument(
         "--steps", type=values.positive, help="number of steps (default: the model's)"
@@ -77,46 +76,46 @@ def _add_restore(commands: Commands) -> None:
     parser.add_argument(
         "--self-ensemble",
         action="store_true",
-        help="restore in eight orientations and keep the mean: a little better, and eight times "
-        "the work",
+        help="restore in eight orientations and average the results: slightly better, at eight "
+        "times the work",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="of several images, write outputs that exist again"
+        "--overwrite", action="store_true", help="given several images, overwrite existing outputs"
     )
     parser.add_argument(
         "--memory",
         type=values.size,
         default="2GB",
-        help="the most that the process may hold, such as 800MB: what does not fit is solved in "
+        help="memory limit of the process, such as 800MB; an image that does not fit is solved in "
         "tiles (default: %(default)s)",
     )
     parser.add_argument(
         "--precision",
         default="float32",
         choices=["float32", "bfloat16", "auto"],
-        help="in which the network computes; auto: in bfloat16 where the processor multiplies in "
-        "it (default: %(default)s)",
+        help="precision of the network; auto: bfloat16 if the processor multiplies in it, else "
+        "float32 (default: %(default)s)",
     )
     parser.add_argument(
         "--report",
         metavar="FILE",
         type=values.written,
-        help="write what became of each file as JSON",
+        help="write the outcome for each file as JSON",
     )
     parser.add_argument(
         "--strip-metadata",
         action="store_true",
-        help="leave camera, position, author, date and resolution out (the colour profile stays)",
+        help="leave out camera, position, author, date and resolution (the colour profile is kept)",
     )
-    parser.add_argument("--quiet", action="store_true", help="warnings and failures alone")
+    parser.add_argument("--quiet", action="store_true", help="print only warnings and failures")
 
 
 def _add_models(commands: Commands) -> None:
     parser = commands.add_parser(
         "models",
-        help="list the models in the package, or tell of one",
-        description="List the models in the package; or print the card of one, or what a file of "
-        "weights says of itself.",
+        help="list the models in the package, or describe one",
+        description="List the models in the package, or print the card of one, or what a weights "
+        "file says about itself.",
         allow_abbrev=False,
     )
     parser.add_argument("name", nargs="?", help="a name from the list, or a .safetensors file")
@@ -131,88 +130,94 @@ def _add_export(commands: Commands) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("model", help="a name from `rimkit models`, or a .safetensors file")
-    parser.add_argument("output", metavar="OUT", type=values.path, help="a .onnx file")
+    parser.add_argument("output", metavar="OUT", type=values.path, help="the .onnx file to write")
 
 
 def _add_serve(commands: Commands) -> None:
     parser = commands.add_parser(
         "serve",
-        help="open a page on which one watches the inference",
+        help="serve a page that shows the inference step by step",
         description="Serve a page on which an image is restored step by step. With --export, write "
-        "a page that does it in the browser alone, as files for any web server.",
+        "a page that does so entirely in the browser, as files for any web server.",
         allow_abbrev=False,
     )
     parser.add_argument(
         "--model",
         action="append",
-        help="a name from `rimkit models`, or a .safetensors file; repeatable (default: all that "
-        "are in the package)",
+        help="a name from `rimkit models`, or a .safetensors file; repeatable (default: all in "
+        "the package)",
     )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen at (default: %(default)s, this machine alone)",
+        help="address to listen on (default: %(default)s, this machine only)",
     )
     parser.add_argument(
-        "--port", type=values.port, default=8000, help="0: any that is free (default: %(default)s)"
+        "--port",
+        type=values.port,
+        default=8000,
+        help="port to listen on; 0: any free port (default: %(default)s)",
     )
     parser.add_argument(
         "--name",
         action="append",
         type=values.host_name,
         default=[],
-        help="a host name by which the page may be called, besides localhost; repeatable",
+        help="a host name under which the page may be reached, besides localhost; repeatable",
     )
     limits = parser.add_argument_group("limits")
     limits.add_argument(
         "--pixels",
         type=values.positive,
         default=2_000_000,
-        help="of the largest image (default: %(default)s)",
+        help="pixels of the largest image (default: %(default)s)",
     )
     limits.add_argument(
         "--memory",
         type=values.size,
         default="3GB",
-        help="that one inference may take (default: %(default)s)",
+        help="memory that one inference may take (default: %(default)s)",
     )
     limits.add_argument(
         "--seconds",
         type=values.seconds,
         default=120.0,
-        help="that one inference may take (default: %(default)s)",
+        help="time that one inference may take (default: %(default)s)",
     )
     limits.add_argument(
-        "--upload", type=values.size, default="40MB", help="largest file (default: %(default)s)"
+        "--upload",
+        type=values.size,
+        default="40MB",
+        help="size of the largest file (default: %(default)s)",
     )
     limits.add_argument(
         "--waiting",
         type=values.positive,
         default=256,
-        help="inferences that may wait (default: %(default)s)",
+        help="number of inferences that may wait (default: %(default)s)",
     )
     limits.add_argument(
         "--kept",
         type=values.size,
         default="500MB",
-        help="of results in memory, and of uploads on disk (default: %(default)s)",
+        help="size of results kept in memory, and of uploads on disk (default: %(default)s)",
     )
     limits.add_argument(
         "--connections",
         type=values.positive,
         default=500,
-        help="open at a time (default: %(default)s)",
+        help="connections open at a time (default: %(default)s)",
     )
     export = parser.add_argument_group("without a server")
     export.add_argument(
         "--export",
         metavar="DIR",
         type=values.path,
-        help="write the page as files, and serve nothing",
+        help="write the page as files instead of serving it",
     )
     export.add_argument(
         "--onnxruntime-web",
         metavar="DIR",
         type=values.path,
-        help="where its npm package lies unpacked (default: npm fetches it)",
+        help="folder of the unpacked npm package (default: fetched by npm)",
     )
