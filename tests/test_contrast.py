@@ -146,12 +146,12 @@ def test_a_machine_at_full_contrast_is_the_machine_and_at_less_is_not() -> None:
 
 def test_what_it_cannot_be_asked_is_named() -> None:
     for contrast in (0.0, 1.5, float("nan"), torch.tensor([0.5, -1.0])):
-        with pytest.raises(ValueError, match=r"contrast lies in \(0, 1\]"):
+        with pytest.raises(ValueError, match=r"contrast must lie in \(0, 1\]"):
             AtContrast(Watch(), contrast)
     y = uniform(2, 1, 9, 12)
     sensor = Problem(SaturatingSensor(), GaussianNoise(0.1))
     for problem in (sensor, Problem(Oriented(sensor.operator, ORIENTATIONS[1]), sensor.noise)):
-        with pytest.raises(ValueError, match="where the operator is linear, with an A_adjoint"):
+        with pytest.raises(ValueError, match="only with a linear operator, one with A_adjoint"):
             AtContrast(Watch(), 0.5).solve(y, problem)
     with pytest.raises(ValueError, match="3 samples, but 2"):
         AtContrast(Watch(), torch.full((3,), 0.5)).solve(y, Denoising(0.1))

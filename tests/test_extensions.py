@@ -65,7 +65,7 @@ def test_two_tasks_cannot_have_one_name() -> None:
     class Denoising(DenoisingTask):
         pass
 
-    with pytest.raises(ValueError, match="a task is called 'denoising' already: DenoisingTask"):
+    with pytest.raises(ValueError, match="a task named 'denoising' already exists: DenoisingTask"):
         register(Denoising)
     assert TASKS["denoising"] is DenoisingTask
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_imported_is_said(
     assert said.startswith("rimkit: ")
     assert Path(module).name in said
     assert "cannot be imported" in said
-    assert ("ends in .py" in said) == (module == "text.png")
+    assert ("must end in .py" in said) == (module == "text.png")
 
 
 def test_two_files_of_one_name_are_not_mixed_up(own: Path, tmp_path: Path) -> None:
@@ -116,5 +116,5 @@ def test_two_files_of_one_name_are_not_mixed_up(own: Path, tmp_path: Path) -> No
     other.parent.mkdir()
     other.write_text("")
     extensions.load([str(own)])
-    with pytest.raises(ValueError, match="own_parts is there already"):
+    with pytest.raises(ValueError, match="own_parts already exists"):
         extensions.load([str(other)])

@@ -44,9 +44,9 @@ def test_a_truth_that_rounding_has_brought_beyond_white_is_one() -> None:
 
 @pytest.mark.parametrize("metric", [psnr, ssim])
 def test_shapes_must_agree(metric) -> None:
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         metric(torch.zeros(1, 1, 16, 16), torch.zeros(1, 3, 16, 16))
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         metric(torch.zeros(16, 16), torch.zeros(16, 16))
 
 
@@ -60,7 +60,7 @@ def test_other_units_are_refused(metric) -> None:
     whole = torch.randint(0, 256, (1, 1, 16, 16), dtype=torch.uint8)
     with pytest.raises(ValueError, match="divide bytes by 255"):
         metric(whole, whole)
-    with pytest.raises(ValueError, match=r"truth lies in \[0, 1\], got"):
+    with pytest.raises(ValueError, match=r"truth must lie in \[0, 1\], got"):
         metric(whole.float(), whole.float())
 
 

@@ -77,7 +77,7 @@ def test_complex_noise_has_sigma_on_both_parts() -> None:
 def test_noise_of_real_values_says_so(noise: Noise, question: str) -> None:
     z = torch.zeros(1, 4, dtype=torch.complex64)
     given = [z] if question == "sample" else [z, z]
-    with pytest.raises(ValueError, match=r"Noise is noise of real values, got z \(1, 4\) of"):
+    with pytest.raises(ValueError, match=r"Noise needs real values, got z \(1, 4\) of"):
         getattr(noise, question)(*given)
 
 
@@ -190,7 +190,7 @@ def test_a_file_has_levels_from_black_to_white() -> None:
     )
     assert chances.exp().sum().item() == pytest.approx(1)
     torch.testing.assert_close(counts / 100_000, chances.exp(), atol=5e-3, rtol=0)
-    with pytest.raises(ValueError, match="levels are a whole number from 1"):
+    with pytest.raises(ValueError, match="levels must be a positive integer"):
         QuantisedGaussianNoise(0.3, levels=0)
 
 
@@ -211,7 +211,7 @@ def test_a_file_has_levels_from_black_to_white() -> None:
     ids=str,
 )
 def test_impossible_sigma_is_refused(sigma: object) -> None:
-    with pytest.raises(ValueError, match="sigma is a non-negative finite number"):
+    with pytest.raises(ValueError, match="sigma must be a non-negative finite number"):
         GaussianNoise(sigma)  # type: ignore[arg-type]
 
 
@@ -230,7 +230,7 @@ def test_zero_is_legal_for_sigma_and_not_for_a_gain() -> None:
     z, y = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
     assert GaussianNoise(0).score(z, y, variance_floor=0.5).unique().item() == 2
     for gain in (0.0, torch.tensor([0.1, 0.0])):
-        with pytest.raises(ValueError, match="gain is a positive"):
+        with pytest.raises(ValueError, match="gain must be a positive"):
             PoissonNoise(gain)
 
 

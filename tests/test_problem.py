@@ -69,9 +69,11 @@ def test_the_scores_of_the_library_are_right(name: str) -> None:
 
 
 def test_problems_are_made_of_an_operator_and_a_noise() -> None:
-    with pytest.raises(ValueError, match=r"a noise has .* got float .*GaussianNoise\(sigma\)"):
+    with pytest.raises(
+        ValueError, match=r"a noise must have .* got float; .*GaussianNoise\(sigma\)"
+    ):
         Problem(Identity(), 0.1)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="an operator has a method A"):
+    with pytest.raises(ValueError, match="an operator must have a method A"):
         Problem(None, GaussianNoise(0.1))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="got the class Identity"):  # parentheses were forgotten
         Problem(Identity, GaussianNoise(0.1))  # type: ignore[arg-type]
@@ -99,7 +101,7 @@ def test_mixed_precisions_and_devices_are_refused(name: str) -> None:
         for call in (problem.score, problem.log_prob, problem.check_fit):
             with pytest.raises(ValueError, match=message):
                 call(x, wrong)
-    with pytest.raises(ValueError, match=r"is on cpu, but y \(3, .*\) on meta"):
+    with pytest.raises(ValueError, match=r"is on cpu, but y \(3, .*\) is on meta"):
         problem.score(x, y.to("meta"))
 
 
@@ -121,7 +123,7 @@ def test_errors_of_an_operator_say_what_it_was_given() -> None:
     x, y = torch.rand(2, 1, 2, 3), torch.rand(2, 5)
     assert problem.initial(y).shape == problem.score(x, y).shape == x.shape
     for call, note in (
-        (lambda: problem.initial(y[:, :4]), "while a start was made from y (2, 4)"),
+        (lambda: problem.initial(y[:, :4]), "while a start was computed from y (2, 4)"),
         (lambda: problem.score(x[..., :2], y), "while x (2, 1, 2, 2) was measured"),
         (lambda: problem.check_fit(x[..., :2], y), "while x (2, 1, 2, 2) was measured"),
     ):
@@ -132,9 +134,9 @@ def test_errors_of_an_operator_say_what_it_was_given() -> None:
     back.operator.A_adjoint = lambda v: v @ torch.ones(4, 6)  # type: ignore[attr-defined]
     with pytest.raises(RuntimeError) as found:
         back.score(x, y)
-    note = "while (2, 5) was led back to x (2, 1, 2, 3) by the operator _Rows"
+    note = "while (2, 5) was mapped to x (2, 1, 2, 3) by the operator _Rows"
     assert found.value.__notes__ == [note]
-    with pytest.raises(ValueError, match="A x has shape") as plain:
+    with pytest.raises(ValueError, match=r"A\(x\) has shape") as plain:
         problem.score(x, y[:, :4])
     assert not hasattr(plain.value, "__notes__")
 
@@ -148,5 +150,5 @@ def test_what_is_no_tensor_is_refused_by_every_function() -> None:
     calls += [partial(function, *pair) for function in both for pair in ((x, good), (good, x))]
     calls += [partial(score_error, problem, *pair) for pair in ((x, good), (good, x))]
     for call in calls:
-        with pytest.raises(ValueError, match=r"[xy] is a torch\.Tensor, got ndarray"):
+        with pytest.raises(ValueError, match=r"[xy] must be a torch\.Tensor, got ndarray"):
             call()

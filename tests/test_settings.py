@@ -37,13 +37,13 @@ def test_defaults_stay_and_tables_nest() -> None:
         ({"cuont": 4}, 'did you mean "count"'),
         ({"inner": {"rte": 4}}, r'settings.inner has no "rte"; did you mean "rate"'),
         ({"zzz": 4}, "known: count, inner, kind, scores"),
-        ({"count": "4"}, "settings.count is of type int"),
-        ({"count": True}, "settings.count is of type int"),
-        ({"count": 4.5}, "settings.count is of type int"),
+        ({"count": "4"}, "settings.count must be of type int"),
+        ({"count": True}, "settings.count must be of type int"),
+        ({"count": 4.5}, "settings.count must be of type int"),
         ({"kind": "c"}, "one of 'a', 'b'"),
-        ({"inner": 4}, "settings.inner is a table"),
-        ({"scores": 4}, "settings.scores is a table"),
-        ({"scores": {"a": "b"}}, "settings.scores.a is of type float"),
+        ({"inner": 4}, "settings.inner must be a table"),
+        ({"scores": 4}, "settings.scores must be a table"),
+        ({"scores": {"a": "b"}}, "settings.scores.a must be of type float"),
         ({"inner": {"span": [1.0]}}, "list of 2"),
     ],
     ids=str,
@@ -89,11 +89,13 @@ class Named:
 def test_settings_may_be_lists_and_may_be_none() -> None:
     assert settings.from_table(Own, {"most": 1, "names": ["a"]}) == Own(1.0, ["a"])
     assert settings.from_table(Own, {"most": None}).most is None
-    with pytest.raises(ValueError, match=r"own\.most is of type float or NoneType, got 'x'"):
+    with pytest.raises(ValueError, match=r"own\.most must be of type float or NoneType, got 'x'"):
         settings.from_table(Own, {"most": "x"}, where="own")
-    with pytest.raises(ValueError, match=r"own\.names\[1\] is of type str, got 2"):
+    with pytest.raises(ValueError, match=r"own\.names\[1\] must be of type str, got 2"):
         settings.from_table(Own, {"names": ["a", 2]}, where="own")
-    with pytest.raises(ValueError, match=r"own\.what is of type .*Sequence\[int\]: settings are"):
+    with pytest.raises(
+        ValueError, match=r"own\.what has the unsupported type .*Sequence\[int\]: sett"
+    ):
         settings.from_table(Own, {"what": [1]}, where="own")
 
 

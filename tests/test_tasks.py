@@ -124,7 +124,7 @@ def test_the_largest_share_of_fourier_rows_is_a_setting_for_all_of_them_are_the_
     whole = [(DenseProjection, 16), (DenseProjection, 64), (FourierProjection, 16)]
     assert drawn == set(whole)
     assert [name for name in task.validation() if name.startswith("fourier")] == ["fourier_0.25"]
-    with pytest.raises(ValueError, match="fourier_most is at least the least p"):
+    with pytest.raises(ValueError, match="fourier_most must be at least the smallest p"):
         dataclasses.replace(task, fourier_most=0.2)
     operator = FourierProjection.draw(1.0, (8, 8), samples=2, generator=generator())
     torch.testing.assert_close(operator.A_adjoint(operator.A(x)), 64 * x)
@@ -206,17 +206,20 @@ def test_tasks_are_read_from_tables() -> None:
     assert task_from_table(table) == RandomProjectionsTask(("fourier",), (1.0, 0.5))
     for wrong, message in (
         ({"name": "denoisng"}, 'did you mean "denoising"'),
-        ({"name": "super-resolution", "sigma": 0}, "sigma is positive"),
-        ({"name": "super-resolution", "scales": [0.5]}, "scales are at least 1"),
-        ({"sigma": [10, 5]}, "sigma is a range"),
-        ({"sigma": [0, 2000]}, r"sigma is a range 0 <= low <= high <= 1020 \(grey levels\)"),
-        ({"name": "random-projections", "p": [0.0]}, r"p lies in \(0, 1\]"),
+        ({"name": "super-resolution", "sigma": 0}, "sigma must be positive"),
+        ({"name": "super-resolution", "scales": [0.5]}, "scales must be at least 1"),
+        ({"sigma": [10, 5]}, "sigma must be a range"),
+        ({"sigma": [0, 2000]}, r"sigma must be a range 0 <= low <= high <= 1020 \(grey levels\)"),
+        ({"name": "random-projections", "p": [0.0]}, r"p must lie in \(0, 1\]"),
         ({"name": "random-projections", "ensembles": ["gauss"]}, "'gaussian', 'binary'"),
-        ({"name": "random-projections", "ensembles": []}, "some of gaussian, binary, fourier"),
-        ({"name": "random-projections", "sigma": 0}, "sigma is positive"),
-        ({"name": "random-projections", "noisier": 2}, "noisier lies in"),
-        ({"name": "random-projections", "least_rows": 0}, "least_rows is at least 1"),
-        ("denoising", "a task is a table"),
+        (
+            {"name": "random-projections", "ensembles": []},
+            "one or more of gaussian, binary, fourier",
+        ),
+        ({"name": "random-projections", "sigma": 0}, "sigma must be positive"),
+        ({"name": "random-projections", "noisier": 2}, "noisier must lie in"),
+        ({"name": "random-projections", "least_rows": 0}, "least_rows must be at least 1"),
+        ("denoising", "a task must be a table"),
     ):
         with pytest.raises(ValueError, match=message):
             task_from_table(wrong)  # type: ignore[arg-type]
@@ -237,7 +240,7 @@ def test_what_learns_from_projections_can_be_watched_as_a_denoiser() -> None:
         assert task.draw(x[:2], generator(seed))[1].shape[2] == 64
     fewer = dataclasses.replace(task, validation_p=(0.5,), validation_sigmas=())
     assert list(fewer.validation()) == [f"{name}_0.5" for name in ENSEMBLES]
-    with pytest.raises(ValueError, match=r"p lies in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"p must lie in \(0, 1\]"):
         dataclasses.replace(task, validation_p=(1.5,))
-    with pytest.raises(ValueError, match="validation_sigmas are positive"):
+    with pytest.raises(ValueError, match="validation_sigmas must be positive"):
         dataclasses.replace(task, validation_sigmas=(15.0, 0.0))

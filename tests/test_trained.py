@@ -64,5 +64,5 @@ def test_settings_of_a_newer_version_are_left_out() -> None:
 def test_settings_of_another_type_are_a_value_error(
     question: Callable[[dict[str, Any]], object], task: dict[str, Any]
 ) -> None:
-    with pytest.raises(ValueError, match=r"what the weights say of their task\.(sigma|quant|p)"):
+    with pytest.raises(ValueError, match=r"the task recorded in the weights\.(sigma|quant|p)"):
         question({"task": task})

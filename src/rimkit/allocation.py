@@ -35,7 +35,7 @@ def peak() -> int:
         status = ""
     found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
     if found is None:
-        raise ValueError("this system does not say the most that a process held")
+        raise ValueError("this system does not report the peak memory of a process")
     return int(found[1]) * 1024
 
 

@@ -28,7 +28,7 @@ class GradientDescent(Solver):
     def __init__(self, *, step_size: float, steps: int = 20, variance_floor: float = 0.0) -> None:
         super().__init__()
         if not (math.isfinite(step_size) and step_size > 0):
-            raise ValueError(f"step_size is positive and finite, got {step_size}")
+            raise ValueError(f"step_size must be positive and finite, got {step_size}")
         self.step_size = step_size
         self.steps = steps
         self.variance_floor = _checked_floor(variance_floor)
@@ -78,7 +78,7 @@ class TotalVariation(Solver):
     def __init__(self, *, weight: float, steps: int = 200, variance_floor: float = 0.0) -> None:
         super().__init__()
         if not (math.isfinite(weight) and weight >= 0):
-            raise ValueError(f"weight is non-negative and finite, got {weight}")
+            raise ValueError(f"weight must be non-negative and finite, got {weight}")
         self.weight = weight
         self.steps = steps
         self.variance_floor = _checked_floor(variance_floor)
@@ -157,5 +157,5 @@ def _norm(image: Tensor) -> Tensor:
 
 def _checked_floor(value: float) -> float:
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"variance_floor is non-negative and finite, got {value}")
+        raise ValueError(f"variance_floor must be non-negative and finite, got {value}")
     return value

@@ -41,7 +41,9 @@ class AtContrast(Solver):
         super().__init__()
         values = torch.as_tensor(contrast, dtype=torch.float64)
         if values.ndim > 1 or not ((values > 0) & (values <= 1)).all():
-            raise ValueError(f"contrast lies in (0, 1], one value or one per sample: {contrast}")
+            raise ValueError(
+                f"contrast must lie in (0, 1], one value or one per sample, got {contrast}"
+            )
         self.solver = solver
         self.contrast = contrast
         self.steps = solver.steps
@@ -57,8 +59,8 @@ class AtContrast(Solver):
         """
         if not _is_linear(problem.operator):
             raise ValueError(
-                "a faded image has a faded measurement where the operator is linear, with an "
-                f"A_adjoint: {type(problem.operator).__name__} has none"
+                "contrast can be faded only with a linear operator, one with A_adjoint: "
+                f"{type(problem.operator).__name__} has none"
             )
         grey = _measured_grey(problem.initial(y), problem)
         return self._clear(self.solver.init(*self._fade_problem(y, problem, grey)), grey)

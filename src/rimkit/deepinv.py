@@ -28,20 +28,18 @@ def as_problem(physics: Any) -> Problem:
     kind = type(model)
     if not kind.__module__.startswith("deepinv.") or not hasattr(physics, "A"):
         raise ValueError(
-            f"as_problem takes a physics of deepinv with a noise model of deepinv, "
+            f"as_problem needs a deepinv physics with a deepinv noise model, "
             f"got {type(physics).__name__} with {kind.__name__}"
         )
     if kind.__name__ == "GaussianNoise":
         return Problem(_operator(physics), GaussianNoise(_level(model.sigma)))
     if kind.__name__ == "PoissonNoise":
         if not getattr(model, "normalize", True):
-            raise ValueError(
-                "a PoissonNoise is taken with normalize=True only: y in the units of x"
-            )
+            raise ValueError("PoissonNoise must have normalize=True, so that y has the units of x")
         return Problem(_operator(physics), PoissonNoise(_level(model.gain)))
     raise ValueError(
         f"rimkit has no likelihood for the noise model {kind.__name__}; "
-        "it knows GaussianNoise and PoissonNoise, or build rimkit.Problem(operator, noise) yourself"
+        "use GaussianNoise or PoissonNoise, or build rimkit.Problem(operator, noise) yourself"
     )
 
 

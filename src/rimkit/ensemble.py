@@ -51,7 +51,7 @@ class SelfEnsemble(Solver):
         if each < 2 or rest:
             raise ValueError(
                 f"start is an iterate of another solver: its state of {len(iterate.state)} parts "
-                f"does not hold {len(ORIENTATIONS)} iterates"
+                f"cannot hold {len(ORIENTATIONS)} iterates"
             )
         members = zip(ORIENTATIONS, _split(iterate), _turned(problem), strict=True)
         for orientation, member, turned in members:

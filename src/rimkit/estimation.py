@@ -98,7 +98,9 @@ def noise_apart(y: Tensor) -> Tensor:
     """
     _check(y)
     if y.shape[1] < 2:
-        raise ValueError(f"noise is compared between channels, got {tuple(y.shape)}")
+        raise ValueError(
+            f"y must have at least 2 channels to compare their noise, got {tuple(y.shape)}"
+        )
     return torch.stack([_apart(image) for image in y])
 
 
@@ -121,12 +123,12 @@ def _apart(image: Tensor) -> Tensor:
 def _check(y: Tensor) -> None:
     check_tensor("y", y)
     if y.is_complex():
-        raise ValueError(f"y is real, got {tuple(y.shape)} of {y.dtype}")
+        raise ValueError(f"y must be real, got {tuple(y.shape)} of {y.dtype}")
     if y.ndim != 4 or not y.numel():
-        raise ValueError(f"y is (N, C, H, W), none of them 0, got {tuple(y.shape)}")
+        raise ValueError(f"y must be a non-empty batch (N, C, H, W), got {tuple(y.shape)}")
     height, width = y.shape[-2:]
     if min(height, width) < _PATCH:
-        raise ValueError(f"images are at least {_PATCH}x{_PATCH}, got {height}x{width}")
+        raise ValueError(f"images must be at least {_PATCH}x{_PATCH}, got {height}x{width}")
     if not all(rows.isfinite().all() for rows in torch.split(y, _ROWS, -2)):
         raise ValueError("y holds NaN or infinite values")
 

@@ -58,7 +58,7 @@ def _absolute(module: str) -> str:
 def _load(module: str) -> None:
     if not module.endswith(".py"):
         if Path(module).is_file():
-            raise ImportError("a file of a module ends in .py")
+            raise ImportError("the file of a module must end in .py")
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())
         importlib.import_module(module)
@@ -67,11 +67,11 @@ def _load(module: str) -> None:
     if name in sys.modules:
         there = getattr(sys.modules[name], "__file__", None)
         if there != module:
-            raise ImportError(f"a module {name} is there already ({there}): rename the file")
+            raise ImportError(f"a module named {name} already exists ({there}): rename the file")
         return
     spec = importlib.util.spec_from_file_location(name, module)
     if spec is None or spec.loader is None:
-        raise ImportError("it is no Python file")
+        raise ImportError("it is not a Python file")
     sys.modules[name] = loaded = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(loaded)

@@ -12,10 +12,10 @@ def check_measurement(y: Tensor) -> None:
     """Raise ``ValueError`` unless y is a batch of finite floating or complex numbers."""
     check_tensor("y", y)
     if y.ndim < 2 or 0 in y.shape:
-        raise ValueError(f"y is a batch (N, ...) that is not empty, got shape {tuple(y.shape)}")
+        raise ValueError(f"y must be a non-empty batch (N, ...), got shape {tuple(y.shape)}")
     if not y.isfinite().all():
         raise ValueError(
-            "y holds NaN or infinite values; replace them, also where a mask leaves them out: "
+            "y holds NaN or infinite values; replace them, even where a mask leaves them out: "
             "y.nan_to_num()"
         )
 

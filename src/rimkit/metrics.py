@@ -101,19 +101,19 @@ def _blur(image: Tensor) -> Tensor:
 def _check(x: Tensor, truth: Tensor) -> None:
     if not (isinstance(x, Tensor) and isinstance(truth, Tensor)):
         raise ValueError(
-            "estimate and truth are torch.Tensors (N, C, H, W), got "
+            "estimate and truth must be torch.Tensors (N, C, H, W), got "
             f"{type(x).__name__} and {type(truth).__name__}"
         )
     if x.shape != truth.shape or x.ndim != 4:
         raise ValueError(
-            "estimate and truth are (N, C, H, W) of one shape, "
+            "estimate and truth must have the same shape (N, C, H, W), "
             f"got {tuple(x.shape)} and {tuple(truth.shape)}"
         )
     if not (x.is_floating_point() and truth.is_floating_point()):
         raise ValueError(
-            f"images are floating, got {x.dtype} and {truth.dtype}: divide bytes by 255"
+            f"images must be floating point, got {x.dtype} and {truth.dtype}: divide bytes by 255"
         )
     if truth.numel() and not (truth.min() >= -_SLACK and truth.max() <= 1 + _SLACK):
         raise ValueError(
-            f"truth lies in [0, 1], got {truth.min().item():g} to {truth.max().item():g}"
+            f"truth must lie in [0, 1], got {truth.min().item():g} to {truth.max().item():g}"
         )

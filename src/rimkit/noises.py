@@ -108,7 +108,7 @@ class QuantisedGaussianNoise:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", _checked_level(self.sigma, name="sigma", allow_zero=True))
         if self.levels != self.levels // 1 or not 1 <= self.levels < math.inf:
-            raise ValueError(f"levels are a whole number from 1, got {self.levels}")
+            raise ValueError(f"levels must be a positive integer, got {self.levels}")
 
     def sample(self, z: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Draw y given z (N, ...)."""
@@ -243,7 +243,7 @@ def _checked_level(level: Tensor | float, *, name: str, allow_zero: bool) -> Ten
     ValueError
         If it is neither, or a value is not finite and in range.
     """
-    wanted = f"{name} is a {'non-negative' if allow_zero else 'positive'} finite number"
+    wanted = f"{name} must be a {'non-negative' if allow_zero else 'positive'} finite number"
     if isinstance(level, Tensor) and level.ndim == 0 and level.requires_grad:
         level = level.reshape(1)  # shared by all samples; as a float it would lose its gradient
     if isinstance(level, Tensor) and level.ndim > 0:
@@ -267,8 +267,8 @@ def _check_real(noise: Noise, z: Tensor) -> None:
     """Raise if z is complex, which this noise does not support."""
     if z.is_complex():
         raise ValueError(
-            f"{type(noise).__name__} is noise of real values, got z {tuple(z.shape)} of {z.dtype}; "
-            "GaussianNoise is for complex ones, too"
+            f"{type(noise).__name__} needs real values, got z {tuple(z.shape)} of {z.dtype}; "
+            "use GaussianNoise for complex ones"
         )
 
 

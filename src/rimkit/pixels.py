@@ -44,10 +44,10 @@ def check_image(values: Array, *, smallest: int, missing: Array | None = None) -
     """
     floating = is_floating(values)
     if not floating and values.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
-        raise ValueError(f"an image is uint8, uint16 or floating point, got {values.dtype}")
+        raise ValueError(f"an image must be uint8, uint16 or floating point, got {values.dtype}")
     height, width = values.shape[:2]
     if min(height, width) < smallest:
-        raise ValueError(f"images are at least {smallest}x{smallest}, got {height}x{width}")
+        raise ValueError(f"images must be at least {smallest}x{smallest}, got {height}x{width}")
     if not floating:
         return
     total, count = 0.0, 0
@@ -60,7 +60,7 @@ def check_image(values: Array, *, smallest: int, missing: Array | None = None) -
         total, count = total + float(seen.sum(dtype=np.float64)), count + seen.size
     if total > _BRIGHTEST * count:
         raise ValueError(
-            f"floating point has black 0 and white 1, and the mean here is {total / count:g}; "
+            f"in floating point black is 0 and white is 1, but the mean here is {total / count:g}; "
             "are these grey levels of 255? divide by 255"
         )
 
@@ -69,7 +69,7 @@ def check_alike(images: Sequence[Array]) -> None:
     """Raise ``ValueError`` unless all images have one shape and depth: they are solved together."""
     if len(kinds := {(values.shape, str(values.dtype)) for values in images}) > 1:
         raise ValueError(
-            f"images that are restored together have one shape and depth, got {sorted(kinds)}"
+            f"images restored together must have the same shape and depth, got {sorted(kinds)}"
         )
 
 

@@ -66,7 +66,7 @@ def compare(
         If there are no images, one is not an image, columns is less than 1, or axes are missing.
     """
     if columns is not None and columns < 1:
-        raise ValueError(f"a row has at least 1 image, got columns={columns}")
+        raise ValueError(f"columns must be at least 1, got {columns}")
     panels = [(_scored(title, x, truth, sample), x) for title, x in images.items()]
     panels += [("truth", truth)] if truth is not None else []
     whole = None if truth is None else tuple(truth.shape[-2:])
@@ -103,7 +103,9 @@ def trajectory(
     if steps is None:
         steps = sorted({round(last * (i / (_MOST - 1)) ** 2) for i in range(_MOST)})
     if not all(0 <= step <= last for step in steps):
-        raise ValueError(f"this solution has the estimates 0 to {last}, got steps={list(steps)}")
+        raise ValueError(
+            f"this solution has only the estimates 0 to {last}, got steps={list(steps)}"
+        )
     panels = []
     for step in steps:
         title = f"step {step}" if step else "start"
@@ -147,7 +149,7 @@ def progress(
     """
     estimates = _estimates(solution)
     if others and truth is None:
-        raise ValueError("PSNR of others has nothing to stand beside: give the truth, too")
+        raise ValueError("others need the truth to compute their PSNR: give truth, too")
     if axes is None:
         axes = Figure(figsize=(5, 3.4), dpi=_DPI, layout="constrained").subplots()
     for image in range(estimates.shape[1]):
@@ -199,7 +201,7 @@ def _panels(
     for title, x in panels:
         if x.ndim != 4 or x.shape[1] not in (1, 3):
             raise ValueError(
-                f"images are (N, 1 or 3, H, W), but {title!r} has shape {tuple(x.shape)}"
+                f"images must be (N, 1 or 3, H, W), but {title!r} has shape {tuple(x.shape)}"
             )
     titles = [_broken(title) for title, _ in panels]
     widest = max(panels, key=lambda panel: panel[1].shape[-1])[1]
@@ -245,7 +247,7 @@ def _broken(title: str) -> str:
 
 def _estimates(solution: Solution) -> Tensor:
     if solution.trajectory is None:
-        raise ValueError("this solution keeps no estimates: solve with keep=True")
+        raise ValueError("this solution kept no estimates: solve with keep=True")
     return solution.trajectory
 
 

@@ -28,7 +28,7 @@ def slow(precision: str) -> str | None:
     """A warning if bfloat16 (or Lightning's name for it) is chosen but emulated here, else None."""
     if precision not in ("bfloat16", "bf16-mixed") or computes_in_bfloat16():
         return None
-    return "this processor does not multiply in bfloat16: float32 is many times as fast"
+    return "this processor does not multiply in bfloat16: float32 is many times faster"
 
 
 def computes_in_bfloat16() -> bool:

@@ -48,13 +48,13 @@ class Problem:
     def __post_init__(self) -> None:
         if isinstance(self.operator, type) or not isinstance(self.operator, Operator):
             raise ValueError(
-                f"an operator has a method A(x), got {_kind(self.operator)} (none at all: "
-                "rimkit.Identity())"
+                f"an operator must have a method A(x), got {_kind(self.operator)}; for none, use "
+                "rimkit.Identity()"
             )
         if isinstance(self.noise, type) or not isinstance(self.noise, Noise):
             raise ValueError(
-                "a noise has the methods sample, log_prob and score, got "
-                f"{_kind(self.noise)} (of one level: rimkit.GaussianNoise(sigma))"
+                "a noise must have the methods sample, log_prob and score, got "
+                f"{_kind(self.noise)}; for noise of one level, use rimkit.GaussianNoise(sigma)"
             )
 
     def simulate(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -72,7 +72,7 @@ class Problem:
     def initial(self, y: Tensor) -> Tensor:
         """Return the starting point of a solver, in the shape of x."""
         check_precision("y", y)
-        with _in_full(y), self._told(f"while a start was made from y {tuple(y.shape)}"):
+        with _in_full(y), self._told(f"while a start was computed from y {tuple(y.shape)}"):
             return operators.initial(self.operator, y)
 
     def crop(self, y: Tensor, window: Window) -> tuple[Problem, Tensor]:
@@ -110,12 +110,12 @@ class Problem:
         z = self._predicted(x, y)
         with _in_full(x):
             residual = self.noise.score(z, y, variance_floor=variance_floor)
-            with self._told(f"while {tuple(residual.shape)} was led back to x {tuple(x.shape)}"):
+            with self._told(f"while {tuple(residual.shape)} was mapped to x {tuple(x.shape)}"):
                 score = operators.A_vjp(self.operator, x, residual)
         if score.shape != x.shape:
             raise ValueError(
-                f"the operator takes x of shape {tuple(x.shape)}, but its adjoint gives "
-                f"{tuple(score.shape)}: one that makes images smaller must know their size"
+                f"the operator takes x of shape {tuple(x.shape)}, but its adjoint returns "
+                f"{tuple(score.shape)}: an operator that shrinks images must know their size"
             )
         return score
 
@@ -129,14 +129,14 @@ class Problem:
         check_precision("y", y)
         if x.device != y.device:
             raise ValueError(
-                f"x {tuple(x.shape)} is on {x.device}, but y {tuple(y.shape)} on {y.device}"
+                f"x {tuple(x.shape)} is on {x.device}, but y {tuple(y.shape)} is on {y.device}"
             )
         z = self.predict(x)
         if z.shape != y.shape:
-            raise ValueError(f"A x has shape {tuple(z.shape)}, but y {tuple(y.shape)}")
+            raise ValueError(f"A(x) has shape {tuple(z.shape)}, but y has shape {tuple(y.shape)}")
         if z.dtype != y.dtype:
             raise ValueError(
-                f"A x {tuple(z.shape)} is {z.dtype}, of x {tuple(x.shape)} of {x.dtype}, but y "
+                f"A(x) {tuple(z.shape)} is {z.dtype}, for x {tuple(x.shape)} of {x.dtype}, but y "
                 f"{tuple(y.shape)} is {y.dtype}"
             )
         return z

@@ -71,13 +71,13 @@ class RIMConfig:
     def __post_init__(self) -> None:
         settings.check_types(self, where="model")
         if self.steps < 1:
-            raise ValueError(f"steps is at least 1, got {self.steps}")
+            raise ValueError(f"steps must be at least 1, got {self.steps}")
         if not (math.isfinite(self.score_scale) and self.score_scale > 0):
-            raise ValueError(f"score_scale is positive and finite, got {self.score_scale}")
+            raise ValueError(f"score_scale must be positive and finite, got {self.score_scale}")
         none = self.variance_floor == 0 and not self.variance_floor_trained
         if not (none or (math.isfinite(self.variance_floor) and self.variance_floor > 0)):
             raise ValueError(
-                "variance_floor is positive and finite, or 0 where it is not trained "
+                "variance_floor must be positive and finite, or 0 if it is not trained "
                 f"(variance_floor_trained = false), got {self.variance_floor}"
             )
 
@@ -102,7 +102,7 @@ class RIM(Solver):
     def __init__(self, config: RIMConfig | None = None) -> None:
         super().__init__()
         if not isinstance(config, RIMConfig | None):
-            raise ValueError(f"a machine takes a RIMConfig, got {type(config).__name__}")
+            raise ValueError(f"config must be a RIMConfig, got {type(config).__name__}")
         self.config = config if config is not None else RIMConfig()
         self.steps = self.config.steps
         self.training_record: dict[str, Any] = {}
@@ -152,7 +152,7 @@ class RIM(Solver):
         y = at_least_single(y)
         if y.device != self._weight.device:
             raise ValueError(
-                f"y {tuple(y.shape)} is on {y.device}, the model on {self._weight.device}"
+                f"y {tuple(y.shape)} is on {y.device}, but the model is on {self._weight.device}"
             )
         x = problem.initial(y)
         floor = self.variance_floor.to(x)
@@ -165,8 +165,8 @@ class RIM(Solver):
         spread = [score_spread(problem, x, variance_floor=floor)] if self._whitens else []
         if spread and not spread[0].isfinite().all():
             raise ValueError(
-                "the score is not finite near the start: counts where A x is nearly zero need a "
-                "machine whose variance floor is positive"
+                "the score is not finite near the start: counts with A(x) close to zero need a "
+                "model with a positive variance floor"
             )
         channels, *sides = x.shape[1:]
         if channels != self.config.network.channels:
@@ -176,7 +176,8 @@ class RIM(Solver):
             )
         if min(sides) < SMALLEST_SIDE:
             raise ValueError(
-                f"images are at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, got {sides[0]}x{sides[1]}"
+                f"images must be at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, "
+                f"got {sides[0]}x{sides[1]}"
             )
         eta = self.link.inverse(x) if self.config.start == "initial" else torch.zeros_like(x)
         state = self.network.init_state(self._pad(eta).to(self._dtype))
@@ -235,7 +236,7 @@ class RIM(Solver):
         if not far:
             return None
         return (
-            f"the estimate explains y far worse than the start did (samples {far} of "
+            f"the estimate fits y much worse than the start did (samples {far} of "
             f"{len(lost)}): the problem is unlike those that the model was trained for"
         )
 

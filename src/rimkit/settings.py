@@ -28,11 +28,11 @@ def from_table(cls: type[T], table: Mapping[str, Any], *, where: str = "settings
         If a key is unknown, a value has the wrong type or a field without default is missing.
     """
     if not isinstance(table, Mapping):
-        raise ValueError(f"{where} is a table, got {table!r}")
+        raise ValueError(f"{where} must be a table, got {table!r}")
     table_name = getattr(cls, "table_name", None)
     if table_name and "name" in table:
         if table["name"] != table_name:
-            raise ValueError(f"{where}.name is {table_name!r}, got {table['name']!r}")
+            raise ValueError(f"{where}.name must be {table_name!r}, got {table['name']!r}")
         table = {key: value for key, value in table.items() if key != "name"}
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     unknown = [key for key in table if key not in fields]
@@ -62,9 +62,9 @@ def check_types(value: Any, *, where: str) -> None:
         if not (dataclasses.is_dataclass(hint) or field.metadata.get("table")):
             object.__setattr__(value, field.name, _convert(hint, item, path))
         elif not dataclasses.is_dataclass(item) or isinstance(item, type):
-            raise ValueError(f"{path} is a dataclass such as {hint.__name__}(), got {item!r}")
+            raise ValueError(f"{path} must be a dataclass such as {hint.__name__}(), got {item!r}")
         elif not getattr(hint, "_is_protocol", False) and not isinstance(item, hint):
-            raise ValueError(f"{path} is of type {hint.__name__}, got {item!r}")
+            raise ValueError(f"{path} must be of type {hint.__name__}, got {item!r}")
 
 
 def to_table(value: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def make_known(cls: type[Any], known: dict[str, type[Any]], *, kind: str) -> Non
     other = known.get(name, cls)
     if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
         raise ValueError(
-            f"a {kind} is called {name!r} already: {other.__qualname__} of {other.__module__}"
+            f"a {kind} named {name!r} already exists: {other.__qualname__} of {other.__module__}"
         )
     known[name] = cls
 
@@ -135,7 +135,7 @@ def read_toml(name: str, folder: Traversable) -> dict[str, Any]:
         except OSError as error:
             raise ValueError(f"{name} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise ValueError(f"{name} is not TOML, which is text in UTF-8: {error}") from error
+            raise ValueError(f"{name} is not TOML, which must be UTF-8 text: {error}") from error
     else:
         raise ValueError(unknown_key(name, known, where=f"the list of {folder.name}"))
     try:
@@ -161,19 +161,19 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
         return reader(typing.get_args(kind), value, path)
     if not isinstance(kind, type):
         raise ValueError(
-            f"{path} is of type {kind}: settings are numbers, texts, their tuples, lists and "
-            "tables, Literal, None and dataclasses"
+            f"{path} has the unsupported type {kind}: settings must be numbers, strings, their "
+            "tuples, lists and dicts, Literal, None or dataclasses"
         )
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"{path} is of type {kind.__name__}, got {value!r}")
+        raise ValueError(f"{path} must be of type {kind.__name__}, got {value!r}")
     return value
 
 
 def _one_of(choices: tuple[Any, ...], value: Any, path: str) -> Any:
     if value not in choices:
-        raise ValueError(f"{path} is one of {', '.join(map(repr, choices))}, got {value!r}")
+        raise ValueError(f"{path} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
 
 
@@ -182,12 +182,12 @@ def _any_of(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
         with contextlib.suppress(ValueError):
             return _convert(kind, value, path)
     names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
-    raise ValueError(f"{path} is of type {names}, got {value!r}")
+    raise ValueError(f"{path} must be of type {names}, got {value!r}")
 
 
 def _list(kinds: tuple[Any, ...], value: Any, path: str) -> list[Any]:
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{path} is a list, got {value!r}")
+        raise ValueError(f"{path} must be a list, got {value!r}")
     return [_convert(kinds[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
 
 
@@ -195,7 +195,7 @@ def _tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
     if kinds[-1] is Ellipsis:
         return tuple(_list(kinds, value, path))
     if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-        raise ValueError(f"{path} is a list of {len(kinds)} values, got {value!r}")
+        raise ValueError(f"{path} must be a list of {len(kinds)} values, got {value!r}")
     return tuple(
         _convert(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True))
     )
@@ -203,7 +203,7 @@ def _tuple(kinds: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
 
 def _dict(kinds: tuple[Any, ...], value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{path} is a table, got {value!r}")
+        raise ValueError(f"{path} must be a table, got {value!r}")
     return {str(key): _convert(kinds[1], item, f"{path}.{key}") for key, item in value.items()}
 
 

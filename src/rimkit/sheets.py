@@ -48,6 +48,6 @@ def read_csv(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
     lines = list(csv.DictReader(path.read_text().splitlines()))
     if any(line.get(name) is None for line in lines for name in names):
         raise ValueError(
-            f"{path}: not every line has the columns {', '.join(names)}; mend it, or move it away"
+            f"{path}: not every line has the columns {', '.join(names)}; fix it, or move it away"
         )
     return lines

@@ -160,7 +160,7 @@ class Solver(nn.Module, abc.ABC):
                 "this solver has batch norm and is in training mode: call eval() on it first"
             )
         if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
-            raise ValueError(f"tolerance is a positive finite number or None, got {tolerance}")
+            raise ValueError(f"tolerance must be a positive finite number or None, got {tolerance}")
         steps = self._steps(steps)
         measurement = at_least_single(y)
         current = self._start(measurement, problem, start)
@@ -226,16 +226,16 @@ class Solver(nn.Module, abc.ABC):
     def _start(self, y: Tensor, problem: Problem, start: Iterate | None) -> Iterate:
         if not isinstance(problem, Problem):
             raise ValueError(
-                f"a problem is a rimkit.Problem, got {type(problem).__name__} (noise of one level: "
-                "rimkit.Denoising(sigma))"
+                f"problem must be a rimkit.Problem, got {type(problem).__name__}; for noise of one "
+                "level, use rimkit.Denoising(sigma)"
             )
         if start is None:
             start = self.init(y, problem)
         elif not isinstance(start, Iterate):
             raise ValueError(
-                f"start is a rimkit.Iterate, got {type(start).__name__}: the iterate of a solution "
-                "to go on from, or Iterate(x, x, ()) for a solver without a state (a model starts "
-                "where problem.initial(y) does)"
+                f"start must be a rimkit.Iterate, got {type(start).__name__}: pass the iterate of "
+                "a solution to continue from, or Iterate(x, x, ()) for a solver without a state (a "
+                "model starts from problem.initial(y))"
             )
         else:
             check_measurement(y)
@@ -252,14 +252,14 @@ class Solver(nn.Module, abc.ABC):
             raise DivergenceError(
                 f"the estimate is no longer finite after step {number + 1} (samples {samples} of "
                 f"{len(finite)}): the solver diverged, or the measurement does not fit the problem "
-                "(an operator of your own: rimkit.adjoint_error, rimkit.score_error)"
+                "(check your own operator with rimkit.adjoint_error and rimkit.score_error)"
             )
         return current
 
     def _steps(self, steps: int | None) -> int:
         steps = self.steps if steps is None else steps
         if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 0:
-            raise ValueError(f"steps is a whole number from 0, got {steps!r}")
+            raise ValueError(f"steps must be a non-negative integer, got {steps!r}")
         return operator.index(steps)  # numpy integers are allowed, too
 
 
@@ -267,17 +267,17 @@ def check_start(x: Tensor, score: Tensor) -> None:
     """Raise ``ValueError`` unless a start is an image and its score is finite."""
     if x.ndim != 4:
         raise ValueError(
-            f"signals are (N, C, H, W), but this problem starts at shape {tuple(x.shape)}"
+            f"signals must be (N, C, H, W), but this problem starts at shape {tuple(x.shape)}"
         )
     if not x.is_floating_point():
         raise ValueError(
-            f"signals are real, but from this y the problem starts at {x.dtype}: y is complex, and "
-            "the operator's adjoint does not lead back to real numbers"
+            f"signals must be real, but the start for this y is {x.dtype}: y is complex, and the "
+            "operator's adjoint does not return real values"
         )
     if not score.isfinite().all():
         raise ValueError(
             "the score is not finite at the start: noise without variance (sigma = 0, or counts "
-            "where A x is zero) needs a solver whose variance floor is positive"
+            "where A(x) is zero) needs a solver with a positive variance floor"
         )
 
 
@@ -286,6 +286,6 @@ def check_state(iterate: Iterate, like: Sequence[Tensor]) -> None:
     given, own = ([tuple(part.shape) for part in parts] for parts in (iterate.state, like))
     if given != own:
         raise ValueError(
-            f"start is an iterate of another solver: its state has shapes {given}, that of this "
-            f"solver {own}"
+            f"start is an iterate of another solver: its state has shapes {given}, but this "
+            f"solver needs {own}"
         )

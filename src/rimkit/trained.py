@@ -65,8 +65,8 @@ def said_if_unknown(task: type[Task], record: Mapping[str, Any], *, model: str) 
     if "task" in record:
         return ""
     return (
-        f"{model} does not say what it was trained for (rimkit.save's training=), and is taken for "
-        f"{task.table_name}"
+        f"{model} does not say what it was trained for (rimkit.save's training=); it is assumed "
+        f"to be for {task.table_name}"
     )
 
 
@@ -149,7 +149,7 @@ def _task(kind: type[_Kind], table: Mapping[str, Any]) -> _Kind | None:
     said = {key: value for key, value in table.items() if key in fields}
     if not table or table.get("name", DenoisingTask.table_name) != name:
         return None
-    return settings.from_table(kind, said, where="what the weights say of their task")
+    return settings.from_table(kind, said, where="the task recorded in the weights")
 
 
 def _is_of_projections_alone(table: Mapping[str, Any]) -> bool:

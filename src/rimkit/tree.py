@@ -88,8 +88,8 @@ def move(
     for leaf in settings(tree):
         if any(map(stays, _held(leaf))):
             raise ValueError(
-                f"the tensors of {type(leaf).__name__} would stay where they are: register the "
-                "class (rimkit.tree.register)"
+                f"the tensors of {type(leaf).__name__} would not be moved or converted: register "
+                "the class with rimkit.tree.register"
             )
 
     return map_tensors(lambda leaf: leaf.to(device=device, dtype=_type(leaf, dtype)), tree)
@@ -120,7 +120,7 @@ def batch_size(tree: Any) -> int:
     sizes = {leaf.shape[0] for leaf in tensors(tree) if leaf.ndim > 0}
     if len(sizes - {1}) > 1:
         raise ValueError(
-            f"leaves of one tree lead with N or 1, but these lead with {sorted(sizes)}"
+            f"the first dimension of every leaf must be N or 1, got sizes {sorted(sizes)}"
         )
     return max(sizes, default=1)
 
@@ -152,7 +152,7 @@ def join(trees: Sequence[T]) -> T:
     sizes = [batch_size(tree) for tree in trees]
     leaves, specs = zip(*(_pytree.tree_flatten(tree) for tree in trees), strict=True)
     if any(spec != specs[0] for spec in specs):
-        raise ValueError("only trees of one structure can be joined; these differ")
+        raise ValueError("only trees of the same structure can be joined, but these differ")
     joined = [_join_leaf(parts, sizes) for parts in zip(*leaves, strict=True)]
     result: T = _pytree.tree_unflatten(joined, specs[0])
     return result
@@ -176,12 +176,12 @@ def settings(tree: Any) -> list[Any]:
 def _join_leaf(parts: tuple[Any, ...], sizes: list[int]) -> Any:
     if len({isinstance(part, Tensor) for part in parts}) > 1:
         raise ValueError(
-            "only trees with equal settings can be joined; one is a number here and a tensor "
-            f"there, got {parts}: a tensor (1,) goes with tensors (N,)"
+            "only trees with equal settings can be joined, but one is a number in one tree and a "
+            f"tensor in another, got {parts}: use a tensor (1,) beside tensors (N,)"
         )
     if not isinstance(parts[0], Tensor):
         if any(part != parts[0] for part in parts):
-            raise ValueError(f"only trees with equal settings can be joined; got {parts}")
+            raise ValueError(f"only trees with equal settings can be joined, got {parts}")
         return parts[0]
     if parts[0].ndim == 0:
         parts = tuple(part[None] for part in parts)
@@ -210,8 +210,8 @@ def per_sample(value: Tensor | float, like: Tensor) -> Tensor | float:
         return value
     if value.ndim and value.shape[0] not in (1, like.shape[0]):
         raise ValueError(
-            f"there is one value for each of {value.shape[0]} samples, but {like.shape[0]} samples "
-            f"in {tuple(like.shape)}"
+            f"there are values for {value.shape[0]} samples, but {like.shape[0]} samples in shape "
+            f"{tuple(like.shape)}"
         )
     dtype = like.real.dtype if like.is_complex() else like.dtype
     return value.to(device=like.device, dtype=dtype).view(-1, *(1,) * (like.ndim - 1))

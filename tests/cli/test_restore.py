@@ -516,7 +516,7 @@ def test_a_model_for_the_other_task_is_refused(
 @pytest.mark.parametrize(
     ("size", "name", "message"),
     [
-        ((3, 24), "out.png", "images are at least 4x4, got 3x24"),
+        ((3, 24), "out.png", "images must be at least 4x4, got 3x24"),
         ((4, 17_000), "out.jpg", "a side of JPEG has at most 65,500 pixels"),
         ((4, 5_000), "out.webp", "a side of WEBP has at most 16,383 pixels"),
         ((3400, 3400), "out.png", "more than 178,956,970 pixels"),

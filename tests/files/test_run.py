@@ -594,7 +594,7 @@ def test_files_of_several_depths_are_restored_as_alone(tmp_path: Path) -> None:
         alone = read_picture(path).values
         Denoiser(model).denoise([Noisy(alone, 0.2)])
         assert np.array_equal(read_picture(tmp_path / "out" / path.name).values, alone)
-    with pytest.raises(ValueError, match="have one shape and depth"):
+    with pytest.raises(ValueError, match="must have the same shape and depth"):
         Denoiser(model).denoise([Noisy(np.zeros((9, 9, 1), kind), 0.2) for kind in ("f4", "u1")])
 
 

@@ -73,7 +73,7 @@ def test_it_can_do_without_its_estimate(own: type[NetworkConfig]) -> None:
 
 
 def test_two_networks_cannot_have_one_name(own: type[NetworkConfig]) -> None:
-    with pytest.raises(ValueError, match="called 'own' already"):
+    with pytest.raises(ValueError, match="named 'own' already exists"):
 
         class Other(NetworkConfig):
             table_name: ClassVar[str] = "own"
@@ -93,10 +93,10 @@ def test_a_network_that_would_not_come_back_is_not_saved(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"widths": 3}, "is a list"),
-        ({"activation": 1}, "is of type str"),
-        ({"dropout": -0.1}, "is not negative"),
-        ({"features": 0}, "is at least 1"),
+        ({"widths": 3}, "must be a list"),
+        ({"activation": 1}, "must be of type str"),
+        ({"dropout": -0.1}, "must be non-negative"),
+        ({"features": 0}, "must be at least 1"),
     ],
 )
 def test_its_settings_are_checked(

@@ -47,5 +47,5 @@ def test_the_wide_feed_forward_network_has_as_many_parameters(name: str) -> None
 
 @pytest.mark.parametrize("scale", [0.0, -0.1, float("inf")])
 def test_a_machine_that_could_not_move_is_refused(scale: float) -> None:
-    with pytest.raises(ValueError, match="delta_scale is"):
+    with pytest.raises(ValueError, match="delta_scale must be"):
         CompactConfig(delta_scale=scale)

@@ -78,7 +78,7 @@ def test_a_floor_that_is_not_trained_stands_in_the_file(floor: float, tmp_path: 
     y, problem = uniform(1, 2, 9, 10).float(), Denoising(0.01)
     torch.testing.assert_close(graph(y, problem), model(y, problem), rtol=0, atol=1e-4)
     if not floor:
-        with pytest.raises(ValueError, match="whose variance floor is positive"):
+        with pytest.raises(ValueError, match="with a positive variance floor"):
             graph(y, Denoising(0.0))
 
 

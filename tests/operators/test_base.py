@@ -34,7 +34,7 @@ class Luma:
 
 def test_an_adjoint_leads_back_to_the_shape_of_x() -> None:
     with pytest.raises(
-        ValueError, match=r"from \(2, 3, 4, 5\) to \(2, 1, 4, 5\), but A_adjoint to"
+        ValueError, match=r"A maps \(2, 3, 4, 5\) to \(2, 1, 4, 5\), but A_adjoint maps it back"
     ):
         operators.adjoint_error(Luma(), normal(2, 3, 4, 5))
 

@@ -51,14 +51,14 @@ def test_columns_are_drawn_by_the_square_of_their_nearness_to_the_lowest() -> No
 @pytest.mark.parametrize(
     ("p", "center", "message"),
     [
-        (0.0, 0.0, "lies in"),
-        (1.2, 0.1, "lies in"),
+        (0.0, 0.0, "must lie in"),
+        (1.2, 0.1, "must lie in"),
         (0.01, 0.0, "at least one of 20"),
         (0.2, 0.3, "center"),
         (0.2, -0.1, "center"),
-        ("0.5", 0.1, "p, the share of columns, is a number"),
-        (True, 0.1, "p, the share of columns, is a number"),
-        (0.5, "a", "center, .* is a number"),
+        ("0.5", 0.1, "p, the share of columns, must be a number"),
+        (True, 0.1, "p, the share of columns, must be a number"),
+        (0.5, "a", "center, .* must be a number"),
     ],
 )
 def test_masks_that_are_none(p: Any, center: Any, message: str) -> None:
@@ -73,21 +73,23 @@ def test_few_columns_are_the_lowest_ones() -> None:
 
 @pytest.mark.parametrize(("size", "samples"), [((0, 6), 1), ((4, -6), 1), ((4, 6), 0)])
 def test_masks_of_nothing(size: tuple[int, int], samples: int) -> None:
-    with pytest.raises(ValueError, match="whole number"):
+    with pytest.raises(ValueError, match="positive integer"):
         line_mask(0.5, size, samples=samples, generator=generator())
 
 
 def test_refuses_other_shapes_and_values() -> None:
     with pytest.raises(ValueError, match="shape"):
         FourierMask(torch.ones(4, 4))
-    with pytest.raises(ValueError, match=r"holds 0.*\(1, 1, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"hold only 0.*\(1, 1, 4, 4\)"):
         FourierMask(torch.full((1, 1, 4, 4), 0.5))
 
 
 def test_refuses_other_sizes_and_what_is_not_complex() -> None:
     operator = FourierMask(torch.ones(1, 1, 4, 6))
     for name, use in (("x", operator.A), ("y", operator.A_adjoint)):
-        with pytest.raises(ValueError, match=rf"\(1, 1, 4, 6\), but {name} \(2, 1, 6, 4\)"):
+        with pytest.raises(
+            ValueError, match=rf"\(1, 1, 4, 6\), but {name} has shape \(2, 1, 6, 4\)"
+        ):
             use(torch.ones(2, 1, 6, 4))
     with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 4, 6\)"):
         operator.A_adjoint(torch.ones(2, 1, 4, 6))
@@ -101,9 +103,9 @@ def test_refuses_half_precision_and_other_devices() -> None:
             operator.A(x.to(kind))
     with pytest.raises(ValueError, match=r"precision, got y \(2, 1, 4, 6\) of torch.complex32"):
         operator.A_adjoint(torch.ones(2, 1, 4, 6, dtype=torch.complex32))
-    with pytest.raises(ValueError, match=r"x \(2, 1, 4, 6\) is on meta.*\(1, 1, 4, 6\) on cpu"):
+    with pytest.raises(ValueError, match=r"x \(2, 1, 4, 6\) is on meta.*\(1, 1, 4, 6\) is on cpu"):
         operator.A(x.to("meta"))
-    with pytest.raises(ValueError, match=r"y \(2, 1, 4, 6\) is on meta.*\(1, 1, 4, 6\) on cpu"):
+    with pytest.raises(ValueError, match=r"y \(2, 1, 4, 6\) is on meta.*\(1, 1, 4, 6\) is on cpu"):
         operator.A_adjoint(operator.A(x).to("meta"))
 
 
@@ -117,5 +119,5 @@ def test_a_mask_is_exact_in_any_precision() -> None:
 
 def test_complex_images_are_refused() -> None:
     operator = FourierMask(torch.ones(1, 1, 4, 4))
-    with pytest.raises(ValueError, match=r"x is real, got \(.*\) of torch\.complex64"):
+    with pytest.raises(ValueError, match=r"x must be real, got \(.*\) of torch\.complex64"):
         operator.A(torch.zeros(1, 1, 4, 4, dtype=torch.complex64))

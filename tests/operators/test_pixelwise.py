@@ -50,7 +50,7 @@ def test_masks_make_no_image_larger(
 def test_mask_refuses_other_shapes_and_values() -> None:
     with pytest.raises(ValueError, match="shape"):
         Mask(torch.ones(4, 4))
-    with pytest.raises(ValueError, match="holds 0"):
+    with pytest.raises(ValueError, match="hold only 0"):
         Mask(torch.full((1, 1, 4, 4), 0.5))
 
 
@@ -126,21 +126,21 @@ def test_draws_refuse_other_shares_and_numbers_of_samples() -> None:
     for share in (-0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match=r"lie in \[0, 1\]"):
             Mask.scattered(share, (9, 9), generator=generator())
-    with pytest.raises(ValueError, match=r"share is a number or one per sample \(1,\)"):
+    with pytest.raises(ValueError, match=r"share must be a number or one per sample \(1,\)"):
         Mask.scattered(torch.tensor([0.5, 0.5]), (9, 9), generator=generator())
-    with pytest.raises(ValueError, match=r"count is a number or one per sample \(3,\)"):
+    with pytest.raises(ValueError, match=r"count must be a number or one per sample \(3,\)"):
         Mask.strokes(torch.tensor([1, 2]), (9, 9), samples=3, generator=generator())
-    with pytest.raises(ValueError, match="counts are whole numbers from 0, got"):
+    with pytest.raises(ValueError, match="counts must be non-negative integers, got"):
         Mask.strokes(-1, (9, 9), generator=generator())
     for count in (2.7, True):
-        with pytest.raises(ValueError, match="counts are whole numbers from 0, got"):
+        with pytest.raises(ValueError, match="counts must be non-negative integers, got"):
             Mask.strokes(count, (9, 9), generator=generator())  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="length goes from 0 or more upwards, got 60"):
+    with pytest.raises(ValueError, match="length must be a range 0 <= low <= high, got 60"):
         Mask.strokes(1, (9, 9), generator=generator(), length=(60.0, 0.0))
-    with pytest.raises(ValueError, match=r"width is \(least, largest\), in pixels, got 3"):
+    with pytest.raises(ValueError, match=r"width must be \(smallest, largest\), in pixels, got 3"):
         Mask.strokes(1, (9, 9), generator=generator(), width=3)  # type: ignore[arg-type]
     for width in ((-1.0, 2.0), (1.0, math.inf)):
-        with pytest.raises(ValueError, match="width goes from 0 or more upwards"):
+        with pytest.raises(ValueError, match="width must be a range 0 <= low <= high"):
             Mask.strokes(1, (9, 9), generator=generator(), width=width)
 
 
@@ -173,12 +173,12 @@ def test_a_stroke_is_drawn_whole_wherever_it_lies() -> None:
     ],
 )
 def test_arrays_of_numpy_are_refused(build: Callable[[], object], name: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name} is a torch\.Tensor, got ndarray"):
+    with pytest.raises(ValueError, match=rf"{name} must be a torch\.Tensor, got ndarray"):
         build()
 
 
 @pytest.mark.parametrize(("size", "samples"), [((0, 6), 1), ((4, -6), 1), ((4, 6), 0)])
 def test_masks_of_nothing(size: tuple[int, int], samples: int) -> None:
     for draw in (Mask.scattered, Mask.strokes):
-        with pytest.raises(ValueError, match="whole number"):
+        with pytest.raises(ValueError, match="positive integer"):
             draw(1, size, samples=samples, generator=generator())

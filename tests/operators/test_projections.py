@@ -85,23 +85,23 @@ def test_all_pixels_and_no_noise_give_the_image_back(draw: Draw) -> None:
 @each_draw
 @pytest.mark.parametrize("p", [0.0, -0.1, 1.01, float("nan"), True, "0.5", None])
 def test_shares_that_are_none(draw: Draw, p: Any) -> None:
-    with pytest.raises(ValueError, match=r"lies in \(0, 1\], got .* for 4x5"):
+    with pytest.raises(ValueError, match=r"must lie in \(0, 1\], got .* for 4x5"):
         draw(p, SIZE, generator=generator())
-    with pytest.raises(ValueError, match="no row at all"):
+    with pytest.raises(ValueError, match="no rows at all"):
         draw(0.02, SIZE, generator=generator())
 
 
 @each_draw
 @pytest.mark.parametrize("size", [(-4, -5), (4, 0), (4, 5, 3), 4, (4.0, 5)])
 def test_sizes_that_are_none(draw: Draw, size: Any) -> None:
-    with pytest.raises(ValueError, match=r"is \(H, W\), whole numbers from 1, got"):
+    with pytest.raises(ValueError, match=r"must be two positive integers \(H, W\), got"):
         draw(0.5, size, generator=generator())
 
 
 @each_draw
 @pytest.mark.parametrize("samples", [0, -1, 1.5])
 def test_numbers_of_samples_that_are_none(draw: Draw, samples: Any) -> None:
-    with pytest.raises(ValueError, match="samples are a whole number from 1, got"):
+    with pytest.raises(ValueError, match="samples must be a positive integer, got"):
         draw(0.5, SIZE, samples=samples, generator=generator())
 
 
@@ -131,7 +131,7 @@ def test_mixed_precisions(draw: Draw) -> None:
     operator = draw(0.5, SIZE, samples=2, generator=generator())
     y = operator.A(torch.rand(2, 1, *SIZE))
     if isinstance(operator, FourierProjection):
-        for kind, message in ((torch.complex64, "x is real"), (torch.uint8, "floating point")):
+        for kind, message in ((torch.complex64, "x must be real"), (torch.uint8, "floating point")):
             with pytest.raises(ValueError, match=message):
                 operator.A(torch.zeros(2, 1, 4, 5, dtype=kind))
         with pytest.raises(ValueError, match=r"complex, got y \(2, 1, 10\) of torch.float32"):
@@ -153,7 +153,7 @@ def test_matrices_and_rows_that_are_none() -> None:
     for rows, message in (
         (torch.arange(21)[None], "got 21 in shape"),
         (torch.arange(5), r"\(N or 1, m\), got \(5,\)"),
-        (torch.ones(1, 5), "whole numbers"),
+        (torch.ones(1, 5), "must be integers"),
         (torch.tensor([[0, 1, 0]]), r"distinct.*\(1, 3\)"),
         (torch.zeros(0, 5, dtype=torch.long), r"at least one sample, got shape \(0, 5\)"),
         (torch.tensor([[0, 20]]), "from 0 to 19"),
@@ -170,13 +170,13 @@ def test_matrices_and_rows_that_are_none() -> None:
 
 def test_signs_and_rows_are_on_one_device() -> None:
     operator = FastProjection.draw(0.5, SIZE, samples=2, generator=generator())
-    with pytest.raises(ValueError, match=r"rows \(2, 10\) is on meta, .* \(2, 4, 5\) on cpu"):
+    with pytest.raises(ValueError, match=r"rows \(2, 10\) is on meta, .* \(2, 4, 5\) is on cpu"):
         FastProjection(operator.signs, operator.rows.to("meta"))
     y = operator.A(torch.rand(2, 1, *SIZE))
     object.__setattr__(operator, "rows", operator.rows.to("meta"))
-    with pytest.raises(ValueError, match=r"x \(2, 1, 4, 5\) is on cpu, .* \(2, 10\) on meta"):
+    with pytest.raises(ValueError, match=r"x \(2, 1, 4, 5\) is on cpu, .* \(2, 10\) is on meta"):
         operator.A(torch.rand(2, 1, *SIZE))
-    with pytest.raises(ValueError, match=r"y \(2, 1, 10\) is on cpu, .* \(2, 10\) on meta"):
+    with pytest.raises(ValueError, match=r"y \(2, 1, 10\) is on cpu, .* \(2, 10\) is on meta"):
         operator.A_adjoint(y)
 
 
@@ -197,9 +197,9 @@ def test_half_precision(draw: Draw, kind: torch.dtype) -> None:
 def test_arrays_are_no_tensors(draw: Draw) -> None:
     operator = draw(0.5, SIZE, generator=generator())
     x = torch.rand(2, 1, *SIZE)
-    with pytest.raises(ValueError, match=r"x is a torch\.Tensor, got ndarray"):
+    with pytest.raises(ValueError, match=r"x must be a torch\.Tensor, got ndarray"):
         operator.A(x.numpy())
-    with pytest.raises(ValueError, match=r"y is a torch\.Tensor, got ndarray"):
+    with pytest.raises(ValueError, match=r"y must be a torch\.Tensor, got ndarray"):
         operator.A_adjoint(operator.A(x).numpy())
 
 
@@ -229,7 +229,7 @@ def test_independent_reals_are_the_mean_rank(size: tuple[int, int]) -> None:
 def test_independent_reals_of_the_paper_s_patches() -> None:
     found = [independent_reals(p, (32, 32)) for p in (0.1, 0.2, 0.4, 0.6)]
     assert found == pytest.approx([194, 368, 655, 860], abs=1.0)
-    with pytest.raises(ValueError, match="lies in"):
+    with pytest.raises(ValueError, match="must lie in"):
         independent_reals(1.5, (32, 32))
 
 

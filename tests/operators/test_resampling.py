@@ -147,7 +147,9 @@ def test_a_score_needs_the_size_of_an_image_that_its_y_does_not_tell() -> None:
         problem = SuperResolution(2.0, size=size)
         y = problem.simulate(x, generator=generator())
         if size is None:
-            with pytest.raises(ValueError, match=r"adjoint gives \(1, 1, 18, 16\): .* their size"):
+            with pytest.raises(
+                ValueError, match=r"adjoint returns \(1, 1, 18, 16\): .* their size"
+            ):
                 problem.score(x, y)
         else:
             assert problem.score(x, y).shape == x.shape
@@ -183,31 +185,37 @@ def test_colours_and_grey_alike() -> None:
 
 def test_what_makes_no_sense_is_refused() -> None:
     for scale in (0.5, 0, -1, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="scale is at least 1"):
+        with pytest.raises(ValueError, match="scale must be at least 1"):
             Downsampling(scale)
     for number in ("2", torch.tensor(2.0)):
-        with pytest.raises(ValueError, match="scale is a number, got"):
+        with pytest.raises(ValueError, match="scale must be a number, got"):
             Downsampling(number)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"x has shape \(N, C, H, W\), got \(5,\)"):
+    with pytest.raises(ValueError, match=r"x must have shape \(N, C, H, W\), got \(5,\)"):
         Downsampling(2).A(torch.zeros(5))
     for size in ((0, 4), (8,), (3, 8, 8), (8.0, 8.0), 8):
-        with pytest.raises(ValueError, match=r"is \(H, W\), whole numbers from 1, got"):
+        with pytest.raises(ValueError, match=r"must be two positive integers \(H, W\), got"):
             Downsampling(2, size=size)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"x has size \(8, 8\), got shape \(1, 1, 9, 8\)"):
+    with pytest.raises(ValueError, match=r"x must have size \(8, 8\), got shape \(1, 1, 9, 8\)"):
         Downsampling(2, size=(8, 8)).A(torch.zeros(1, 1, 9, 8))
-    with pytest.raises(ValueError, match=r"8x9 has a y of 4x5, got shape \(1, 1, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"8x9 needs a y of 4x5, got shape \(1, 1, 4, 4\)"):
         Downsampling(2, size=(8, 9)).A_adjoint(torch.zeros(1, 1, 4, 4))
     part = DownsamplingPart(2, (16, 16), ((0, 8), (4, 16)))
     assert part.A(torch.zeros(1, 1, 8, 12)).shape == (1, 1, 4, 6)
-    with pytest.raises(ValueError, match=r"x of this window is 8x12, got shape \(1, 1, 12, 12\)"):
+    with pytest.raises(
+        ValueError, match=r"x of this window must be 8x12, got shape \(1, 1, 12, 12\)"
+    ):
         part.A(torch.zeros(1, 1, 12, 12))
     for function in (part.A_adjoint, part.initial):
-        with pytest.raises(ValueError, match=r"y of this window is 4x6, got shape \(1, 1, 7, 6\)"):
+        with pytest.raises(
+            ValueError, match=r"y of this window must be 4x6, got shape \(1, 1, 7, 6\)"
+        ):
             function(torch.zeros(1, 1, 7, 6))
     for window in (((0, 80), (0, 8)), ((3, 3), (0, 8)), ((-1, 4), (0, 8))):
-        with pytest.raises(ValueError, match=r"no window of an image of \(16, 16\)"):
+        with pytest.raises(
+            ValueError, match=r"window must be a non-empty part of an image of \(16, 16\)"
+        ):
             DownsamplingPart(2, (16, 16), window)
-    with pytest.raises(ValueError, match="scale is at least 1"):
+    with pytest.raises(ValueError, match="scale must be at least 1"):
         DownsamplingPart(0.5, (16, 16), ((0, 8), (0, 8)))
     with pytest.raises(ValueError, match="8-bit image"):
         matlab_imresize(np.zeros((8, 8)), 0.5)  # type: ignore[arg-type]

@@ -31,11 +31,11 @@ def test_the_slope_is_that_of_autograd_below_zero_too() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"gain": 0.0}, "gain is positive"),
-        ({"gain": float("inf")}, "gain is positive"),
-        ({"gamma": 0.9}, "gamma is at least 1"),
-        ({"gain": "2"}, "gain is a number, got '2'"),
-        ({"gamma": None}, "gamma is a number, got None"),
+        ({"gain": 0.0}, "gain must be positive"),
+        ({"gain": float("inf")}, "gain must be positive"),
+        ({"gamma": 0.9}, "gamma must be at least 1"),
+        ({"gain": "2"}, "gain must be a number, got '2'"),
+        ({"gamma": None}, "gamma must be a number, got None"),
     ],
 )
 def test_refuses_impossible_settings(settings: dict[str, Any], message: str) -> None:

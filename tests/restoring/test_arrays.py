@@ -112,9 +112,9 @@ def test_what_is_no_model_or_number_is_said() -> None:
     array = np.zeros((12, 13))
     with pytest.raises(ValueError, match="a RIM; got TotalVariation"):
         restore(array, sigma=0.1, model=TotalVariation(weight=1.0))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="scale is a number, got '2'"):
+    with pytest.raises(ValueError, match="scale must be a number, got '2'"):
         restore(array, scale="2")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"sigma is a non-negative finite number.*; got '25'"):
+    with pytest.raises(ValueError, match=r"sigma must be a non-negative finite number.*; got '25'"):
         restore(array, sigma="25")  # type: ignore[arg-type]
 
 

@@ -269,7 +269,7 @@ def test_images_of_other_kinds_are_refused(model: RIM) -> None:
 
 def test_images_of_two_shapes_and_unknown_precisions(model: RIM) -> None:
     images = [Noisy(np.zeros((16, side, 1)), 0.1) for side in (16, 24)]
-    with pytest.raises(ValueError, match="one shape and depth"):
+    with pytest.raises(ValueError, match="the same shape and depth"):
         Denoiser(model).denoise(images)
     with pytest.raises(ValueError, match="precision is one of auto, float32, bfloat16"):
         Denoiser(model, precision="bf16")  # type: ignore[arg-type]

@@ -249,7 +249,7 @@ def test_bad_images_and_levels(colour: RIM) -> None:
         Inpainter(colour).fill([Holed(np.zeros((21, 18, 2), np.uint8), none)])
     with pytest.raises(ValueError, match="NaN or infinite values where nothing is missing"):
         Inpainter(colour).fill([Holed(np.full((21, 18, 3), np.nan), holes(21, 18))])
-    with pytest.raises(ValueError, match="one shape and depth"):
+    with pytest.raises(ValueError, match="the same shape and depth"):
         Inpainter(colour).fill(
             [Holed(np.zeros((21, 18, 3), kind), holes(21, 18)) for kind in (np.uint8, np.uint16)]
         )

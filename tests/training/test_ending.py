@@ -228,7 +228,7 @@ def test_two_processes_do_not_train_in_one_folder(
     monkeypatch.setattr(RIMTraining, "training_step", meanwhile)
     train(recipe, paths, options(run))
     assert len(said) == 1
-    assert f"another process trains in {run} now" in said[0]
+    assert f"another process is training in {run}" in said[0]
     assert sorted(path.name for path in run.iterdir() if path.name.startswith(".")) == []
 
 

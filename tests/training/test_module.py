@@ -239,7 +239,7 @@ def test_a_training_that_learns_nothing_ends(
 
     for gradient in [math.inf] * 99 + [1.0] + [math.nan] * 99:  # one that is finite begins anew
         clip(gradient)
-    with pytest.raises(DivergenceError, match="gradients are not finite since 100 updates"):
+    with pytest.raises(DivergenceError, match="gradients have not been finite for 100 updates"):
         clip(math.inf)
 
 

@@ -60,26 +60,26 @@ def test_another_network_starts_from_its_own_defaults() -> None:
         ("optimizer.name=sgd", "'muon', 'adamw'"),
         ("optimizer.updates=many", "of type int"),
         ("optimizer.rate", "section.key=value"),
-        ("seed.deep=1", "not a section|is of type int"),
+        ("seed.deep=1", "not a section|must be of type int"),
         ("unroll.steps=[4, 2]", "low <= high"),
         ("unroll.lifetime=0.5", "at least 1"),
         ("unroll.continued=1.0", r"\[0, 1\)"),
-        ("unroll.continued=0.03", "no whole sample: at least 1/32, or 0"),
-        ("data.batch=4", "no whole sample: at least 1/4, or 0"),
+        ("unroll.continued=0.03", "less than one sample: set it to at least 1/32"),
+        ("data.batch=4", "less than one sample: set it to at least 1/4,"),
         ("task.sigma=[-1, 2]", "0 <= low"),
-        ("task.validation_sigmas=[-1, 2, 3]", "not negative"),
-        ("validate_every=0", "validate_every is at least 1"),
-        ("optimizer.updates=0", "updates is at least 1"),
-        ("optimizer.rate=nan", "rate is positive"),
-        ("optimizer.decay=2.0", r"decay lies in \[0, 1\]"),
-        ("data.held_out_every=1", "held_out_every is at least 2"),
-        ("data.batch=0", "batch is at least 1"),
-        ("loss.early_weight=0.0", "early_weight is positive"),
-        ("loss.rest=-1", "rest is not negative"),
+        ("task.validation_sigmas=[-1, 2, 3]", "non-negative"),
+        ("validate_every=0", "validate_every must be at least 1"),
+        ("optimizer.updates=0", "updates must be at least 1"),
+        ("optimizer.rate=nan", "rate must be positive"),
+        ("optimizer.decay=2.0", r"decay must lie in \[0, 1\]"),
+        ("data.held_out_every=1", "held_out_every must be at least 2"),
+        ("data.batch=0", "batch must be at least 1"),
+        ("loss.early_weight=0.0", "early_weight must be positive"),
+        ("loss.rest=-1", "rest must be non-negative"),
         ("loss.rest_after=0", "rest_after"),
-        ("unroll.lifetime=nan", "lifetime is at least 1"),
-        ("model.network.features=-1", "features is at least 1"),
-        ("seed=-1", "seed is at least 0"),
+        ("unroll.lifetime=nan", "lifetime must be at least 1"),
+        ("model.network.features=-1", "features must be at least 1"),
+        ("seed=-1", "seed must be at least 0"),
     ],
 )
 def test_mistakes_are_named(override: str, message: str) -> None:
@@ -125,7 +125,7 @@ def test_settings_in_python_are_those_of_a_table() -> None:
 
 @pytest.mark.parametrize("contrast", [(0.0, 1.0), (0.5, 1.1), (0.6, 0.5), (float("nan"), 1.0)])
 def test_contrast_is_a_range_up_to_that_of_the_image(contrast: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="contrast is a range in"):
+    with pytest.raises(ValueError, match="contrast must be a range in"):
         DataRecipe(contrast=contrast)
 
 
@@ -148,7 +148,7 @@ def test_contrast_is_a_range_up_to_that_of_the_image(contrast: tuple[float, floa
     ],
 )
 def test_settings_in_python_have_their_types(build: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match=r"is (one of|of type|a dataclass)"):
+    with pytest.raises(ValueError, match=r"must be (one of|of type|a dataclass)"):
         build()
 
 

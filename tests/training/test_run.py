@@ -349,9 +349,9 @@ def test_what_is_no_training_is_not_gone_on_with(
     folder = tmp_path / "run"
     train(recipe, training_paths(images), options(folder))
     for name, text, message in (
-        ("last.ckpt", "", r"no checkpoint of a training: \S"),
-        ("last.ckpt", "text", r"no checkpoint of a training: [^\n]*$"),
-        ("inputs.json", "{}", "does not say held_out, precision, training"),
+        ("last.ckpt", "", r"not a checkpoint of a training: \S"),
+        ("last.ckpt", "text", r"not a checkpoint of a training: [^\n]*$"),
+        ("inputs.json", "{}", "has no held_out, precision, training"),
         ("recipe.json", "[]", "is not a table"),
         ("recipe.json", "{", "is not JSON"),
     ):
@@ -514,7 +514,7 @@ def test_a_folder_in_use_is_not_overwritten(
     read = json.loads(file.read_text())
     file.write_text(json.dumps({**read, "processes": 2}))
     longer = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.updates=3"])
-    with pytest.raises(ValueError, match="a training on 2 processes, these are 1"):
+    with pytest.raises(ValueError, match="a training on 2 processes, but now there are 1"):
         train(longer, training_paths(images), options(tmp_path / "run", resume=True))
     file.write_text(json.dumps(read))
     (images / "7.png").write_bytes((images / "5.png").read_bytes())
@@ -672,7 +672,7 @@ def test_a_training_starts_from_the_weights_of_another(
     assert weights.load(third).config.score_scaling == "whitened"
     for number, another in enumerate((["model.link=sigmoid"], NO_FLOOR)):
         other = load_recipe("denoise-gray", overrides=[*overrides, *another])
-        with pytest.raises(ValueError, match="another machine than the recipe's"):
+        with pytest.raises(ValueError, match="does not match the recipe's"):
             train(other, paths, options(tmp_path / f"c{number}"))
     first.unlink()  # a training that goes on needs it no more
     longer = load_recipe("denoise-gray", overrides=[*overrides, "optimizer.updates=5"])

@@ -39,12 +39,12 @@ class Given:
 @pytest.mark.parametrize(
     ("drawn", "message"),
     [
-        (lambda x: x, "a task draws a problem and its y, got Tensor"),
-        (lambda x: (PROBLEM, x, x), "a task draws a problem and its y, got tuple"),
+        (lambda x: x, "a task must return a problem and its y, got Tensor"),
+        (lambda x: (PROBLEM, x, x), "a task must return a problem and its y, got tuple"),
         (lambda x: (x, PROBLEM), "a rimkit.Problem and its y, a tensor: got Tensor and Problem"),
-        (lambda x: (PROBLEM, x[0, 0, 0, 0]), r"of 1 signals a task measured a y of shape \(\)"),
-        (lambda x: (PROBLEM, torch.cat([x, x])), r"of 1 signals a task .* shape \(2, 1, 16, 16\)"),
-        (lambda x: (PROBLEM, x[..., :8]), r"A x has shape \(1, 1, 16, 16\), but y \(1, 1, 16, 8\)"),
+        (lambda x: (PROBLEM, x[0, 0, 0, 0]), r"for 1 signals a task returned a y of shape \(\)"),
+        (lambda x: (PROBLEM, torch.cat([x, x])), r"for 1 signals a task .* shape \(2, 1, 16, 16\)"),
+        (lambda x: (PROBLEM, x[..., :8]), r"A\(x\) has shape .*, but y has shape \(1, 1, 16, 8\)"),
         (lambda x: (PROBLEM, x @ torch.ones(3, 3)), "Expected size for first two dimensions"),
     ],
 )
@@ -88,7 +88,7 @@ def test_problems_that_change_where_samples_are_joined(
         task=Given(lambda x: (problem, problem.simulate(x))),
     )
     assert recipe.places
-    with pytest.raises(ValueError, match=r"of Gain cannot be joined with others.*lead with N or 1"):
+    with pytest.raises(ValueError, match=r"with Gain cannot be joined with others.*must be N or 1"):
         train(recipe, training_paths(images), RunOptions(tmp_path / "run", progress=False))
     assert not (tmp_path / "run").exists()
 
@@ -108,7 +108,7 @@ def test_settings_that_no_file_could_hold(
 ) -> None:
     task = Given(lambda x: (PROBLEM, PROBLEM.simulate(x)))
     recipe = dataclasses.replace(load_recipe("denoise-gray", overrides=overrides), task=task)
-    with pytest.raises(ValueError, match="a recipe, its task included, is kept as JSON"):
+    with pytest.raises(ValueError, match="the recipe or its task cannot be stored as JSON"):
         train(recipe, training_paths(images), RunOptions(tmp_path / "run", progress=False))
     assert not list(tmp_path.glob("run/*"))
 
@@ -119,7 +119,7 @@ def test_what_is_watched_has_names() -> None:
             return [lambda x, generator: (PROBLEM, x)]
 
     x = torch.rand(1, 1, 16, 16)
-    with pytest.raises(ValueError, match=r"validation\(\) is a dict .* by name, got list"):
+    with pytest.raises(ValueError, match=r"validation\(\) must return a dict .* by name, got list"):
         try_task(Unnamed(lambda x: (PROBLEM, x)), batch=x, watched=x, joined=False)
 
 

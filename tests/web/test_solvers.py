@@ -133,5 +133,5 @@ def test_a_model_of_ones_own_is_called_by_its_name(serve: Serve, tmp_path: Path)
     assert status == "done", events
     (tmp_path / "b").mkdir()
     shutil.copyfile(path, tmp_path / "b" / "mine.safetensors")
-    with pytest.raises(ValueError, match="every model has a name of its own, got mine, mine"):
+    with pytest.raises(ValueError, match="every model must have a name of its own, got mine, mine"):
         offers([str(path), str(tmp_path / "b" / "mine.safetensors")], memory=1e9)

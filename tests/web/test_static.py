@@ -303,7 +303,7 @@ def test_the_runtime_must_be_what_it_says(
 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     models = [str(tmp_path / name / "run" / "weights.safetensors") for name in "ab"]
-    with pytest.raises(ValueError, match="every model has a name of its own, got run, run"):
+    with pytest.raises(ValueError, match="every model must have a name of its own, got run, run"):
         list(export_site(tmp_path / "site", models))
 
 

@@ -146,19 +146,21 @@ def from_csv(study: Study, text: str) -> list[Result]:
     lines = csv.DictReader(text.splitlines())
     header = set(lines.fieldnames or ())
     if header and (absent := set(study.columns) - header):
-        raise ValueError(f"this study also shows {', '.join(sorted(absent))}, which is not there")
+        raise ValueError(f"this study also shows {', '.join(sorted(absent))}, which is missing")
     measured = header - {*_PLACE, *study.columns}
     for row in lines:
         if any(row.get(name) is None for name in _PLACE):
-            raise ValueError(f"a line of a study has the columns {', '.join(_PLACE)}, got {row}")
+            raise ValueError(
+                f"a line of a study must have the columns {', '.join(_PLACE)}, got {row}"
+            )
         if None in row or None in row.values():
-            raise ValueError(f"a line has other columns than the first one: {row}")
+            raise ValueError(f"a line does not have the columns of the first one: {row}")
         for name in measured:
             if name not in problems or not row[name]:
-                raise ValueError(f"there is no PSNR of a problem of this study in {name!r}: {row}")
+                raise ValueError(f"{name!r} holds no PSNR of a problem of this study: {row}")
         found.setdefault((row["choice"], int(row["seed"])), []).append(row)
     if not found:
-        raise ValueError("there is no line of a study in it")
+        raise ValueError("it holds no lines of a study")
     choices = {choice.name: choice for choice in study.choices}
     unknown = sorted({name for name, _ in found} - choices.keys())
     if unknown:

@@ -225,7 +225,7 @@ def _train(
         updates = max(1, updates // study.looks) * study.looks
     recipe = study.recipe_of(choice, updates=updates, seed=seed)
     if (place / folder.RECIPE).exists() and folder.saved_recipe(place) != recipe:
-        raise ValueError(f"{place} holds another training than this study asks for: move it away")
+        raise ValueError(f"{place} holds a training other than this study's: move it away")
     if folder.ended_after(place) == updates:
         folder.check_same(place, recipe, inputs_of(recipe, paths, precision=_precision(choice)))
     else:
@@ -248,7 +248,7 @@ def _train(
     (place / LAST).unlink(missing_ok=True)
     looks = read_log(place, study.columns)
     if not looks or looks[-1].update < updates:
-        raise ValueError(f"the log in {place} does not go to the end of the training")
+        raise ValueError(f"the log in {place} does not reach the end of the training")
     absent = [column for column in study.columns if column not in looks[-1].logged]
     if absent:
         raise ValueError(f"the log in {place} has no {', '.join(absent)}")

@@ -95,11 +95,11 @@ class Study:
         names = [choice.name for choice in self.choices]
         if not names or len({choice.folder for choice in self.choices}) < len(names):
             raise ValueError(
-                "a study has choices, and every choice a name of its own, also where all but "
-                f"letters and digits is a dash, got {names}"
+                "a study must have choices, and their names must differ, even if all but letters "
+                f"and digits are replaced by a dash, got {names}"
             )
         if self.looks < 1:
-            raise ValueError(f"a study looks at least once, got looks = {self.looks}")
+            raise ValueError(f"looks must be at least 1, got {self.looks}")
         measured = [choice.name for choice in self.choices if not choice.updates_of]
         for choice in self.choices:
             if choice.updates_of and choice.updates_of not in measured:
@@ -108,11 +108,11 @@ class Study:
                 raise ValueError(f'"{choice.name}" has neither minutes nor updates')
             if choice.updates % self.looks:
                 raise ValueError(
-                    f'"{choice.name}" is looked at {self.looks} times, '
-                    f"of which {choice.updates} updates are no multiple"
+                    f'"{choice.name}" takes {choice.updates} updates, '
+                    f"which must be a multiple of the study's {self.looks} looks"
                 )
             if choice.seeds < 1:
-                raise ValueError(f'"{choice.name}" has at least one seed, got {choice.seeds}')
+                raise ValueError(f'"{choice.name}" must have at least one seed, got {choice.seeds}')
         self._check_recipes()
 
     def _check_recipes(self) -> None:
@@ -124,8 +124,8 @@ class Study:
             alike = held_out == images and list(own) == list(ys)
             if not (alike and all(own[name].equal(y) for name, y in ys.items())):
                 raise ValueError(
-                    f'"{choice.name}" is scored on other problems than "{self.choices[0].name}": '
-                    "in one study all choices are scored alike"
+                    f'"{choice.name}" and "{self.choices[0].name}" are scored on different '
+                    "problems: all choices of a study must be scored alike"
                 )
             for column in self.columns:
                 if column not in LOGGED:

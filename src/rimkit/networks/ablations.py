@@ -31,9 +31,9 @@ def ablated(config: NetworkConfig, name: Ablation) -> NetworkConfig:
         If the name is unknown, or the network is not whole.
     """
     if name not in get_args(Ablation):
-        raise ValueError(f"a network is one of {', '.join(get_args(Ablation))}, got {name!r}")
+        raise ValueError(f"a network must be one of {', '.join(get_args(Ablation))}, got {name!r}")
     if not (config.sees_estimate and config.recurrent):
-        raise ValueError(f"parts are taken from a whole network, got {config}")
+        raise ValueError(f"parts can be removed only from a whole network, got {config}")
     if name == "rim":
         return config
     if name == "gdn":

@@ -57,9 +57,11 @@ class NetworkConfig(abc.ABC):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not isinstance(value, bool):
-                least, wanted = (1, "at least 1") if isinstance(value, int) else (0, "not negative")
+                least, wanted = (1, "at least 1") if isinstance(value, int) else (0, "non-negative")
                 if not least <= value < math.inf:
-                    raise ValueError(f"network.{field.name} is {wanted} and finite, got {value}")
+                    raise ValueError(
+                        f"network.{field.name} must be {wanted} and finite, got {value}"
+                    )
 
     @property
     def images(self) -> int:
@@ -126,11 +128,11 @@ def network_from_table(table: Mapping[str, Any]) -> NetworkConfig:
         If the name or a key is unknown; the module of a user-defined network must be imported.
     """
     if not isinstance(table, Mapping) or "name" not in table:
-        raise ValueError(f"a network is a table with a name ({', '.join(_KNOWN)}), got {table!r}")
+        raise ValueError(
+            f"a network must be a table with a name ({', '.join(_KNOWN)}), got {table!r}"
+        )
     name = table["name"]
     if not isinstance(name, str) or name not in _KNOWN:
         unknown = settings.unknown_key(str(name), _KNOWN, where="network")
-        raise ValueError(
-            f"{unknown} (one of your own is known once its module is imported: --import)"
-        )
+        raise ValueError(f"{unknown} (for a network of your own, import its module: --import)")
     return settings.from_table(_KNOWN[name], table, where=f"network.{name}")

@@ -26,7 +26,9 @@ class CompactConfig(NetworkConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.delta_scale == 0:
-            raise ValueError("network.delta_scale is positive, got 0: the machine would not move")
+            raise ValueError(
+                "network.delta_scale must be positive, got 0: no estimate would change"
+            )
 
     def build(self) -> CompactNetwork:
         """Return the network with fresh weights."""

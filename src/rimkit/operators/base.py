@@ -110,7 +110,7 @@ def adjoint_error(
     back = operator.A_adjoint(v)
     if back.shape != x.shape:
         raise ValueError(
-            f"A leads from {tuple(x.shape)} to {tuple(z.shape)}, but A_adjoint to "
+            f"A maps {tuple(x.shape)} to {tuple(z.shape)}, but A_adjoint maps it back to "
             f"{tuple(back.shape)}"
         )
     left, right = _inner(z, v), _inner(u, back)

@@ -46,15 +46,15 @@ class Blur:
     def __post_init__(self) -> None:
         check_tensor("a kernel", self.kernel)
         if self.kernel.is_complex():
-            raise ValueError(f"a kernel is real, got {self.kernel.dtype}")
+            raise ValueError(f"a kernel must be real, got {self.kernel.dtype}")
         if self.kernel.ndim != 3 or not all(size % 2 for size in self.kernel.shape[1:]):
             raise ValueError(
-                f"a kernel has shape (N or 1, odd, odd), got {tuple(self.kernel.shape)}"
+                f"a kernel must have shape (N or 1, odd, odd), got {tuple(self.kernel.shape)}"
             )
         if not self.kernel.isfinite().all() or not self.kernel.flatten(1).any(dim=1).all():
-            raise ValueError("a kernel is finite, and not zero everywhere")
+            raise ValueError("a kernel must be finite and not zero everywhere")
         if self.padding not in ("circular", "replicate"):
-            raise ValueError(f'padding is "circular" or "replicate", got {self.padding!r}')
+            raise ValueError(f'padding must be "circular" or "replicate", got {self.padding!r}')
 
     def A(self, x: Tensor) -> Tensor:
         """Blur x (N, C, H, W)."""
@@ -99,7 +99,7 @@ class Blur:
             If the padding is circular: the far side of the image would be missing.
         """
         if self.padding == "circular":
-            raise ValueError("a circular Blur cannot be solved in tiles: its border is far away")
+            raise ValueError("a circular Blur cannot be solved in tiles: its borders wrap around")
         return self, y[..., *window]
 
     def _check(self, name: str, image: Tensor) -> None:
@@ -144,10 +144,10 @@ def gaussian_kernel(std: float, *, radius: int | None = None) -> Tensor:
     """
     check_real("the width of a Gaussian kernel", std)
     if not 0 < std < float("inf"):
-        raise ValueError(f"the width of a Gaussian kernel is positive and finite, got {std}")
+        raise ValueError(f"the width of a Gaussian kernel must be positive and finite, got {std}")
     radius = radius if radius is not None else max(1, round(3 * std))
     if not isinstance(radius, int | np.integer) or radius < 0:
-        raise ValueError(f"the radius of a kernel is a whole number from 0, got {radius!r}")
+        raise ValueError(f"the radius of a kernel must be a non-negative integer, got {radius!r}")
     profile = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * std**2))
     kernel = profile[:, None] * profile
     return (kernel / kernel.sum())[None]

@@ -50,7 +50,7 @@ class FourierMask:
         check_transformed("x", x)
         if x.is_complex():
             raise ValueError(
-                f"x is real, got {tuple(x.shape)} of {x.dtype}: its imaginary part would be lost"
+                f"x must be real, got {tuple(x.shape)} of {x.dtype}: imaginary parts would be lost"
             )
         z: Tensor = torch.fft.fft2(x, norm="ortho") * self.mask.to(x.dtype)
         return z
@@ -60,7 +60,7 @@ class FourierMask:
         check_mask("y", y, self.mask)
         check_transformed("y", y)
         if not y.is_complex():
-            raise ValueError(f"frequencies are complex, got y {tuple(y.shape)} of {y.dtype}")
+            raise ValueError(f"frequencies must be complex, got y {tuple(y.shape)} of {y.dtype}")
         x: Tensor = torch.fft.ifft2(y * self.mask.to(y.real.dtype), norm="ortho").real
         return x
 
@@ -107,14 +107,14 @@ def line_mask(
     height, width = size
     if not 0 < p <= 1 or round(p * width) < 1:
         raise ValueError(
-            f"p, the share of columns, lies in (0, 1] and gives at least one of {width}, got {p} "
-            f"for {height}x{width}"
+            f"p, the share of columns, must lie in (0, 1] and give at least one of {width}, got "
+            f"{p} for {height}x{width}"
         )
     center = min(_CENTER, p) if center is None else center
     check_real("center, the share that is always measured,", center)
     if not 0 <= center <= p:
         raise ValueError(
-            f"center, the share that is always measured, lies in [0, {p}], got {center}"
+            f"center, the share that is always measured, must lie in [0, {p}], got {center}"
         )
     distance = torch.fft.fftfreq(width, d=1 / width, device=generator.device).abs()
     density = (1 - distance / (width / 2 + 1)) ** 2

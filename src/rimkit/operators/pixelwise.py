@@ -90,7 +90,7 @@ class Mask:
         check_number(samples)
         shares = _by_sample("share", share, samples)
         if not ((shares >= 0) & (shares <= 1)).all():
-            raise ValueError(f"shares lie in [0, 1], got {share}")
+            raise ValueError(f"shares must lie in [0, 1], got {share}")
         drawn = torch.rand((samples, 1, *size), generator=generator, device=generator.device)
         return cls((drawn >= shares.to(drawn).view(-1, 1, 1, 1)).float())
 
@@ -133,13 +133,15 @@ class Mask:
         check_number(samples)
         counts = _by_sample("count", count, samples)
         if counts.is_floating_point() or counts.dtype == torch.bool or (counts < 0).any():
-            raise ValueError(f"counts are whole numbers from 0, got {count}")
+            raise ValueError(f"counts must be non-negative integers, got {count}")
         for name, bounds in {"width": width, "length": length}.items():
             if not (isinstance(bounds, Sequence) and len(bounds) == 2):
-                raise ValueError(f"{name} is (least, largest), in pixels, got {bounds!r}")
+                raise ValueError(f"{name} must be (smallest, largest), in pixels, got {bounds!r}")
             least, largest = bounds
             if not 0 <= least <= largest < math.inf:
-                raise ValueError(f"{name} goes from 0 or more upwards, got {least} to {largest}")
+                raise ValueError(
+                    f"{name} must be a range 0 <= low <= high, got {least} to {largest}"
+                )
         device = generator.device
         missing = torch.zeros((samples, *size), dtype=torch.bool, device=device)
         counts = counts.to(device)
@@ -191,7 +193,8 @@ def _by_sample(name: str, value: Tensor | float, samples: int) -> Tensor:
     values = torch.as_tensor(value)
     if values.shape not in ((), (samples,)):
         raise ValueError(
-            f"{name} is a number or one per sample ({samples},), got shape {tuple(values.shape)}"
+            f"{name} must be a number or one per sample ({samples},), got shape "
+            f"{tuple(values.shape)}"
         )
     return values.expand(samples)
 

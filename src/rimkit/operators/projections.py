@@ -57,14 +57,14 @@ class DenseProjection:
         check_tensor("a matrix", self.matrix)
         if not self.matrix.is_floating_point():
             raise ValueError(
-                f"a matrix is real and floating point, got {tuple(self.matrix.shape)} of "
+                f"a matrix must be real and floating point, got {tuple(self.matrix.shape)} of "
                 f"{self.matrix.dtype}"
             )
         check_size(self.size)
         pixels = self.size[0] * self.size[1]
         if self.matrix.ndim != 3 or self.matrix.shape[2] != pixels or self.matrix.shape[0] < 1:
             raise ValueError(
-                f"for images of {self.size[0]}x{self.size[1]} a matrix has shape "
+                f"for images of {self.size[0]}x{self.size[1]} a matrix must have shape "
                 f"(N or 1, m, {pixels}), got {tuple(self.matrix.shape)}"
             )
         check_count(self.matrix.shape[1], pixels, tuple(self.matrix.shape))
@@ -153,7 +153,7 @@ class FourierProjection:
         check_x(x, self.size, self.rows)
         check_transformed("x", x)
         if x.is_complex():
-            raise ValueError(f"x is real, got {tuple(x.shape)} of {x.dtype}")
+            raise ValueError(f"x must be real, got {tuple(x.shape)} of {x.dtype}")
         return pick(torch.fft.fft2(x), self.rows)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
@@ -161,7 +161,9 @@ class FourierProjection:
         check_y(y, self.rows.shape[1], self.rows)
         check_transformed("y", y)
         if not y.is_complex():
-            raise ValueError(f"entries of a DFT are complex, got y {tuple(y.shape)} of {y.dtype}")
+            raise ValueError(
+                f"entries of a DFT must be complex, got y {tuple(y.shape)} of {y.dtype}"
+            )
         x: Tensor = torch.fft.ifft2(place(y, self.rows, self.size), norm="forward").real
         return x
 
@@ -197,7 +199,7 @@ class FastProjection:
         real = self.signs.is_floating_point()
         if self.signs.ndim != 3 or not real or not (self.signs.abs() == 1).all():
             raise ValueError(
-                "signs are -1 and 1, floating point, in shape (N or 1, H, W), got "
+                "signs must be -1 and 1, floating point, of shape (N or 1, H, W), got "
                 f"{tuple(self.signs.shape)} of {self.signs.dtype}"
             )
         check_tensor("rows", self.rows)

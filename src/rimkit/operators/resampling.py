@@ -60,7 +60,7 @@ class Downsampling:
         check_image("x", x)
         height, width = x.shape[-2:]
         if self.size is not None and (height, width) != self.size:
-            raise ValueError(f"x has size {self.size}, got shape {tuple(x.shape)}")
+            raise ValueError(f"x must have size {self.size}, got shape {tuple(x.shape)}")
         return _resized(x, smaller(height, self.scale), smaller(width, self.scale))
 
     def A_adjoint(self, y: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class Downsampling:
         expected = smaller_size(height, self.scale), smaller_size(width, self.scale)
         if tuple(y.shape[-2:]) != expected:
             raise ValueError(
-                f"at scale {self.scale:g} an image of {height}x{width} has a y of "
+                f"at scale {self.scale:g} an image of {height}x{width} needs a y of "
                 f"{expected[0]}x{expected[1]}, got shape {tuple(y.shape)}"
             )
         return height, width
@@ -132,7 +132,10 @@ class DownsamplingPart:
         check_size(self.size)
         sides = zip(self.window, self.size, strict=True)
         if not all(0 <= first < end <= side for (first, end), side in sides):
-            raise ValueError(f"no window of an image of {self.size}: rows, columns {self.window}")
+            raise ValueError(
+                f"window must be a non-empty part of an image of {self.size}, got rows, columns "
+                f"{self.window}"
+            )
 
     @property
     def measured(self) -> Window:
@@ -163,7 +166,8 @@ class DownsamplingPart:
         check_image(name, value)
         if list(value.shape[-2:]) != sides:
             raise ValueError(
-                f"{name} of this window is {sides[0]}x{sides[1]}, got shape {tuple(value.shape)}"
+                f"{name} of this window must be {sides[0]}x{sides[1]}, got shape "
+                f"{tuple(value.shape)}"
             )
 
     def _smaller(self) -> Iterator[Taps]:
@@ -202,7 +206,7 @@ def matlab_imresize(image: npt.NDArray[np.uint8], factor: float) -> npt.NDArray[
             f"an 8-bit image (H, W) or (H, W, C) is needed, got {image.dtype} {image.shape}"
         )
     if not (math.isfinite(factor) and factor > 0):
-        raise ValueError(f"the factor is positive and finite, got {factor}")
+        raise ValueError(f"the factor must be positive and finite, got {factor}")
     for axis in (0, 1):
         size = image.shape[axis]
         taps = (
@@ -223,7 +227,7 @@ def _resized(image: Tensor, down: Taps, across: Taps) -> Tensor:
 def _check_scale(scale: float) -> None:
     check_real("scale", scale)
     if not (math.isfinite(scale) and scale >= 1):
-        raise ValueError(f"scale is at least 1, got {scale}")
+        raise ValueError(f"scale must be at least 1, got {scale}")
 
 
 def _nearest(value: float) -> int:

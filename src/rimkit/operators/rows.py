@@ -23,10 +23,12 @@ def row_count(p: float, size: Size) -> int:
     check_size(size)
     number = isinstance(p, int | float | np.floating) and not isinstance(p, bool)
     if not number or not 0 < p <= 1:
-        raise ValueError(f"p, the share of rows, lies in (0, 1], got {p} for {size[0]}x{size[1]}")
+        raise ValueError(
+            f"p, the share of rows, must lie in (0, 1], got {p} for {size[0]}x{size[1]}"
+        )
     m = round(p * size[0] * size[1])
     if m < 1:
-        raise ValueError(f"p = {p} of {size[0]}x{size[1]} pixels is no row at all")
+        raise ValueError(f"p = {p} of {size[0]}x{size[1]} pixels gives no rows at all")
     return m
 
 
@@ -56,7 +58,8 @@ def check_count(rows: int, pixels: int, shape: tuple[int, ...]) -> None:
     """Raise unless a projection may have this many rows; ``shape`` is shown in the error."""
     if not 1 <= rows <= pixels:
         raise ValueError(
-            f"a projection has 1 to {pixels} rows for {pixels} pixels, got {rows} in shape {shape}"
+            f"a projection must have 1 to {pixels} rows for {pixels} pixels, got {rows} in shape "
+            f"{shape}"
         )
 
 
@@ -67,17 +70,17 @@ def check_rows(rows: Tensor, size: Size) -> None:
     pixels = size[0] * size[1]
     if rows.ndim != 2 or rows.dtype != torch.long:
         raise ValueError(
-            f"rows are whole numbers (int64) in shape (N or 1, m), got {tuple(rows.shape)} "
+            f"rows must be integers (int64) of shape (N or 1, m), got {tuple(rows.shape)} "
             f"of {rows.dtype}"
         )
     if rows.shape[0] < 1:
-        raise ValueError(f"rows are for at least one sample, got shape {tuple(rows.shape)}")
+        raise ValueError(f"rows must be for at least one sample, got shape {tuple(rows.shape)}")
     check_count(rows.shape[1], pixels, tuple(rows.shape))
     ordered = rows.sort(1).values
     if ordered.min() < 0 or ordered.max() >= pixels or (ordered.diff(dim=1) == 0).any():
         raise ValueError(
-            f"rows are distinct numbers from 0 to {pixels - 1}, got others in shape "
-            f"{tuple(rows.shape)}"
+            f"rows must be distinct integers from 0 to {pixels - 1}, but those of shape "
+            f"{tuple(rows.shape)} are not"
         )
 
 
@@ -85,7 +88,7 @@ def check_x(x: Tensor, size: Size, leaf: Tensor) -> None:
     """Raise unless x fits the size and an operator's tensor."""
     check_precision("x", x)
     if x.ndim != 4 or tuple(x.shape[2:]) != tuple(size):
-        raise ValueError(f"x has shape (N, C, {size[0]}, {size[1]}), got {tuple(x.shape)}")
+        raise ValueError(f"x must have shape (N, C, {size[0]}, {size[1]}), got {tuple(x.shape)}")
     _check_fit("x", x, leaf)
 
 
@@ -93,7 +96,7 @@ def check_y(y: Tensor, m: int, leaf: Tensor) -> None:
     """Raise unless y has m measurements and fits an operator's tensor."""
     check_precision("y", y)
     if y.ndim != 3 or y.shape[2] != m:
-        raise ValueError(f"y has shape (N, C, {m}), got {tuple(y.shape)}")
+        raise ValueError(f"y must have shape (N, C, {m}), got {tuple(y.shape)}")
     _check_fit("y", y, leaf)
 
 
@@ -104,5 +107,5 @@ def _check_fit(name: str, value: Tensor, leaf: Tensor) -> None:
     if leaf.is_floating_point() and leaf.dtype != value.dtype:
         raise ValueError(
             f"{name} {tuple(value.shape)} is {value.dtype}, but the operator's "
-            f"{tuple(leaf.shape)} is {leaf.dtype}; rimkit.tree.move moves it"
+            f"{tuple(leaf.shape)} is {leaf.dtype}; convert it with rimkit.tree.move"
         )

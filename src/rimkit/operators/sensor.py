@@ -42,9 +42,9 @@ class SaturatingSensor:
         check_real("gain", self.gain)
         check_real("gamma", self.gamma)
         if not (math.isfinite(self.gain) and self.gain > 0):
-            raise ValueError(f"gain is positive and finite, got {self.gain}")
+            raise ValueError(f"gain must be positive and finite, got {self.gain}")
         if not (math.isfinite(self.gamma) and self.gamma >= 1):
-            raise ValueError(f"gamma is at least 1 and finite, got {self.gamma}")
+            raise ValueError(f"gamma must be at least 1 and finite, got {self.gamma}")
 
     def A(self, x: Tensor) -> Tensor:
         """Return the sensor's reading of x (N, C, H, W)."""

@@ -66,10 +66,12 @@ def task_from_table(table: Mapping[str, Any]) -> Task:
         If the name, a key or a value is invalid.
     """
     if not isinstance(table, Mapping):
-        raise ValueError(f"a task is a table with a name ({', '.join(TASKS)}), got {table!r}")
+        raise ValueError(f"a task must be a table with a name ({', '.join(TASKS)}), got {table!r}")
     name = table.get("name", DEFAULT)
     if not isinstance(name, str) or name not in TASKS:
         unknown = settings.unknown_key(str(name), TASKS, where="task")
-        raise ValueError(f"{unknown} (one of your own: rimkit.tasks.register, --import)")
+        raise ValueError(
+            f"{unknown} (for a task of your own, use rimkit.tasks.register and --import)"
+        )
     task: Task = settings.from_table(TASKS[name], table, where="recipe.task")
     return task

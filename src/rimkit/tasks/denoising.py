@@ -46,10 +46,13 @@ class DenoisingTask:
         most = UNLIKELY * LEVELS
         if not 0 <= low <= high <= most:
             raise ValueError(
-                f"sigma is a range 0 <= low <= high <= {most:g} (grey levels), got {low} to {high}"
+                f"sigma must be a range 0 <= low <= high <= {most:g} (grey levels), got {low} to "
+                f"{high}"
             )
         if not all(0 <= sigma < float("inf") for sigma in self.validation_sigmas):
-            raise ValueError(f"validation_sigmas are not negative, got {self.validation_sigmas}")
+            raise ValueError(
+                f"validation_sigmas must be non-negative, got {self.validation_sigmas}"
+            )
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
         """Draw sigma and noise for every sample, and for the batch whether it is rounded."""

@@ -57,18 +57,18 @@ class InpaintingTask:
         low, high = self.share
         if not 0 <= low <= high < 1 or not all(0 <= share < 1 for share in self.validation_shares):
             raise ValueError(
-                "shares lie in [0, 1), the smaller one first, "
+                "shares must lie in [0, 1), the smaller one first, "
                 f"got {self.share} and {self.validation_shares}"
             )
         if not (0 < self.density < math.inf and 0 < self.validation_density < math.inf):
             raise ValueError(
-                f"densities are positive, got {self.density} and {self.validation_density}"
+                f"densities must be positive, got {self.density} and {self.validation_density}"
             )
         if not 0 <= self.length[0] <= self.length[1] < math.inf:
-            raise ValueError(f"length is a range 0 <= low <= high, got {self.length}")
+            raise ValueError(f"length must be a range 0 <= low <= high, got {self.length}")
         for name, (low, high) in (("width", self.width), ("sigma", self.sigma)):
             if not 0 < low <= high < math.inf:
-                raise ValueError(f"{name} is a range 0 < low <= high, got {low} to {high}")
+                raise ValueError(f"{name} must be a range 0 < low <= high, got {low} to {high}")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
         """Draw holes and a noise level for every sample."""

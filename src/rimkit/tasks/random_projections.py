@@ -70,20 +70,24 @@ class RandomProjectionsTask:
     def __post_init__(self) -> None:
         settings.check_types(self, where="task")
         if not self.ensembles or not set(self.ensembles) <= set(ENSEMBLES):
-            raise ValueError(f"ensembles are some of {', '.join(ENSEMBLES)}, got {self.ensembles}")
+            raise ValueError(
+                f"ensembles must be one or more of {', '.join(ENSEMBLES)}, got {self.ensembles}"
+            )
         if not self.p or not all(0 < p <= 1 for p in (*self.p, *self.validation_p)):
-            raise ValueError(f"p lies in (0, 1], got {self.p} and {self.validation_p}")
+            raise ValueError(f"p must lie in (0, 1], got {self.p} and {self.validation_p}")
         if "fourier" in self.ensembles and not min(self.p) <= self.fourier_most:
-            raise ValueError(f"fourier_most is at least the least p, got {self.fourier_most}")
+            raise ValueError(
+                f"fourier_most must be at least the smallest p, got {self.fourier_most}"
+            )
         if not 0 < self.sigma < float("inf"):
-            raise ValueError(f"sigma is positive, got {self.sigma}")
+            raise ValueError(f"sigma must be positive, got {self.sigma}")
         if not 0 <= self.noisier <= 1 or self.least_rows < 1:
             raise ValueError(
-                "noisier lies in [0, 1] and least_rows is at least 1, "
+                "noisier must lie in [0, 1] and least_rows must be at least 1, "
                 f"got {self.noisier} and {self.least_rows}"
             )
         if not all(0 < sigma < float("inf") for sigma in self.validation_sigmas):
-            raise ValueError(f"validation_sigmas are positive, got {self.validation_sigmas}")
+            raise ValueError(f"validation_sigmas must be positive, got {self.validation_sigmas}")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
         """Draw ensemble and p for the batch, and rows and noise for every sample."""

@@ -38,9 +38,9 @@ class SuperResolutionTask:
     def __post_init__(self) -> None:
         settings.check_types(self, where="task")
         if not self.scales or not all(1 <= scale < float("inf") for scale in self.scales):
-            raise ValueError(f"scales are at least 1, got {self.scales}")
+            raise ValueError(f"scales must be at least 1, got {self.scales}")
         if not 0 < self.sigma < float("inf"):
-            raise ValueError(f"sigma is positive, got {self.sigma}")
+            raise ValueError(f"sigma must be positive, got {self.sigma}")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Problem, Tensor]:
         """Draw a scale for the batch."""

@@ -93,7 +93,7 @@ def check_free(folder: Path) -> None:
     """Raise ``ValueError`` if a folder already holds a training or its weights."""
     if (folder / LAST).exists():
         raise ValueError(
-            f"{folder} holds a training already: go on with --resume, or choose another --output"
+            f"{folder} already holds a training: continue with --resume, or choose another --output"
         )
     if (folder / WEIGHTS).exists():
         raise ValueError(f"{folder} holds the weights of a training: choose another --output")
@@ -110,7 +110,7 @@ def begin(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
     try:
         said = json.dumps(settings.to_table(recipe), indent=1)
     except TypeError as error:
-        raise ValueError(f"a recipe, its task included, is kept as JSON: {error}") from error
+        raise ValueError(f"the recipe or its task cannot be stored as JSON: {error}") from error
     for name, text in ((RECIPE, said), (_INPUTS, json.dumps(read, indent=1))):
         with atomic.replacing(folder / name) as file:
             file.write(text.encode() + b"\n")
@@ -161,7 +161,7 @@ def _saved_inputs(folder: Path) -> dict[str, Any]:
     table = _read(folder, _INPUTS)
     missing = {"precision", "training", "held_out"} - table.keys()
     if missing:
-        raise ValueError(f"{folder / _INPUTS} does not say {', '.join(sorted(missing))}")
+        raise ValueError(f"{folder / _INPUTS} has no {', '.join(sorted(missing))}")
     return table
 
 
@@ -184,4 +184,4 @@ def _updates(checkpoint: Path) -> int:
         raise
     except Exception as error:  # unpickling what is not a pickle may raise anything
         why = str(error).strip().partition(". ")[0].partition("\n")[0] or "it ends too early"
-        raise ValueError(f"{checkpoint} is no checkpoint of a training: {why}") from error
+        raise ValueError(f"{checkpoint} is not a checkpoint of a training: {why}") from error

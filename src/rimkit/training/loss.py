@@ -75,7 +75,7 @@ def trajectory_loss(
     if len(estimates) != len(weights) or not weights:
         raise ValueError(f"{len(estimates)} estimates need as many weights, got {len(weights)}")
     if min(weights) <= 0:
-        raise ValueError(f"the weights w_t are positive, got {list(weights)}")
+        raise ValueError(f"the weights w_t must be positive, got {list(weights)}")
     errors = torch.stack([DISTANCES[distance](estimate - x) for estimate in estimates])
     w = errors.new_tensor(weights)
     return (w * errors).sum() / w.sum()

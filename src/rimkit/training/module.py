@@ -221,8 +221,9 @@ class RIMTraining(lightning.LightningModule):
                 buffer.copy_(before)
         if self._lost == _STUCK:
             raise DivergenceError(
-                f"gradients are not finite since {_STUCK} updates: the training has diverged, or "
-                "an image holds values that are not; a lower rate may help, or a larger least sigma"
+                f"gradients have not been finite for {_STUCK} updates: the training has diverged, "
+                "or an image holds NaN or infinite values; a lower rate may help, or a larger "
+                "smallest sigma"
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -85,15 +85,15 @@ class Pool:
         for setting in tree.settings(rollout):
             if not isinstance(setting, (Number, str, NoneType)):
                 raise ValueError(
-                    "samples go on only where operator and noise are trees of tensors and numbers: "
-                    f"register {type(setting).__name__} (rimkit.tree.register), or set "
+                    "samples can be continued only if operator and noise are trees of tensors and "
+                    f"numbers: register {type(setting).__name__} with rimkit.tree.register, or set "
                     "unroll.continued=0"
                 )
         if len(self._kept) >= _MOST_KINDS and tree.kind(rollout) not in self._kept:
             raise ValueError(
-                f"there are more than {_MOST_KINDS} kinds of problems, and samples go on with "
-                "their kind alone: make what differs by batch a tensor (N,), or set "
-                "unroll.continued=0"
+                f"there are more than {_MOST_KINDS} kinds of problems, and samples are continued "
+                "only with others of their kind: make what differs between batches a tensor (N,), "
+                "or set unroll.continued=0"
             )
 
     def state(self) -> dict[str, list[Tensor]]:

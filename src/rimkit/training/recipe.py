@@ -42,7 +42,7 @@ class DataRecipe:
         settings.check_types(self, where="data")
         low, high = self.contrast
         if not 0 < low <= high <= 1:
-            raise ValueError(f"contrast is a range in (0, 1], got {low} to {high}")
+            raise ValueError(f"contrast must be a range in (0, 1], got {low} to {high}")
         _at_least(1, patch=self.patch, batch=self.batch)
         _at_least(2, held_out_every=self.held_out_every)
 
@@ -78,11 +78,11 @@ class UnrollRecipe:
     def __post_init__(self) -> None:
         settings.check_types(self, where="unroll")
         if not 1 <= self.steps[0] <= self.steps[1]:
-            raise ValueError(f"unroll.steps is a range 1 <= low <= high, got {self.steps}")
+            raise ValueError(f"unroll.steps must be a range 1 <= low <= high, got {self.steps}")
         if not 0 <= self.continued < 1:
-            raise ValueError(f"unroll.continued lies in [0, 1), got {self.continued}")
+            raise ValueError(f"unroll.continued must lie in [0, 1), got {self.continued}")
         if not 1 <= self.lifetime < float("inf"):
-            raise ValueError(f"unroll.lifetime is at least 1 and finite, got {self.lifetime}")
+            raise ValueError(f"unroll.lifetime must be at least 1 and finite, got {self.lifetime}")
         _at_least(0, segment=self.segment)
 
 
@@ -109,9 +109,9 @@ class LossRecipe:
     def __post_init__(self) -> None:
         settings.check_types(self, where="loss")
         if not 0 < self.early_weight < float("inf"):
-            raise ValueError(f"loss.early_weight is positive, got {self.early_weight}")
+            raise ValueError(f"loss.early_weight must be positive, got {self.early_weight}")
         if not 0 <= self.rest < float("inf"):
-            raise ValueError(f"loss.rest is not negative, got {self.rest}")
+            raise ValueError(f"loss.rest must be non-negative, got {self.rest}")
         _at_least(1, rest_after=self.rest_after)
 
 
@@ -157,10 +157,10 @@ class OptimizerRecipe:
         _at_least(0, warmup=self.warmup)
         for name in ("rate", "adamw_rate", "clip"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"optimizer.{name} is positive, got {getattr(self, name)}")
+                raise ValueError(f"optimizer.{name} must be positive, got {getattr(self, name)}")
         for name in ("decay", "average"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"optimizer.{name} lies in [0, 1], got {getattr(self, name)}")
+                raise ValueError(f"optimizer.{name} must lie in [0, 1], got {getattr(self, name)}")
         if self.name == "schedule-free" and (self.decay or self.average):
             raise ValueError(
                 "schedule-free has its own schedule and average: set optimizer.decay=0 and "
@@ -205,14 +205,14 @@ class Recipe:
         settings.check_types(self, where="recipe")
         _at_least(0, seed=self.seed)
         if self.seed >= 2**63:
-            raise ValueError(f"seed is less than 2**63, got {self.seed}")
+            raise ValueError(f"seed must be less than 2**63, got {self.seed}")
         _at_least(1, validate_every=self.validate_every, late=self.late)
         if self.places >= self.data.batch:
-            raise ValueError("unroll.continued leaves no place for new samples in a batch")
+            raise ValueError("unroll.continued leaves no room for new samples in a batch")
         if self.unroll.continued and not self.places:
             raise ValueError(
                 f"unroll.continued is {self.unroll.continued:g} of a batch of {self.data.batch}, "
-                f"which is no whole sample: at least 1/{self.data.batch}, or 0"
+                f"less than one sample: set it to at least 1/{self.data.batch}, or to 0"
             )
 
     @property
@@ -271,13 +271,13 @@ def recipe_from_table(table: dict[str, Any], *, overrides: Sequence[str] = ()) -
 def _at_least(low: int, **values: int) -> None:
     for name, value in values.items():
         if value < low:
-            raise ValueError(f"{name} is at least {low}, got {value}")
+            raise ValueError(f"{name} must be at least {low}, got {value}")
 
 
 def _override(table: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path:
-        raise ValueError(f"an override reads section.key=value, got {override!r}")
+        raise ValueError(f"an override must read section.key=value, got {override!r}")
     *sections, key = path.strip().split(".")
     for section in sections:
         inner = table.setdefault(section, {})

@@ -110,7 +110,7 @@ def _train(
 def _claim(place: Path, claims: contextlib.ExitStack) -> None:
     """Lock a folder against other trainings; only the first process does so."""
     if is_first() and not claims.enter_context(atomic.claimed(place / LAST)):
-        raise ValueError(f"another process trains in {place} now")
+        raise ValueError(f"another process is training in {place}")
 
 
 def _data(recipe: Recipe, training: list[Path], held_out: list[Path]) -> PatchData:
@@ -137,8 +137,8 @@ def _trainer(recipe: Recipe, options: RunOptions, *, start: int) -> lightning.Tr
     before = folder.saved_processes(options.folder) if options.resume else trainer.world_size
     if trainer.world_size != before:
         raise ValueError(
-            f"{options.folder} holds a training on {before} processes, these are "
-            f"{trainer.world_size}: its patches and batches would be others"
+            f"{options.folder} holds a training on {before} processes, but now there are "
+            f"{trainer.world_size}: its patches and batches would differ"
         )
     return trainer
 
@@ -170,7 +170,7 @@ def _take_weights(model: RIM, name: str) -> None:
         score_scaling=own.score_scaling,
     )
     if like_own != own:
-        raise ValueError(f"start_from: {name} is another machine than the recipe's model")
+        raise ValueError(f"start_from: {name} does not match the recipe's model")
     model.load_state_dict(trained.state_dict())
 
 
@@ -187,7 +187,9 @@ def _take_end(module: RIMTraining, checkpoint: Path) -> None:
 
 def _precision(options: RunOptions) -> str:
     if options.precision not in PRECISIONS:  # iterate and likelihood stay in at least float32
-        raise ValueError(f"precision is one of {', '.join(PRECISIONS)}, got {options.precision!r}")
+        raise ValueError(
+            f"precision must be one of {', '.join(PRECISIONS)}, got {options.precision!r}"
+        )
     if options.precision != "auto":
         return options.precision
     if options.resume:

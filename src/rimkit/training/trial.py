@@ -12,8 +12,9 @@ from rimkit.problem import Problem
 from rimkit.tasks import Measure, Task
 
 _UNJOINED = (
-    "samples of a problem of {} cannot be joined with others, which unroll.continued asks for: its "
-    "tensors lead with N or 1, a value for all is a float or a tensor as of shape (1, 1, 1, 1)"
+    "samples of a problem with {} cannot be joined with others, as unroll.continued requires: the "
+    "first dimension of its tensors must be N or 1, and a value for all samples must be a float or "
+    "a tensor of a shape such as (1, 1, 1, 1)"
 )
 
 
@@ -27,15 +28,18 @@ def measured(measure: Measure, x: Tensor, generator: torch.Generator) -> tuple[P
     """
     drawn: object = measure(x, generator)
     if not (isinstance(drawn, tuple) and len(drawn) == 2):
-        raise ValueError(f"a task draws a problem and its y, got {_kind(drawn)}")
+        raise ValueError(f"a task must return a problem and its y, got {_kind(drawn)}")
     problem, y = drawn
     if not (isinstance(problem, Problem) and isinstance(y, Tensor)):
         raise ValueError(
-            "a task draws a rimkit.Problem and its y, a tensor: "
+            "a task must return a rimkit.Problem and its y, a tensor: "
             f"got {_kind(problem)} and {_kind(y)}"
         )
     if y.ndim == 0 or len(y) != len(x):
-        raise ValueError(f"of {len(x)} signals a task measured a y of shape {tuple(y.shape)}")
+        raise ValueError(
+            f"for {len(x)} signals a task returned a y of shape {tuple(y.shape)}: its first "
+            f"dimension must be {len(x)}"
+        )
     return problem, y
 
 
@@ -62,7 +66,9 @@ def try_task(task: Task, *, batch: Tensor, watched: Tensor, joined: bool) -> Non
     _try(task.draw, batch, "training patches", "", joined=joined)
     watch: object = task.validation()
     if not isinstance(watch, Mapping):
-        raise ValueError(f"validation() is a dict of measurements by name, got {_kind(watch)}")
+        raise ValueError(
+            f"validation() must return a dict of measurements by name, got {_kind(watch)}"
+        )
     for name, measure in watch.items():
         where = (
             f" for {name!r}: images are looked at whole, up to 256x256, unless the task says "

@@ -54,7 +54,7 @@ def unroll(
         If steps or segment is less than 1.
     """
     if steps < 1 or (segment is not None and segment < 1):
-        raise ValueError(f"steps and segment are at least 1, got {steps} and {segment}")
+        raise ValueError(f"steps and segment must be at least 1, got {steps} and {segment}")
     if not through_score:
         problem = _ScoreAsInput(problem.operator, problem.noise)
     if segment is None:

@@ -86,7 +86,7 @@ def path_of(model: str | os.PathLike[str]) -> Path:
         return _folder() / f"{model}.safetensors"
     if not isinstance(model, str | os.PathLike):
         raise ValueError(
-            "a model is a name, the path of weights or, where one is taken, a RIM; got "
+            "a model must be a name, the path of weights or, where accepted, a RIM; got "
             f"{type(model).__name__}"
         )
     return Path(model)
@@ -105,7 +105,7 @@ def _check_name(name: str) -> None:
         hint = f"; did you mean {beside}?" if there else ""
         raise ValueError(
             settings.unknown_key(name, model_names(), where="rimkit")
-            + f"; a path of weights ends in .safetensors{hint}"
+            + f"; the path of weights must end in .safetensors{hint}"
         )
 
 

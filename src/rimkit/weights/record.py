@@ -39,7 +39,7 @@ def check_model_names(names: Sequence[str]) -> None:
         If two have the same name.
     """
     if len(set(names)) < len(names):
-        raise ValueError(f"every model has a name of its own, got {', '.join(names)}")
+        raise ValueError(f"every model must have a name of its own, got {', '.join(names)}")
 
 
 def parameter_count(model: RIM) -> int:

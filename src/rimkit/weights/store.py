@@ -19,9 +19,9 @@ from rimkit.rim import RIM, RIMConfig
 FORMAT = 1
 _KEY = "rimkit"
 _SAID: dict[str, tuple[type, str]] = {  # recorded besides the task of a training; more is allowed
-    **dict.fromkeys(("recipe", "start", "read"), (dict, "as a table")),
-    **dict.fromkeys(("updates", "seconds", "finished"), (numbers.Real, "as a number")),
-    **dict.fromkeys(("images", "precision"), (str, "as a text")),
+    **dict.fromkeys(("recipe", "start", "read"), (dict, "a table")),
+    **dict.fromkeys(("updates", "seconds", "finished"), (numbers.Real, "a number")),
+    **dict.fromkeys(("images", "precision"), (str, "a string")),
 }
 _COMPILED = "_orig_mod."  # prefix that torch.compile adds to the names of weights
 
@@ -49,11 +49,11 @@ def save(
         ``.safetensors``.
     """
     if Path(path).suffix != ".safetensors":
-        raise ValueError(f"{path}: a path of weights ends in .safetensors")
+        raise ValueError(f"{path}: the path of weights must end in .safetensors")
     config = settings.to_table(model.config)
     if settings.from_table(RIMConfig, json.loads(json.dumps(config))) != model.config:
         raise ValueError(
-            "this configuration would not come back from a file: its network must be a subclass of "
+            "this configuration could not be read back from a file: its network must subclass "
             f"NetworkConfig with a table_name of its own, got {model.config}"
         )
     record = model.training_record if training is None else training
@@ -61,7 +61,7 @@ def save(
     try:
         text = json.dumps({"format": FORMAT, "config": config, "training": record})
     except TypeError as error:
-        raise ValueError(f"what is said of a training is JSON: {error}") from error
+        raise ValueError(f"training cannot be stored as JSON: {error}") from error
     state = {
         name.replace(_COMPILED, ""): value.detach().cpu().contiguous()
         for name, value in model.state_dict().items()
@@ -70,7 +70,7 @@ def save(
         expected = RIM(model.config).state_dict().keys()
     if state.keys() != expected:
         raise ValueError(
-            "the weights are not those of the configuration, and would not come back from a file: "
+            "the weights do not match the configuration, and could not be read back from a file: "
             f"{', '.join(sorted(state.keys() ^ expected))}"
         )
     with atomic.replacing(Path(path)) as file:
@@ -82,14 +82,12 @@ def _check_record(training: object, *, where: str = "") -> None:
     task = record.get("task", {})
     if not isinstance(task, dict) or not isinstance(task.get("name", ""), str):
         raise ValueError(
-            f"{where}what is said of a training is a table, and so is its task, "
+            f"{where}training must be a table, and its task a table, too, "
             f'{{"name": ..., ...}}, got {training}'
         )
     for key, (kind, words) in _SAID.items():
         if key in record and not isinstance(record[key], kind):
-            raise ValueError(
-                f"{where}what is said of a training has {key} {words}, got {record[key]!r}"
-            )
+            raise ValueError(f'{where}training["{key}"] must be {words}, got {record[key]!r}')
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -118,7 +116,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     _check_record(metadata.setdefault("training", {}), where=f"{path}: ")
     if metadata.get("format") != FORMAT:
         raise ValueError(
-            f"{path} has format {metadata.get('format')}, this rimkit reads format {FORMAT}: "
+            f"{path} has format {metadata.get('format')}, but this rimkit reads format {FORMAT}: "
             "install a newer rimkit"
         )
     return metadata
@@ -142,7 +140,7 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
     metadata = read_metadata(path)
     data = path.read_bytes()
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(f"{path} has a wrong checksum: install rimkit again")
+        raise ValueError(f"{path} has the wrong checksum: reinstall rimkit")
     config = settings.from_table(RIMConfig, metadata["config"], where=f"the config in {path.name}")
     state = safetensors.torch.load(data)
     with torch.device("meta"):  # allocate nothing for sizes that only the configuration claims
@@ -158,11 +156,11 @@ def read(path: Path, *, sha256: str | None = None) -> RIM:
     if wrong:
         raise ValueError(
             f"{path}: {wrong[0]} has shape {tuple(state[wrong[0]].shape)}, "
-            f"its configuration asks for {tuple(expected[wrong[0]].shape)}"
+            f"but its configuration needs {tuple(expected[wrong[0]].shape)}"
         )
     for name, value in state.items():
         if value.is_floating_point() != expected[name].is_floating_point():
-            raise ValueError(f"{path}: {name} is of {value.dtype}, not of {expected[name].dtype}")
+            raise ValueError(f"{path}: {name} must be {expected[name].dtype}, got {value.dtype}")
         if not value.isfinite().all():
             raise ValueError(f"{path}: {name} holds NaN or infinite values")
     # The tensors of the file itself: no random number is drawn, here or in another thread.
