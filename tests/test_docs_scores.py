@@ -34,7 +34,7 @@ TRAINED_ON = {
     "y as it is": "rimkit denoise-gray-plain",
     "rounded y, plain": "rimkit denoise-gray-rounded",
     "rounded y, and told": "rimkit denoise-gray-known",
-    "half of the batches rounded, and told": "rimkit denoise-gray",
+    "half of the batches rounded, and told": "rimkit denoise-gray-two-stages",
     "RIM-denoise, the paper's": "RIM-denoise",
 }
 
