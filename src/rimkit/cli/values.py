@@ -74,7 +74,7 @@ def size(text: str) -> float:
 def positive(text: str) -> int:
     """A whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'expected a whole number from 1, got "{text}"')
+        raise argparse.ArgumentTypeError(f'expected a positive integer, got "{text}"')
     return int(text)
 
 

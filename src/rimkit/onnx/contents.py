@@ -152,7 +152,7 @@ def from_metadata(properties: Mapping[str, str], *, where: str) -> Contents:
         raise ValueError(f"{where}: {error}") from error
     floor = table["variance_floor"]
     if not (math.isfinite(floor) and (floor > 0 or floor == config.variance_floor == 0)):
-        raise ValueError(f"{where}: variance_floor is positive and finite, got {floor}")
+        raise ValueError(f"{where}: variance_floor must be positive and finite, got {floor}")
     if table["steps"] != config.steps:
         raise ValueError(f"{where} says both {table['steps']} steps and {config.steps} steps")
     return Contents(

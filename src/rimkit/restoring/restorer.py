@@ -116,7 +116,7 @@ class Restorer:
                 "it, or call solve with tensors there"
             )
         if steps is not None and steps < 1:
-            raise ValueError(f"steps is a whole number from 1, got {steps!r}")
+            raise ValueError(f"steps must be a positive integer, got {steps!r}")
         if precision not in (known := ("auto", *get_args(Precision))):
             raise ValueError(f"precision is one of {', '.join(known)}, got {precision!r}")
         if not hasattr(memory, "__float__") or not 0 < memory < math.inf:  # a string has none

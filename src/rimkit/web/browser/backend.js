@@ -40,7 +40,7 @@ async function decoded(blob) {
   if (width * height > about_.limits.pixels) {
     throw new Error(`An image of ${width}x${height} is too large here: ${about_.limits.pixels} pixels are taken.`);
   }
-  if (Math.min(width, height) < 8) throw new Error(`Images are at least 8x8, this is ${width}x${height}.`);
+  if (Math.min(width, height) < 8) throw new Error(`Images must be at least 8x8, this is ${width}x${height}.`);
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   const pixels = context.getImageData(0, 0, width, height);
