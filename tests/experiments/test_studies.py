@@ -170,7 +170,7 @@ def test_a_study_is_run_once(tmp_path: Path, images: Path) -> None:  # noqa: F81
     assert written == {path: path.stat().st_mtime_ns for path in written}
 
     other = tiny(set=(*TINY, "optimizer.rate=0.5"))
-    with pytest.raises(ValueError, match="holds a training other than"):
+    with pytest.raises(ValueError, match="holds a different training than"):
         run_study(other, training_paths(images), output, say=said.append)
     with pytest.raises(ValueError, match="training differs"):
         run_study(tiny(), training_paths(images)[1:], output, say=said.append)
@@ -334,7 +334,7 @@ def test_after_an_error_nothing_else_is_trained(tmp_path: Path, images: Path) ->
     choices = [Choice(name, updates=2) for name in "abcd"]
     (tmp_path / "a-0").mkdir()
     (tmp_path / "a-0" / "recipe.json").write_text("{}")
-    with pytest.raises(ValueError, match="holds a training other than"):
+    with pytest.raises(ValueError, match="holds a different training than"):
         run_study(tiny(choices=tuple(choices)), training_paths(images), tmp_path, say=print)
     assert [path.name for path in tmp_path.glob("?-0")] == ["a-0"]
 

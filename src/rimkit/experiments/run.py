@@ -225,7 +225,7 @@ def _train(
         updates = max(1, updates // study.looks) * study.looks
     recipe = study.recipe_of(choice, updates=updates, seed=seed)
     if (place / folder.RECIPE).exists() and folder.saved_recipe(place) != recipe:
-        raise ValueError(f"{place} holds a training other than this study's: move it away")
+        raise ValueError(f"{place} holds a different training than this study's: move it away")
     if folder.ended_after(place) == updates:
         folder.check_same(place, recipe, inputs_of(recipe, paths, precision=_precision(choice)))
     else:

@@ -143,11 +143,12 @@ def check_same(folder: Path, recipe: Recipe, read: dict[str, Any]) -> None:
     for key in sorted((before.keys() | now.keys()) - _FREE):
         if before.get(key) != now.get(key):
             raise ValueError(
-                f"{folder} holds another training: {key} was {before.get(key)}, now {now.get(key)}"
+                f"{folder} holds a different training: {key} was {before.get(key)}, "
+                f"now {now.get(key)}"
             )
     for key, value in _saved_inputs(folder).items():
         if json.loads(json.dumps(read.get(key))) != value:
-            raise ValueError(f"{folder} holds another training: {key} differs, see {_INPUTS}")
+            raise ValueError(f"{folder} holds a different training: {key} differs, see {_INPUTS}")
 
 
 def _completed(saved: dict[str, Any]) -> dict[str, Any]:
