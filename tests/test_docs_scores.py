@@ -52,13 +52,11 @@ DIGITS = 0.0051
 @pytest.fixture(scope="module")
 def scores() -> Scores:
     found: Scores = {}
-    for name in ("table1", "table2", "denoise-gray-paper"):
+    for name in ("table1", "table2"):
         with (ROOT / f"results/{name}.csv").open() as lines:
             for row in csv.DictReader(lines):
                 method = row["method"].replace(", 400 images", "")
                 method += IN_COLOUR * (name == "table1" and method in BOTH)
-                if name == "denoise-gray-paper" and row["quantised"] == "yes":
-                    method += TOLD  # as it was called
                 place = method, int(row["images"]), row["sigma"], row["quantised"] == "yes"
                 values = filter(None, (row["psnr_db"], row["deviation"]))
                 found.setdefault(place, [float(value) for value in values])

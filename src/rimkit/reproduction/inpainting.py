@@ -31,7 +31,7 @@ _PROTOCOL = 1
 _VALUES = ("psnr_db", "ssim")
 
 
-Scores = Mapping[str, Qualities]
+_ByHoles = Mapping[str, Qualities]
 """Scores of one method, by holes."""
 
 
@@ -101,7 +101,7 @@ def _count(method: InpaintingMethod, images: Sequence[CleanImage]) -> int:
 
 def _scored(
     method: InpaintingMethod, images: Sequence[CleanImage], kept: Kept, setup: Setup
-) -> Scores:
+) -> _ByHoles:
     """Score a method; kept scores are not measured again."""
     scores: dict[str, dict[str, Quality]] = {}
     kept.rename(method.name, method.settings)
@@ -134,7 +134,7 @@ def _means(
     metric: Metric,
     methods: Sequence[InpaintingMethod],
     absent: Sequence[str],
-    scores: Mapping[str, Scores],
+    scores: Mapping[str, _ByHoles],
     seconds: Mapping[str, Mapping[str, float]],
 ) -> list[list[str]]:
     most = max(len(of[HOLES[0].name]) for of in scores.values())
@@ -150,7 +150,7 @@ def _means(
     return lines + [[name, "", *("not installed" for _ in HOLES), ""] for name in absent]
 
 
-def _against(name: str, others: Sequence[str], scores: Mapping[str, Scores]) -> list[list[str]]:
+def _against(name: str, others: Sequence[str], scores: Mapping[str, _ByHoles]) -> list[list[str]]:
     """Paired differences on the images that both were given."""
     psnr = Metric.PSNR
     lines = [[f"{name} against, in {psnr.unit}", *(holes.title for holes in HOLES)]]
@@ -166,7 +166,7 @@ def _against(name: str, others: Sequence[str], scores: Mapping[str, Scores]) -> 
 
 def _write(
     methods: Sequence[InpaintingMethod],
-    scores: Mapping[str, Scores],
+    scores: Mapping[str, _ByHoles],
     seconds: Mapping[str, Mapping[str, float]],
     path: Path,
 ) -> None:

@@ -32,7 +32,7 @@ _TIMED = 3  # images
 _LOSS = 0.1  # dB that a scale in between may lose to the worse of its neighbours
 
 
-Scores = Mapping[float, Qualities]
+_ByScale = Mapping[float, Qualities]
 """Scores of one method, by scale."""
 
 
@@ -74,7 +74,7 @@ def table3(setup: Setup) -> str:
     return setup.write("table3.txt", "\n".join(parts) + "\n")
 
 
-def _scored(method: UpscalingMethod, kept: Kept, setup: Setup) -> Scores:
+def _scored(method: UpscalingMethod, kept: Kept, setup: Setup) -> _ByScale:
     """Score a method; kept scores are not measured again."""
     kept.rename(method.name, method.settings)
     scores: dict[float, Qualities] = {}
@@ -106,7 +106,7 @@ def _seconds(method: UpscalingMethod) -> dict[float, float]:
 def _means(
     metric: Metric,
     methods: Sequence[UpscalingMethod],
-    scores: Mapping[str, Scores],
+    scores: Mapping[str, _ByScale],
     seconds: Mapping[str, Mapping[float, float]],
 ) -> str:
     lines = [[metric.title, "parameters", *(f"x{scale:g}" for scale in SCALES), "s/image"]]
@@ -124,7 +124,7 @@ def _means(
     return columns(lines)
 
 
-def _protocol(scores: Scores) -> list[str]:
+def _protocol(scores: _ByScale) -> list[str]:
     """Largest difference between the bicubic row and the published one."""
     theirs = published.super_resolution_images()
     pairs = [
@@ -139,7 +139,7 @@ def _protocol(scores: Scores) -> list[str]:
     ]
 
 
-def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
+def _image_by_image(name: str, scores: Mapping[str, _ByScale]) -> list[str]:
     """Paired differences: mean, bounds of 95 % of the resampled means, wins."""
     theirs = published.super_resolution_images()
     parts = []
@@ -157,7 +157,7 @@ def _image_by_image(name: str, scores: Mapping[str, Scores]) -> list[str]:
     return [*parts, "In brackets: between them lie 95 % of the resampled means. Then: images won."]
 
 
-def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
+def _between(name: str, scores: Mapping[str, _ByScale]) -> list[str]:
     """The gain over bicubic at scales that were not trained, next to that of their neighbours."""
     gains = {
         scale: compare(
@@ -178,7 +178,7 @@ def _between(name: str, scores: Mapping[str, Scores]) -> list[str]:
 
 def _write(
     methods: Sequence[UpscalingMethod],
-    scores: Mapping[str, Scores],
+    scores: Mapping[str, _ByScale],
     seconds: Mapping[str, Mapping[float, float]],
     path: Path,
 ) -> None:

@@ -52,7 +52,7 @@ class Score:
     late: float
 
 
-Scores = Mapping[str, Sequence[Score]]
+_ByProblem = Mapping[str, Sequence[Score]]
 """Scores of one method, by problem, image by image."""
 
 
@@ -126,7 +126,7 @@ def _classical(name: str, tuned: Callable[[Transfer], Solver], setting: str) -> 
     return _Method(name, tuned, settings)
 
 
-def _scored(method: _Method, images: Sequence[CleanImage], kept: Kept, setup: Setup) -> Scores:
+def _scored(method: _Method, images: Sequence[CleanImage], kept: Kept, setup: Setup) -> _ByProblem:
     """Score a method; kept scores are not measured again."""
     scores: dict[str, list[Score]] = {}
     for problem in TRANSFERS:
@@ -165,7 +165,7 @@ def _priced(methods: Sequence[_Method], image: CleanImage) -> list[Priced]:
     return priced
 
 
-def _means(scores: Mapping[str, Scores]) -> list[list[str]]:
+def _means(scores: Mapping[str, _ByProblem]) -> list[list[str]]:
     lines = [["own steps", _START, *scores]]
     for problem in TRANSFERS:
         starts = [score.start for score in scores[TOTAL_VARIATION][problem.name]]
@@ -174,7 +174,7 @@ def _means(scores: Mapping[str, Scores]) -> list[list[str]]:
     return lines
 
 
-def _against(name: str, scores: Mapping[str, Scores]) -> list[list[str]]:
+def _against(name: str, scores: Mapping[str, _ByProblem]) -> list[list[str]]:
     """A machine by step, and compared with the better of the classical solvers."""
     change = f"{STEPS} steps against them"
     lines = [[name, "own steps", change, "against the best classical solver", "", "won"]]
