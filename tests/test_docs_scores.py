@@ -27,7 +27,7 @@ OTHERS = {
     "RIM (the paper)": "RIM",
     "RTF-5, as published": "RTF-5",
     "CBM3D, as published": "CBM3D",
-    "CBM3D": "CBM3D",
+    "CBM3D": "CBM3D (package bm3d)",
     "paper's network, 8 steps": "rimkit denoise-gray-paper",
 }
 TRAINED_ON = {
