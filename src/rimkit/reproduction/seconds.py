@@ -38,7 +38,7 @@ def seconds(setup: Setup) -> str:
     images = list(load_test_images(setup.images or _IMAGES))
     model = weights.load(_MODEL)
     lines = [["method", "step", "seconds an image", "PSNR in dB"]]
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(6, 4.8), layout="constrained")
     axis = figure.subplots()
     lowest = math.inf
     for precision in worthwhile_precisions():
@@ -75,7 +75,7 @@ def seconds(setup: Setup) -> str:
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_title(f"Noise of sigma {_CONDITION.sigma:g}, {len(images)} images", fontsize=10)
     axis.grid(color="0.9")
-    axis.legend(fontsize=7)
+    figure.legend(fontsize=7, loc="outside lower center", ncols=2)
     setup.save(figure, "seconds.png")
     title = (
         f"The first {len(images)} grey test images at sigma {_CONDITION.sigma:g}, one image after\n"
